@@ -1,0 +1,222 @@
+//! A problem in something the user wrote: a file, a flag, an environment variable.
+//! Says what is wrong, where, and what would be right; prints as text with a caret or as JSON.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// The configuration works, but probably not as its author meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
+}
+
+/// A text that the user wrote, with the name they know it by: a path, `--rule`, `CANDOR_SERVER__LISTEN`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path as given, or the flag or variable the text came from.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+impl Source {
+    /// A text and its name.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
+        Arc::new(Source { name: name.into(), text: text.into() })
+    }
+}
+
+/// A stretch of one line of a [`Source`]. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The text the place is in.
+    pub source: Arc<Source>,
+    /// Line, from 1.
+    pub line: usize,
+    /// First column, from 1.
+    pub column: usize,
+    /// Characters to underline, at least 1.
+    pub width: usize,
+}
+
+impl Place {
+    /// The whole of a one-line source: a flag or an environment variable.
+    pub fn whole(source: &Arc<Source>) -> Place {
+        let width = source.text.lines().next().map_or(1, |line| line.chars().count().max(1));
+        Place { source: Arc::clone(source), line: 1, column: 1, width }
+    }
+
+    /// `offset..offset + width` characters inside this place, for a problem within a value.
+    pub fn within(&self, offset: usize, width: usize) -> Place {
+        Place {
+            source: Arc::clone(&self.source),
+            line: self.line,
+            column: self.column + offset,
+            width: width.max(1),
+        }
+    }
+
+    fn order(&self) -> (&str, usize, usize) {
+        (&self.source.name, self.line, self.column)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.source.name, self.line, self.column)
+    }
+}
+
+/// One problem: what, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Lowercase, no full stop, the user's words in backticks.
+    pub message: String,
+    /// Where; absent when the problem has no place (a file that cannot be read).
+    pub place: Option<Place>,
+    /// What would be right, or the next step.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error without a place.
+    pub fn error(message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Error, message: message.into(), place: None, help: None }
+    }
+
+    /// A warning without a place.
+    pub fn warning(message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(message) }
+    }
+
+    /// The same, at a place.
+    pub fn at(mut self, place: &Place) -> Diagnostic {
+        self.place = Some(place.clone());
+        self
+    }
+
+    /// The same, with advice.
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The machine-readable form of `check --format json`: severity, message, file, line, column, help.
+    pub fn to_json(&self) -> serde_json::Value {
+        let place = self.place.as_ref();
+        serde_json::json!({
+            "severity": self.severity.to_string(),
+            "message": self.message,
+            "file": place.map(|p| &p.source.name),
+            "line": place.map(|p| p.line),
+            "column": place.map(|p| p.column),
+            "width": place.map(|p| p.width),
+            "help": self.help,
+        })
+    }
+}
+
+/// The form people read: message, place, the line with a caret under it, help.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.severity, self.message)?;
+        if let Some(place) = &self.place {
+            let number = place.line.to_string();
+            let margin = " ".repeat(number.len());
+            write!(f, "\n{margin}--> {place}")?;
+            if let Some(line) = place.source.text.lines().nth(place.line - 1) {
+                // Tabs would push the caret away from what it points at.
+                let line = line.replace('\t', " ");
+                let indent = " ".repeat(place.column - 1);
+                let room = line.chars().count().saturating_sub(place.column - 1).max(1);
+                let carets = "^".repeat(place.width.clamp(1, room));
+                write!(f, "\n{margin} |\n{number} | {line}\n{margin} | {indent}{carets}")?;
+            }
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  = help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Every problem found so far. Reading goes on after a problem, so that all are told at once.
+#[derive(Debug, Default)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    /// Adds an error at a place.
+    pub fn error(&mut self, place: &Place, message: impl Into<String>) {
+        self.push(Diagnostic::error(message).at(place));
+    }
+
+    /// Whether anything found forbids using the configuration.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All problems in the order of the files, lines and columns they are in; problems without a place first.
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.0.sort_by(|a, b| a.place.as_ref().map(Place::order).cmp(&b.place.as_ref().map(Place::order)));
+        self.0
+    }
+}
+
+/// The candidate that `word` was probably meant to be: close in spelling, or the only one it begins.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_ascii_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caret_stands_under_the_place() {
+        let source = Source::new("candor.yaml", "version: 1\nstauts: 404\n");
+        let place = Place { source, line: 2, column: 1, width: 6 };
+        let text =
+            Diagnostic::error("unknown key `stauts`").at(&place).help("did you mean `status`?").to_string();
+        assert_eq!(
+            text,
+            "error: unknown key `stauts`\n --> candor.yaml:2:1\n  |\n2 | stauts: 404\n  | ^^^^^^\n  = help: did you mean `status`?"
+        );
+    }
+
+    #[test]
+    fn spelling_is_corrected_only_when_close() {
+        assert_eq!(did_you_mean("stauts", ["status", "headers"]), Some("status"));
+        assert_eq!(did_you_mean("Match", ["matches", "search"]), Some("matches"));
+        assert_eq!(did_you_mean("colour", ["status", "headers"]), None);
+    }
+}

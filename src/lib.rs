@@ -1,0 +1,3 @@
+//! Candor.
+pub mod diagnostic;
+pub mod document;
