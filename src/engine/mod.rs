@@ -1,0 +1,4 @@
+//! The engine.
+pub mod exchange;
+pub mod mutation;
+pub mod problem;

@@ -1,0 +1,134 @@
+//! What is to change on an answer, as data: status, header operations, body. Every door (proxy, `explain`,
+//! `test`) applies it through [`Mutation::apply`], which keeps the framing headers true.
+
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use super::exchange::AnswerHead;
+
+/// The changes that a rule, an envelope or a failure makes to an answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mutation {
+    /// The new status.
+    pub status: Option<StatusCode>,
+    /// The reason phrase on HTTP/1.1, visible ASCII.
+    pub reason: Option<String>,
+    /// Applied in order.
+    pub headers: Vec<HeaderOp>,
+    /// What becomes of the body.
+    pub body: BodyChange,
+}
+
+/// One change to the headers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HeaderOp {
+    /// Replaces all values of the name.
+    Set(HeaderName, HeaderValue),
+    /// Adds a value, keeping those that are there.
+    Append(HeaderName, HeaderValue),
+    /// Removes all values of the name.
+    Remove(HeaderName),
+}
+
+/// What becomes of the body.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum BodyChange {
+    /// The upstream's bytes go out as they came.
+    #[default]
+    Keep,
+    /// These bytes go out instead.
+    Replace(Bytes),
+}
+
+/// Headers that describe the upstream's bytes and are untrue of any others (RFC 9110 section 8, RFC 9530).
+const REPRESENTATION: [HeaderName; 7] = [
+    header::CONTENT_ENCODING,
+    header::CONTENT_RANGE,
+    header::ACCEPT_RANGES,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+];
+const DIGESTS: [HeaderName; 2] =
+    [HeaderName::from_static("content-digest"), HeaderName::from_static("repr-digest")];
+
+impl Mutation {
+    /// Whether nothing changes.
+    pub fn is_none(&self) -> bool {
+        *self == Mutation::default()
+    }
+
+    /// Applies the changes to the head and says what body to send.
+    ///
+    /// Keeps framing true: a replaced body gets its own `Content-Length` and loses the headers that described the
+    /// old bytes; 204, 205 and 304 get no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). A HEAD answer keeps
+    /// the length its GET would have, and has no body.
+    pub fn apply(self, head: &mut AnswerHead, method: &Method) -> BodyChange {
+        if let Some(status) = self.status {
+            head.status = status;
+        }
+        let mut body = self.body;
+        if !allows_body(head.status) && self.status.is_some() {
+            body = BodyChange::Replace(Bytes::new());
+        }
+        if let BodyChange::Replace(bytes) = &body {
+            describe(&mut head.headers, head.status, bytes.len());
+        }
+        for operation in self.headers {
+            operation.apply(&mut head.headers);
+        }
+        if !allows_body(head.status) {
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+        match body {
+            BodyChange::Replace(_) if method == Method::HEAD => BodyChange::Replace(Bytes::new()),
+            body => body,
+        }
+    }
+}
+
+fn describe(headers: &mut HeaderMap, status: StatusCode, length: usize) {
+    for name in REPRESENTATION.iter().chain(&DIGESTS).chain(&[header::TRANSFER_ENCODING, header::TRAILER]) {
+        headers.remove(name);
+    }
+    if allows_body(status) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+/// Whether an answer of this status can have a body.
+pub fn allows_body(status: StatusCode) -> bool {
+    !(status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED))
+}
+
+/// Whether a rule may never write this header: framing and connection headers belong to the proxy alone.
+pub fn is_reserved(name: &HeaderName) -> bool {
+    const RESERVED: [HeaderName; 6] = [
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+        header::UPGRADE,
+        header::TRAILER,
+        header::TE,
+    ];
+    RESERVED.contains(name)
+}
+
+impl HeaderOp {
+    fn apply(self, headers: &mut HeaderMap) {
+        match self {
+            HeaderOp::Set(name, value) => {
+                headers.insert(name, value);
+            }
+            HeaderOp::Append(name, value) => {
+                headers.append(name, value);
+            }
+            HeaderOp::Remove(name) => {
+                headers.remove(name);
+            }
+        }
+    }
+}
