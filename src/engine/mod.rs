@@ -1,0 +1,4 @@
+//! The engine: what an upstream's answer really says, decided from values alone.
+//! Pure: no I/O, no clock, no logging, no panic.
+
+pub mod xml;
