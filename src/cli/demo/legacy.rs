@@ -80,16 +80,9 @@ pub static ENDPOINTS: &[Endpoint] = &[
     endpoint("/error-message", Status(404), "a Lambda function's error with the status in brackets", || {
         json(r#"{"errorMessage":"[404] No such order","errorType":"NotFoundError"}"#)
     }),
-    endpoint(
-        "/json-in-a-string",
-        Status(422),
-        "a Lambda function's error message that is JSON itself",
-        || {
-            json(
-                r#"{"errorMessage":"{\"status\":422,\"errorType\":\"ValidationError\",\"message\":\"No such size\"}"}"#,
-            )
-        },
-    ),
+    endpoint("/json-in-a-string", Status(422), "a Lambda error message that is JSON itself", || {
+        json(r#"{"errorMessage":"{\"status\":422,\"message\":\"No such size\"}","errorType":"Error"}"#)
+    }),
     endpoint("/lambda-error", Status(502), "a Lambda function that threw an exception", || {
         json(concat!(
             r#"{"errorMessage":"Cannot read properties of undefined (reading 'id')","errorType":"TypeError","#,
@@ -134,32 +127,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
             r#"{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":2}]"#,
         ))
     }),
-    Endpoint {
-        curl: "--compressed",
-        ..endpoint(
-            "/gzip",
-            NotYet("compressed bodies are not decoded"),
-            "an error in gzip, asked for or not",
-            gzip,
-        )
-    },
-    Endpoint {
-        curl: "--no-buffer",
-        ..endpoint("/slow", Streams, "a report that takes three seconds, a line at a time", || any(slow))
-    },
-    Endpoint {
-        curl: "--no-buffer",
-        ..endpoint("/events", Streams, "an event stream with an error in it", || any(events))
-    },
-    Endpoint {
-        curl: "--output /dev/null",
-        ..endpoint(
-            "/big",
-            Undecided("longer than `hold.max_bytes`"),
-            "10 MB with the status at the very end",
-            || any(big),
-        )
-    },
+    endpoint("/gzip", NotYet("compressed bodies are not decoded"), "an error in gzip, even unasked", gzip)
+        .shown_with("--compressed"),
+    endpoint("/slow", Streams, "a report that takes three seconds, a line at a time", || any(slow))
+        .shown_with("--no-buffer"),
+    endpoint("/events", Streams, "an event stream with an error in it", || any(events))
+        .shown_with("--no-buffer"),
+    endpoint("/big", Undecided("longer than `hold.max_bytes`"), "10 MB, the status at the end", || any(big))
+        .shown_with("--output /dev/null"),
 ];
 
 const fn endpoint(
@@ -169,6 +144,12 @@ const fn endpoint(
     answers: fn() -> MethodRouter,
 ) -> Endpoint {
     Endpoint { path, truth, misbehaviour, curl: "", answers }
+}
+
+impl Endpoint {
+    const fn shown_with(self, curl: &'static str) -> Endpoint {
+        Endpoint { curl, ..self }
+    }
 }
 
 /// The backend. A path that it does not have is an error page with status 200, of course.
