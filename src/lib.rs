@@ -1,3 +1,6 @@
 //! Candor.
 pub mod diagnostic;
 pub mod document;
+pub mod engine;
+#[cfg(feature = "server")]
+pub mod settings;
