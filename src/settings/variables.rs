@@ -25,13 +25,11 @@ pub fn substitute(node: &mut Node, lookup: Lookup<'_>, diagnostics: &mut Diagnos
 
 fn expand(text: &str, place: &Place, lookup: Lookup<'_>, diagnostics: &mut Diagnostics) -> Value {
     let mut value = |reference: &Reference<'_>| {
-        reference.value(lookup).unwrap_or_else(|problem| {
-            diagnostics.push(problem.at(&within(place, reference.name)));
-            String::new()
-        })
+        let value = reference.value(lookup);
+        value.map_err(|problem| diagnostics.push(problem.at(&within(place, reference.name)))).ok()
     };
     if let Some((reference, "")) = text.strip_prefix("${").and_then(Reference::read) {
-        return Value::plain(&value(&reference));
+        return value(&reference).map_or(Value::Null, |value| Value::plain(&value));
     }
     let mut expanded = String::new();
     let mut rest = text;
@@ -40,7 +38,8 @@ fn expand(text: &str, place: &Place, lookup: Lookup<'_>, diagnostics: &mut Diagn
         expanded.push_str(escaped.unwrap_or(before));
         match Reference::read(after).filter(|_| escaped.is_none()) {
             Some((reference, after)) => {
-                expanded.push_str(&value(&reference));
+                // The name stands in for a missing value, so that the rest of the text can still be checked.
+                expanded.push_str(value(&reference).as_deref().unwrap_or(reference.name));
                 rest = after;
             }
             None => {
