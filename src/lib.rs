@@ -1,3 +1,4 @@
 //! Candor.
 pub mod diagnostic;
 pub mod document;
+pub mod engine;
