@@ -2,6 +2,8 @@
 #[cfg(feature = "server")]
 pub mod admin;
 #[cfg(feature = "server")]
+pub mod case;
+#[cfg(feature = "server")]
 pub mod cli;
 pub mod diagnostic;
 pub mod document;
