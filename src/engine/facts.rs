@@ -1,0 +1,336 @@
+//! What is known of an exchange at this moment: everything of its heads, and of the body what has gone by.
+//! Answers one question: which values has this [`Subject`]?
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use http::header;
+use serde_json::Value;
+
+use super::exchange::{AnswerHead, RequestSnapshot};
+use super::json::{self, Document, JsonText, Path, Scan, State};
+use super::outcome::{Bypass, Undecided};
+use super::subject::{JsonPlace, JsonSubject, Subject, Subjects};
+use super::xml;
+
+/// The body, as far as it is known.
+#[derive(Debug, Clone)]
+pub enum Body<'a> {
+    /// Still going by.
+    Pending,
+    /// All of it.
+    Whole(&'a [u8]),
+    /// It will not be looked at.
+    Bypassed(Bypass),
+    /// It cannot be known.
+    Unknown(Undecided),
+}
+
+/// The values of a subject, or why there are none yet.
+#[derive(Debug)]
+pub enum Seen<'f> {
+    /// All values the subject has.
+    Values(Values<'f>),
+    /// The body has not gone by.
+    Pending,
+    /// The body is not looked at, or cannot be known.
+    Withheld,
+}
+
+/// None, one, or several values (a repeated header, a JSON query). One is the rule and costs no allocation.
+#[derive(Debug)]
+pub enum Values<'f> {
+    /// The subject is absent.
+    None,
+    /// The usual case.
+    One([Datum<'f>; 1]),
+    /// In the order they stand in.
+    Many(Vec<Datum<'f>>),
+}
+
+impl<'f> std::ops::Deref for Values<'f> {
+    type Target = [Datum<'f>];
+
+    fn deref(&self) -> &[Datum<'f>] {
+        match self {
+            Values::None => &[],
+            Values::One(one) => one,
+            Values::Many(many) => many,
+        }
+    }
+}
+
+impl<'f> FromIterator<Datum<'f>> for Values<'f> {
+    fn from_iter<I: IntoIterator<Item = Datum<'f>>>(items: I) -> Values<'f> {
+        let mut items = items.into_iter();
+        let Some(first) = items.next() else { return Values::None };
+        match items.next() {
+            None => Values::One([first]),
+            Some(second) => Values::Many([first, second].into_iter().chain(items).collect()),
+        }
+    }
+}
+
+/// One value.
+#[derive(Debug, Clone)]
+pub enum Datum<'f> {
+    /// Text, as headers, paths and XML elements have it.
+    Text(Cow<'f, str>),
+    /// A value cut out of a JSON body.
+    Json(JsonText<'f>),
+    /// A value in a parsed JSON tree.
+    Tree(&'f Value),
+    /// A value in JSON that was itself a text.
+    Inner(Value),
+}
+
+impl Datum<'_> {
+    /// The value as a pattern sees it: text as it is, numbers as written, `true`, `false`; arrays and objects as
+    /// JSON. `None` for JSON's `null`.
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Datum::Text(text) => Some(Cow::Borrowed(text)),
+            Datum::Json(json) if json.is_null() => None,
+            Datum::Json(json) => Some(json.text().unwrap_or_else(|| String::from_utf8_lossy(json.raw()))),
+            Datum::Tree(value) => value_text(value),
+            Datum::Inner(value) => value_text(value),
+        }
+    }
+
+    /// The value as JSON; text becomes a JSON string.
+    pub fn json(&self) -> Option<Value> {
+        match self {
+            Datum::Text(text) => Some(Value::from(text.as_ref())),
+            Datum::Json(json) => json.parse(),
+            Datum::Tree(value) => Some((*value).clone()),
+            Datum::Inner(value) => Some(value.clone()),
+        }
+    }
+
+    /// The JSON text of the value, as the upstream wrote it where it can be had.
+    pub fn raw_json(&self) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Datum::Json(json) => Some(Cow::Borrowed(json.raw())),
+            other => Some(Cow::Owned(other.json()?.to_string().into_bytes())),
+        }
+    }
+
+    /// Whether the value is JSON's `null`.
+    pub fn is_null(&self) -> bool {
+        match self {
+            Datum::Text(_) => false,
+            Datum::Json(json) => json.is_null(),
+            Datum::Tree(value) => value.is_null(),
+            Datum::Inner(value) => value.is_null(),
+        }
+    }
+
+    /// Whether the value is JSON text and not another JSON value; `None` when it is not JSON at all.
+    pub fn is_json_string(&self) -> Option<bool> {
+        match self {
+            Datum::Text(_) => None,
+            Datum::Json(json) => Some(json.is_string()),
+            Datum::Tree(value) => Some(value.is_string()),
+            Datum::Inner(value) => Some(value.is_string()),
+        }
+    }
+}
+
+fn value_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        other => Some(Cow::Owned(other.to_string())),
+    }
+}
+
+/// Everything known of one exchange.
+pub struct Facts<'a> {
+    /// What was asked.
+    pub request: &'a RequestSnapshot,
+    /// What the upstream said before its body.
+    pub head: &'a AnswerHead,
+    /// The body, as far as it is known.
+    pub body: Body<'a>,
+    subjects: &'a Subjects,
+    scan: &'a Scan,
+    text: OnceCell<Cow<'a, str>>,
+    tree: OnceCell<Option<Value>>,
+    elements: OnceCell<xml::Found>,
+}
+
+impl<'a> Facts<'a> {
+    /// Facts of an exchange whose body has been scanned so far by `scan`.
+    pub fn new(
+        subjects: &'a Subjects,
+        request: &'a RequestSnapshot,
+        head: &'a AnswerHead,
+        body: Body<'a>,
+        scan: &'a Scan,
+    ) -> Facts<'a> {
+        Facts {
+            request,
+            head,
+            body,
+            subjects,
+            scan,
+            text: OnceCell::new(),
+            tree: OnceCell::new(),
+            elements: OnceCell::new(),
+        }
+    }
+
+    /// The values of a subject.
+    pub fn values(&self, subject: &Subject) -> Seen<'_> {
+        match subject {
+            Subject::Status => one(Cow::Borrowed(self.head.status.as_str())),
+            Subject::Header(name) => header_values(&self.head.headers, name),
+            Subject::ContentType => match media_type(self.head.header(header::CONTENT_TYPE)) {
+                Some(media_type) => one(Cow::Owned(media_type)),
+                None => Seen::Values(Values::None),
+            },
+            Subject::Method => one(Cow::Borrowed(self.request.method.as_str())),
+            Subject::Path => one(Cow::Borrowed(self.request.uri.path())),
+            Subject::Query(name) => query_values(self.request.uri.query(), name),
+            Subject::RequestHeader(name) => header_values(&self.request.headers, name),
+            Subject::Json(json) => self.json_values(json),
+            Subject::Error(json) => match self.json_values(json) {
+                Seen::Values(values) => {
+                    Seen::Values(values.iter().filter(|v| v.is_json_string() == Some(true)).cloned().collect())
+                }
+                unseen => unseen,
+            },
+            Subject::Body => match self.whole() {
+                Ok(bytes) => one(Cow::Borrowed(self.text.get_or_init(|| String::from_utf8_lossy(bytes)))),
+                Err(unseen) => unseen,
+            },
+            Subject::Xml { index, .. } => match self.found_elements() {
+                Ok(found) => match found.texts.get(*index).and_then(Option::as_deref) {
+                    Some(text) => one(Cow::Borrowed(text)),
+                    None => Seen::Values(Values::None),
+                },
+                Err(unseen) => unseen,
+            },
+            Subject::EmptyBody => match self.whole() {
+                Ok(bytes) => one(Cow::Borrowed(if bytes.is_empty() { "true" } else { "false" })),
+                Err(unseen) => unseen,
+            },
+        }
+    }
+
+    /// The whole body, or why it is not there.
+    pub fn whole(&self) -> Result<&'a [u8], Seen<'static>> {
+        match self.body {
+            Body::Whole(bytes) => Ok(bytes),
+            Body::Pending => Err(Seen::Pending),
+            Body::Bypassed(_) | Body::Unknown(_) => Err(Seen::Withheld),
+        }
+    }
+
+    /// What a body that gave no value turned out to be, for the trace: "not JSON (byte 0)".
+    pub fn why_missing(&self, subject: &Subject) -> Option<String> {
+        match subject {
+            Subject::Json(_) | Subject::Error(_) => match self.scan_document() {
+                Document::NotJson { offset } => Some(format!("not JSON (byte {offset})")),
+                Document::CutShort => Some("JSON ends before its end".to_owned()),
+                Document::Empty => Some("body is empty".to_owned()),
+                Document::Json => Some("path missing".to_owned()),
+            },
+            Subject::Xml { .. } => match self.found_elements() {
+                Ok(found) => Some(match found.error_offset {
+                    Some(offset) => format!("not XML (byte {offset})"),
+                    None => "element missing".to_owned(),
+                }),
+                Err(_) => None,
+            },
+            Subject::Header(_) | Subject::RequestHeader(_) | Subject::ContentType => Some("header absent".to_owned()),
+            Subject::Query(_) => Some("parameter absent".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn scan_document(&self) -> Document {
+        match self.whole() {
+            // A rule set of queries only has nothing for the scanner to find, so it was not run.
+            Ok(bytes) if self.subjects.paths.is_empty() => json::document(bytes),
+            _ => self.scan.document(),
+        }
+    }
+
+    fn json_values(&self, json: &JsonSubject) -> Seen<'_> {
+        let outer = match json.outer {
+            JsonPlace::Slot(slot) => self.slot_values(slot),
+            JsonPlace::Query(index) => self.query_tree(index),
+        };
+        let (Some(inner), Seen::Values(values)) = (&json.inner, &outer) else { return outer };
+        Seen::Values(values.iter().flat_map(|value| inner_values(value, inner)).collect())
+    }
+
+    fn slot_values(&self, slot: json::Slot) -> Seen<'_> {
+        match (&self.body, self.scan.slot(slot)) {
+            (Body::Bypassed(_), _) => Seen::Withheld,
+            (_, State::Found(text)) => Seen::Values(Values::One([Datum::Json(text)])),
+            (_, State::Missing) => Seen::Values(Values::None),
+            (Body::Pending, State::Pending) => Seen::Pending,
+            (_, State::Pending) => Seen::Withheld,
+        }
+    }
+
+    fn query_tree(&self, index: usize) -> Seen<'_> {
+        let bytes = match self.whole() {
+            Ok(bytes) => bytes,
+            Err(unseen) => return unseen,
+        };
+        let tree = self.tree.get_or_init(|| json::tree(bytes));
+        let (Some(tree), Some(query)) = (tree, self.subjects.queries.get(index)) else {
+            return Seen::Values(Values::None);
+        };
+        Seen::Values(query.nodes(tree).into_iter().map(Datum::Tree).collect())
+    }
+
+    fn found_elements(&self) -> Result<&xml::Found, Seen<'static>> {
+        let bytes = self.whole()?;
+        Ok(self.elements.get_or_init(|| xml::find(&self.subjects.elements, bytes)))
+    }
+}
+
+fn one(text: Cow<'_, str>) -> Seen<'_> {
+    Seen::Values(Values::One([Datum::Text(text)]))
+}
+
+fn header_values<'f>(headers: &'f http::HeaderMap, name: &http::header::HeaderName) -> Seen<'f> {
+    let text = |value: &'f http::HeaderValue| Datum::Text(String::from_utf8_lossy(value.as_bytes()));
+    Seen::Values(headers.get_all(name).iter().map(text).collect())
+}
+
+fn query_values<'f>(query: Option<&'f str>, name: &str) -> Seen<'f> {
+    let values = query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter(|(key, _)| decode(key) == name)
+        .map(|(_, value)| Datum::Text(decode(value)));
+    Seen::Values(values.collect())
+}
+
+/// Form decoding: `+` is a space, `%xx` a byte.
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains(['+', '%']) {
+        return Cow::Borrowed(text);
+    }
+    let spaced = text.replace('+', " ");
+    Cow::Owned(percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+}
+
+/// The media type of a `Content-Type`, lower case, without parameters.
+pub fn media_type(content_type: Option<&str>) -> Option<String> {
+    let media_type = content_type?.split(';').next()?.trim();
+    (!media_type.is_empty()).then(|| media_type.to_ascii_lowercase())
+}
+
+/// Values at a path within a JSON document that is held in a text.
+fn inner_values<'f>(outer: &Datum<'f>, path: &Path) -> Vec<Datum<'f>> {
+    let Some(text) = outer.text() else { return Vec::new() };
+    let Some(tree) = json::tree(text.as_bytes()) else { return Vec::new() };
+    path.nodes(&tree).into_iter().cloned().map(Datum::Inner).collect()
+}

@@ -1,0 +1,50 @@
+//! Whether an answer's body may be looked at, known from the heads alone. A stream is never made to wait, a part
+//! is never taken for the whole, and an encoding that cannot be read is said to be unreadable.
+
+use http::{Method, StatusCode, header};
+
+use super::exchange::{AnswerHead, RequestSnapshot};
+use super::facts::{Body, media_type};
+use super::hold::Inspect;
+use super::mutation::allows_body;
+use super::outcome::{Bypass, Undecided};
+
+/// The body as it stands when the head has come: to be waited for, never looked at, or unreadable.
+pub fn body(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> Body<'static> {
+    if let Some(bypass) = bypass(request, head, inspect) {
+        return Body::Bypassed(bypass);
+    }
+    match undecodable(head) {
+        Some(reason) => Body::Unknown(reason),
+        None => Body::Pending,
+    }
+}
+
+fn bypass(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> Option<Bypass> {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS || request.method == Method::CONNECT {
+        return Some(Bypass::Upgrade);
+    }
+    if request.method == Method::HEAD {
+        return Some(Bypass::Head);
+    }
+    if !allows_body(head.status) {
+        return Some(Bypass::NoContent);
+    }
+    if head.status == StatusCode::PARTIAL_CONTENT || head.headers.contains_key(header::CONTENT_RANGE) {
+        return Some(Bypass::Partial);
+    }
+    let content_type = head.header(header::CONTENT_TYPE);
+    match media_type(content_type).as_deref() {
+        Some("text/event-stream") => Some(Bypass::EventStream),
+        Some("multipart/x-mixed-replace") => Some(Bypass::MixedReplace),
+        Some(grpc) if grpc.starts_with("application/grpc") => Some(Bypass::Grpc),
+        _ => (!inspect.covers(content_type)).then_some(Bypass::ContentType),
+    }
+}
+
+fn undecodable(head: &AnswerHead) -> Option<Undecided> {
+    let encoding = String::from_utf8_lossy(head.headers.get(header::CONTENT_ENCODING)?.as_bytes());
+    let encoding = encoding.trim();
+    let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
+    (!plain).then(|| Undecided::Encoding { encoding: encoding.to_owned() })
+}

@@ -1,0 +1,182 @@
+//! A regular expression over one value. `matches` means the whole value, as API Gateway's selection patterns do
+//! (Java's `Matcher.matches()`); `search` means anywhere in it. Linear time, bounded size.
+
+use std::fmt;
+
+use regex::{Captures, Regex, RegexBuilder};
+use regex_automata::Anchored;
+use regex_automata::hybrid::dfa::DFA;
+use regex_automata::util::start;
+
+/// A compiled pattern; a larger one is refused at load.
+const COMPILED_BYTES_MAX: usize = 4 << 20;
+
+/// Which part of the value must fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The whole value; `.` does not match a line feed.
+    Whole,
+    /// Any part of it.
+    Anywhere,
+}
+
+/// A pattern as the user wrote it, compiled.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    written: String,
+    extent: Extent,
+    regex: Regex,
+}
+
+/// A pattern that does not compile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternError {
+    /// What is wrong, in words that follow "pattern … ".
+    pub message: String,
+    /// Where in the pattern, in characters from 0.
+    pub offset: usize,
+}
+
+impl Pattern {
+    /// Compiles a pattern in the syntax of the `regex` crate (no look-around, no back-references).
+    pub fn parse(written: &str, extent: Extent) -> Result<Pattern, PatternError> {
+        if let Err(error) = regex_syntax::Parser::new().parse(written) {
+            return Err(syntax_error(written, &error));
+        }
+        let text = match extent {
+            Extent::Whole => whole(written),
+            Extent::Anywhere => written.to_owned(),
+        };
+        let regex = RegexBuilder::new(&text)
+            .size_limit(COMPILED_BYTES_MAX)
+            .build()
+            .map_err(|_| PatternError { message: "is too large once compiled".to_owned(), offset: 0 })?;
+        Ok(Pattern { written: written.to_owned(), extent, regex })
+    }
+
+    /// Whether the value fits.
+    pub fn is_match(&self, value: &str) -> bool {
+        self.regex.is_match(value)
+    }
+
+    /// The groups of a match.
+    pub fn captures<'v>(&self, value: &'v str) -> Option<Captures<'v>> {
+        self.regex.captures(value)
+    }
+
+    /// The names of the named groups.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.regex.capture_names().flatten()
+    }
+
+    /// Which part of the value must fit.
+    pub fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// The compiled text: two patterns of equal text match the same values.
+    pub fn compiled_text(&self) -> &str {
+        self.regex.as_str()
+    }
+
+    /// For a value that does not match as a whole: how many bytes of it could still have begun a match.
+    /// `None` where that cannot be told (search patterns, Unicode word boundaries).
+    pub fn viable_prefix(&self, value: &str) -> Option<usize> {
+        if self.extent == Extent::Anywhere {
+            return None;
+        }
+        let dfa = DFA::new(self.regex.as_str()).ok()?;
+        let mut cache = dfa.create_cache();
+        let mut state = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes)).ok()?;
+        for (index, byte) in value.bytes().enumerate() {
+            state = dfa.next_state(&mut cache, state, byte).ok()?;
+            if state.is_quit() {
+                return None;
+            }
+            if state.is_dead() {
+                return Some(value.floor_char_boundary(index));
+            }
+        }
+        Some(value.len())
+    }
+}
+
+/// Anchors a pattern at both ends. In verbose mode (`(?x)`) a trailing `# comment` would swallow what follows on
+/// its line, so the closing parts go on a line of their own there.
+fn whole(written: &str) -> String {
+    let verbose_at_end = written.contains("(?") && Regex::new(&format!("{written}#(")).is_ok();
+    let line_end = if verbose_at_end { "\n" } else { "" };
+    format!("^(?:{written}{line_end})$")
+}
+
+fn syntax_error(written: &str, error: &regex_syntax::Error) -> PatternError {
+    let (message, byte) = match error {
+        regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span().start.offset),
+        regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span().start.offset),
+        other => (other.to_string(), 0),
+    };
+    let offset = written.get(..byte).map_or(0, |before| before.chars().count());
+    PatternError { message: format!("is not valid: {message}"), offset }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, value: &str, expected: bool) {
+        let pattern = Pattern::parse(pattern, Extent::Whole).unwrap();
+        assert_eq!(pattern.is_match(value), expected, "{pattern} on {value:?}");
+    }
+
+    #[test]
+    fn matches_means_the_whole_value() {
+        check(r"4\d{2}", "404", true);
+        check(r"4\d{2}", "1404", false);
+        check("4|404", "404", true);
+        check("Internal*", "Internal Error: x", false);
+        check(".*not found.*", "order not found\n at line 2", false);
+        check("(?s).*not found.*", "order not found\n at line 2", true);
+        check(r"(\n|.)+", "a\nb", true);
+        check("", "", true);
+        check("^404$", "404", true);
+        check("404", "404\n", false);
+        check("(?x) 4 \\d{2} # any client error", "404", true);
+        check("(?x) 4 \\d{2} # any client error", "1404", false);
+        check("(?i)(?:not)#", "NOT#", true);
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        let check = |pattern: &str, offset: usize, message: &str| {
+            let error = Pattern::parse(pattern, Extent::Whole).unwrap_err();
+            assert_eq!(error.offset, offset, "{error:?}");
+            assert!(error.message.contains(message), "{error:?}");
+        };
+        check("4[", 1, "unclosed character class");
+        check("é(", 1, "unclosed group");
+        check("(?!400)4..", 0, "look-around");
+        check(r"(a)\1", 3, "backreferences");
+        check(r"\w{1000}{1000}", 0, "too large");
+    }
+
+    #[test]
+    fn a_miss_tells_how_far_it_got() {
+        let check = |pattern: &str, value: &str, expected: Option<usize>| {
+            let pattern = Pattern::parse(pattern, Extent::Whole).unwrap();
+            assert_eq!(pattern.viable_prefix(value), expected, "{pattern} on {value:?}");
+        };
+        check(r"4\d{2}", "200", Some(0));
+        check(r"4\d{2}", "41x", Some(2));
+        check(r"4\d{2}", "41", Some(2));
+        check(r"4\d{2}", "4044", Some(3));
+        check(".*x.*", "a\nx", Some(1));
+        check("né", "nü", Some(1));
+    }
+}

@@ -1,0 +1,95 @@
+//! A named, ordered list of rules and what holds when none of them matches.
+
+use std::sync::Arc;
+
+use super::action::Action;
+use super::condition::Condition;
+use super::envelope::Contract;
+use super::hold::Hold;
+use super::subject::Subjects;
+
+/// Compiled rules, ready for any number of exchanges.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// The name the user gave.
+    pub name: Arc<str>,
+    /// Tried from first to last; what `use:` names comes after the set's own rules.
+    pub rules: Vec<Rule>,
+    /// Everything the rules look at in a body.
+    pub subjects: Subjects,
+    /// When no rule matches.
+    pub default: Fallback,
+    /// When a rule that matched cannot be carried out.
+    pub on_error: OnError,
+    /// This set's own bounds on holding a body.
+    pub hold: Option<Hold>,
+}
+
+/// A condition and what to produce.
+#[derive(Debug)]
+pub struct Rule {
+    /// `rule-set/rule`, the name in logs, metrics and traces.
+    pub label: Arc<str>,
+    /// Whether it acts.
+    pub mode: Mode,
+    /// What it does.
+    pub kind: RuleKind,
+}
+
+/// What a rule does.
+#[derive(Debug)]
+pub enum RuleKind {
+    /// Translates answers that fit a condition.
+    Translate {
+        /// The condition.
+        when: Condition,
+        /// What to produce.
+        then: Action,
+    },
+    /// Unwraps an envelope that describes the real answer.
+    Unwrap(Contract),
+}
+
+/// Whether a rule acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Decides and changes the answer.
+    #[default]
+    Enforce,
+    /// Decides, is logged and counted, and changes nothing.
+    Shadow,
+    /// Is not looked at.
+    Off,
+}
+
+/// What holds when no rule matches.
+#[derive(Debug, Default)]
+pub enum Fallback {
+    /// The upstream's answer is passed on.
+    #[default]
+    Pass,
+    /// This is produced.
+    Produce(Arc<str>, Action),
+}
+
+/// What holds when a rule cannot be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// The upstream's answer is passed on.
+    #[default]
+    Pass,
+    /// 502.
+    Fail,
+}
+
+impl RuleSet {
+    /// Whether some rule looks at the body.
+    pub fn reads_body(&self) -> bool {
+        self.subjects.body
+    }
+
+    /// Whether some rule looks at the request's headers.
+    pub fn reads_request_headers(&self) -> bool {
+        self.subjects.request_headers
+    }
+}

@@ -1,0 +1,78 @@
+//! What changes while the sidecar serves, as everyone sees it at the same moment.
+//! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where the sidecar is in its life. It only ever moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not yet listening.
+    Starting,
+    /// Listening; new exchanges are welcome.
+    Ready,
+    /// Asked to stop: exchanges in flight are finished, new ones belong elsewhere.
+    Draining,
+}
+
+/// A shared view of the [`Phase`]; clones see the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness {
+    flags: Arc<Flags>,
+}
+
+#[derive(Debug, Default)]
+struct Flags {
+    listening: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Readiness {
+    /// A sidecar that is [`Phase::Starting`].
+    pub fn new() -> Readiness {
+        Readiness::default()
+    }
+
+    /// The listeners are bound.
+    pub fn listening(&self) {
+        self.flags.listening.store(true, Ordering::Release);
+    }
+
+    /// No new exchanges from now on. Final, even when it comes before [`listening`](Self::listening).
+    pub fn drain(&self) {
+        self.flags.draining.store(true, Ordering::Release);
+    }
+
+    /// The phase at this moment.
+    pub fn phase(&self) -> Phase {
+        if self.flags.draining.load(Ordering::Acquire) {
+            Phase::Draining
+        } else if self.flags.listening.load(Ordering::Acquire) {
+            Phase::Ready
+        } else {
+            Phase::Starting
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(steps: &[fn(&Readiness)], expected: Phase) {
+        let readiness = Readiness::new();
+        let seen_elsewhere = readiness.clone();
+        for step in steps {
+            step(&readiness);
+        }
+        assert_eq!(seen_elsewhere.phase(), expected);
+    }
+
+    #[test]
+    fn phases_only_move_forward() {
+        check(&[], Phase::Starting);
+        check(&[Readiness::listening], Phase::Ready);
+        check(&[Readiness::listening, Readiness::drain], Phase::Draining);
+        check(&[Readiness::drain, Readiness::listening], Phase::Draining);
+    }
+}

@@ -1,0 +1,263 @@
+//! `when:` read into a [`Condition`]. A map holds when all its keys hold; `json`, `header`, `request_header`,
+//! `query` and `xml` name a part and take an operator beside them.
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::{Fields, Node, Value};
+use crate::engine::condition::{Condition, Leaf, Literal, Test};
+use crate::engine::json::Want;
+use crate::engine::pattern::{Extent, Pattern};
+use crate::engine::subject::{Subject, Subjects};
+
+use super::source;
+
+/// Keys that join conditions.
+const JOINS: [&str; 3] = ["all", "any", "not"];
+/// Keys that are a part of the exchange, with a pattern or a map of operators as value.
+const PARTS: [&str; 6] = ["status", "method", "path", "content_type", "error", "body"];
+/// Keys that name a part of the exchange, with an operator beside them.
+const NAMED: [&str; 5] = ["json", "header", "request_header", "query", "xml"];
+/// Operators.
+const OPERATORS: [&str; 6] = ["matches", "search", "contains", "equals", "in", "exists"];
+
+/// All keys of a condition.
+pub fn keys() -> Vec<&'static str> {
+    [&JOINS[..], &PARTS, &["empty_body"], &NAMED, &OPERATORS].concat()
+}
+
+/// Reads a condition.
+pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> Option<Condition> {
+    let fields = node.fields("a condition", &keys(), diagnostics)?;
+    if fields.entries().is_empty() {
+        diagnostics.push(
+            Diagnostic::error("an empty condition").at(&node.place).help(
+                "for answers that no rule matches there is `default:`; to match every answer write `status: '.*'`",
+            ),
+        );
+        return None;
+    }
+    let mut all = joined(&fields, subjects, diagnostics);
+    all.extend(parts(&fields, subjects, diagnostics));
+    all.extend(named(&fields, subjects, diagnostics));
+    // What could not be read was reported; a condition without it would mean something else.
+    all.into_iter().collect::<Option<Vec<_>>>().map(|mut all| match all.len() {
+        1 => all.remove(0),
+        _ => Condition::All(all),
+    })
+}
+
+fn joined(
+    fields: &Fields<'_>,
+    subjects: &mut Subjects,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Option<Condition>> {
+    let mut list = |key: &str, join: fn(Vec<Condition>) -> Condition| {
+        let node = fields.get(key)?;
+        let conditions = node.list("conditions", diagnostics).map(|nodes| {
+            if nodes.is_empty() {
+                diagnostics.error(&node.place, format!("`{key}` without conditions"));
+            }
+            nodes.iter().map(|node| read(node, subjects, diagnostics)).collect::<Vec<_>>()
+        });
+        Some(conditions.and_then(|c| c.into_iter().collect::<Option<Vec<_>>>()).map(join))
+    };
+    let mut all: Vec<Option<Condition>> =
+        [list("all", Condition::All), list("any", Condition::Any)].into_iter().flatten().collect();
+    if let Some(node) = fields.get("not") {
+        all.push(read(node, subjects, diagnostics).map(|condition| Condition::Not(Box::new(condition))));
+    }
+    all
+}
+
+fn parts(
+    fields: &Fields<'_>,
+    subjects: &mut Subjects,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Option<Condition>> {
+    let mut all = Vec::new();
+    for key in PARTS {
+        let Some(node) = fields.get(key) else { continue };
+        let subject = source::subject(key, &node.place, Want::Value, subjects, diagnostics);
+        let test = match &node.value {
+            Value::Map(_) => match node.fields("an operator", &OPERATORS, diagnostics) {
+                Some(operators) => operator(&operators, node, diagnostics),
+                None => None,
+            },
+            _ => patterns(node, Extent::Whole, diagnostics),
+        };
+        all.push(leaf(subject, test));
+    }
+    if let Some(node) = fields.get("empty_body") {
+        let subject = Some(subjects.whole_body(Subject::EmptyBody));
+        let test = node.bool(diagnostics).map(|empty| Test::Equals(vec![Literal::Bool(empty)]));
+        all.push(leaf(subject, test));
+    }
+    all
+}
+
+fn named(
+    fields: &Fields<'_>,
+    subjects: &mut Subjects,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Option<Condition>> {
+    let here: Vec<_> = fields.entries().iter().filter(|entry| NAMED.contains(&entry.key.as_str())).collect();
+    let operators = fields.entries().iter().find(|entry| OPERATORS.contains(&entry.key.as_str()));
+    match (here.as_slice(), operators) {
+        ([], None) => Vec::new(),
+        ([], Some(operator)) => {
+            diagnostics.push(
+                Diagnostic::error(format!("`{}` of what?", operator.key)).at(&operator.key_place).help(format!(
+                    "name a part beside it ({}) or put it below one (`body: {{ {}: … }}`)",
+                    NAMED.join(", "),
+                    operator.key
+                )),
+            );
+            vec![None]
+        }
+        ([entry], _) => {
+            // Without an operator, naming a part asks whether it is there.
+            let test = match operators {
+                Some(_) => operator(fields, &entry.node, diagnostics),
+                None => Some(Test::Exists(true)),
+            };
+            let want = match test {
+                Some(Test::Exists(_)) => Want::Presence,
+                _ => Want::Value,
+            };
+            vec![leaf(named_subject(&entry.key, &entry.node, want, subjects, diagnostics), test)]
+        }
+        ([first, second, ..], _) => {
+            let message = format!("`{}` and `{}` in one condition", first.key, second.key);
+            diagnostics.push(
+                Diagnostic::error(message)
+                    .at(&second.key_place)
+                    .help("put each with its operator in an entry of `all:` or `any:`"),
+            );
+            vec![None]
+        }
+    }
+}
+
+fn named_subject(
+    key: &str,
+    node: &Node,
+    want: Want,
+    subjects: &mut Subjects,
+    diagnostics: &mut Diagnostics,
+) -> Option<Subject> {
+    let text = node.text(&format!("a name for `{key}`"), diagnostics)?;
+    match key {
+        "json" => source::json(text, &node.place, want, subjects, diagnostics).map(Subject::Json),
+        "header" => source::header_name(text, &node.place, diagnostics).map(Subject::Header),
+        "request_header" => source::header_name(text, &node.place, diagnostics)
+            .map(|name| subjects.request_header(name)),
+        "query" => Some(Subject::Query(text.to_owned())),
+        _ => source::xml(text, &node.place, subjects, diagnostics),
+    }
+}
+
+fn leaf(subject: Option<Subject>, test: Option<Test>) -> Option<Condition> {
+    Some(Condition::Leaf(Leaf { subject: subject?, test: test? }))
+}
+
+/// The one operator among these fields.
+fn operator(fields: &Fields<'_>, subject: &Node, diagnostics: &mut Diagnostics) -> Option<Test> {
+    let mut operators = fields.entries().iter().filter(|entry| OPERATORS.contains(&entry.key.as_str()));
+    let Some(first) = operators.next() else {
+        diagnostics.error(&subject.place, format!("an operator is missing: one of {}", OPERATORS.join(", ")));
+        return None;
+    };
+    if let Some(second) = operators.next() {
+        diagnostics.push(
+            Diagnostic::error(format!("`{}` beside `{}`", second.key, first.key))
+                .at(&second.key_place)
+                .help("one operator a condition; join several with `all:` or `any:`"),
+        );
+        return None;
+    }
+    let node = &first.node;
+    match first.key.as_str() {
+        "matches" => patterns(node, Extent::Whole, diagnostics),
+        "search" => patterns(node, Extent::Anywhere, diagnostics),
+        "contains" => contains(node, diagnostics),
+        "exists" => node.bool(diagnostics).map(Test::Exists),
+        "in" => node.list("values", diagnostics).and_then(|nodes| literals(nodes, diagnostics)),
+        _ => literals(std::slice::from_ref(node), diagnostics),
+    }
+}
+
+fn patterns(node: &Node, extent: Extent, diagnostics: &mut Diagnostics) -> Option<Test> {
+    let patterns: Option<Vec<Pattern>> =
+        node.list_or_one().iter().map(|node| pattern(node, extent, diagnostics)).collect();
+    let patterns = patterns?;
+    if patterns.is_empty() {
+        diagnostics.error(&node.place, "a list without patterns");
+        return None;
+    }
+    Some(Test::Matches(patterns))
+}
+
+fn pattern(node: &Node, extent: Extent, diagnostics: &mut Diagnostics) -> Option<Pattern> {
+    let text = node.text("a pattern", diagnostics)?;
+    compiled(text, extent, node, diagnostics)
+}
+
+/// Compiles the text of a node as a pattern.
+pub fn compiled(text: &str, extent: Extent, node: &Node, diagnostics: &mut Diagnostics) -> Option<Pattern> {
+    match Pattern::parse(text, extent) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            let diagnostic = Diagnostic::error(format!("pattern `{text}` {}", error.message));
+            // In quotes or a block the text begins later than the value.
+            let quote = usize::from(node.place.width > text.chars().count());
+            let diagnostic = match text.contains('\n') {
+                true => diagnostic.at(&node.place),
+                false => diagnostic.at(&node.place.within(quote + error.offset, 1)),
+            };
+            diagnostics.push(match error.message.contains("look-around") || error.message.contains("backreferences") {
+                true => diagnostic.help("native patterns run in linear time, so they have no look-around and no back-references; use `not:`, or another rule before this one"),
+                false => diagnostic,
+            });
+            None
+        }
+    }
+}
+
+fn contains(node: &Node, diagnostics: &mut Diagnostics) -> Option<Test> {
+    let needles: Option<Vec<String>> = node
+        .list_or_one()
+        .iter()
+        .map(|node| {
+            let text = node.text("text", diagnostics)?;
+            if text.is_empty() {
+                diagnostics.error(&node.place, "every value contains the empty text");
+                return None;
+            }
+            Some(text.to_owned())
+        })
+        .collect();
+    needles.map(Test::Contains)
+}
+
+fn literals(nodes: &[Node], diagnostics: &mut Diagnostics) -> Option<Test> {
+    let literals: Option<Vec<Literal>> = nodes
+        .iter()
+        .map(|node| match &node.value {
+            Value::Text(text) => Some(Literal::Text(text.clone())),
+            Value::Number(text) => Some(Literal::Number(text.clone())),
+            Value::Bool(value) => Some(Literal::Bool(*value)),
+            Value::Null => Some(Literal::Null),
+            Value::List(_) | Value::Map(_) => {
+                diagnostics.error(&node.place, format!("cannot compare with {}", node.value.kind()));
+                None
+            }
+        })
+        .collect();
+    let literals = literals?;
+    if literals.is_empty() {
+        if let Some(place) = nodes.first().map(|node| &node.place) {
+            diagnostics.error(place, "nothing to compare with");
+        }
+        return None;
+    }
+    Some(Test::Equals(literals))
+}

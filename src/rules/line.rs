@@ -1,0 +1,111 @@
+//! One rule on one line, for flags and environment variables: `'$.statusCode:4\d{2} -> 400'`.
+//!
+//! `PART:PATTERN`, joined by ` & `, then ` -> ` and a status, a JSON path or a capture. The pattern fits the whole
+//! value; a part alone (`$.error -> 500`) asks whether it is there and not `null`.
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::Node;
+use crate::engine::action::{Action, Source, StatusChoice, final_status};
+use crate::engine::condition::{Condition, Leaf, Test};
+use crate::engine::json::Want;
+use crate::engine::pattern::Extent;
+use crate::engine::ruleset::RuleKind;
+use crate::engine::subject::Subjects;
+
+use super::{condition, source};
+
+/// Reads a line.
+pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> Option<RuleKind> {
+    let text = node.text("a rule", diagnostics)?;
+    let Some((when, then)) = text.rsplit_once("->") else {
+        diagnostics.push(
+            Diagnostic::error(format!("`{text}` is not a rule"))
+                .at(&node.place)
+                .help("a rule on one line reads `$.statusCode:4\\d{2} -> 400`"),
+        );
+        return None;
+    };
+    let mut offset = 0;
+    let mut terms = Vec::new();
+    for written in when.split(" & ") {
+        terms.push(term(written, offset, node, subjects, diagnostics));
+        offset += written.chars().count() + 3;
+    }
+    let status = status(then, when.chars().count() + 2, node, subjects, diagnostics)?;
+    let mut terms = terms.into_iter().collect::<Option<Vec<_>>>()?;
+    let when = if terms.len() == 1 { terms.remove(0) } else { Condition::All(terms) };
+    Some(RuleKind::Translate { when, then: Action { status: Some(status), ..Action::default() } })
+}
+
+fn term(
+    written: &str,
+    offset: usize,
+    node: &Node,
+    subjects: &mut Subjects,
+    diagnostics: &mut Diagnostics,
+) -> Option<Condition> {
+    let lead = written.chars().take_while(|c| c.is_whitespace()).count();
+    let written = written.trim();
+    let (part, pattern) = match split_part(written) {
+        Some((part, pattern)) => (part, Some(pattern)),
+        None => (written, None),
+    };
+    let want = if pattern.is_some() { Want::Value } else { Want::Presence };
+    let place = node.place.within(offset + lead, part.chars().count());
+    let subject = source::subject(part, &place, want, subjects, diagnostics);
+    let test = match pattern {
+        None => Some(Test::Exists(true)),
+        Some(pattern) => {
+            let start = offset + lead + part.chars().count() + 1;
+            let place = node.place.within(start, pattern.chars().count());
+            let node = Node { place, value: node.value.clone() };
+            condition::compiled(pattern, Extent::Whole, &node, diagnostics).map(|p| Test::Matches(vec![p]))
+        }
+    };
+    Some(Condition::Leaf(Leaf { subject: subject?, test: test? }))
+}
+
+/// Splits at the first colon outside brackets and quotes, so that JSON paths may hold colons there.
+fn split_part(text: &str) -> Option<(&str, &str)> {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    for (index, character) in text.char_indices() {
+        match (quote, character) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') if depth > 0 => quote = Some(character),
+            (None, '[' | '(') => depth += 1,
+            (None, ']' | ')') => depth = depth.saturating_sub(1),
+            (None, ':') if depth == 0 => {
+                return Some((text.get(..index)?, text.get(index + 1..)?));
+            }
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+fn status(
+    written: &str,
+    offset: usize,
+    node: &Node,
+    subjects: &mut Subjects,
+    diagnostics: &mut Diagnostics,
+) -> Option<StatusChoice> {
+    let lead = written.chars().take_while(|c| c.is_whitespace()).count();
+    let text = written.trim();
+    let place = node.place.within(offset + lead, text.chars().count());
+    if let Some(status) = final_status(text) {
+        return Some(StatusChoice::Fixed(status));
+    }
+    if text.starts_with('$') || text.starts_with("capture.") || text.starts_with("header.") {
+        let origin = source::origin(text, &place, subjects, diagnostics)?;
+        return Some(StatusChoice::From(Source { origin, default: None }));
+    }
+    diagnostics.push(
+        Diagnostic::error(format!("`{text}` is not a status from 200 to 599"))
+            .at(&place)
+            .help("after `->` comes a status, a JSON path (`$.statusCode`), `capture.name` or `header.name`"),
+    );
+    None
+}
