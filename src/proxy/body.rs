@@ -4,13 +4,21 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
 
 use super::record::Record;
+
+/// What is read of a body that nobody wants, to save its connection.
+const DISCARD_BYTES_MAX: usize = 64 * 1024;
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What is sent.
 #[derive(Debug, Default)]
@@ -41,11 +49,11 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub struct Body {
     content: Content,
-    record: Option<Box<Record>>,
+    record: Record,
 }
 
 impl Body {
-    pub(super) fn new(content: Content, record: Option<Box<Record>>) -> Body {
+    pub(super) fn new(content: Content, record: Record) -> Body {
         Body { content, record }
     }
 }
@@ -59,12 +67,10 @@ impl HttpBody for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let polled = self.content.poll(context);
-        if let (Poll::Ready(next), Some(record)) = (&polled, self.record.as_mut()) {
-            match next {
-                Some(Ok(frame)) => record.sent(frame.data_ref().map_or(0, Bytes::len)),
-                Some(Err(error)) => record.broken_off(error),
-                None => {}
-            }
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => self.record.sent(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(Some(Err(error))) => self.record.broken_off(error),
+            Poll::Ready(None) | Poll::Pending => {}
         }
         polled
     }
@@ -80,13 +86,31 @@ impl HttpBody for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        if let Some(record) = self.record.take() {
-            record.write(self.content.is_end());
+        if self.content.is_end() {
+            self.record.complete();
         }
     }
 }
 
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Content {
+        if bytes.is_empty() { Content::Empty } else { Content::Full(bytes) }
+    }
+}
+
 impl Content {
+    /// Lets the content go unsent. Where little of the upstream's body is left it is read to its end, so that the
+    /// connection can be used again; otherwise the connection is closed.
+    pub fn discard(self) {
+        let rest = match self {
+            Content::Streaming(rest) | Content::Held(Held { rest: Some(rest), .. }) => rest,
+            Content::Empty | Content::Full(_) | Content::Held(_) => return,
+        };
+        if !rest.is_end_stream() {
+            spawn_local(timeout(DISCARD_TIME_MAX, read_to_end(rest)));
+        }
+    }
+
     /// The next frame. A content that has ended is [`Content::Empty`] from then on.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let polled = match self {
@@ -117,6 +141,16 @@ impl Content {
             Content::Streaming(incoming) => incoming.size_hint(),
             Content::Held(held) => held.size_hint(),
         }
+    }
+}
+
+/// Reads and forgets, as long as it is less work than a new connection.
+async fn read_to_end(mut rest: Incoming) {
+    let mut left = DISCARD_BYTES_MAX;
+    while let Some(Ok(frame)) = rest.frame().await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        let Some(remaining) = left.checked_sub(bytes) else { return };
+        left = remaining;
     }
 }
 
@@ -162,7 +196,7 @@ mod tests {
     #[track_caller]
     fn check(content: Content, length: Option<u64>, expected: &[&str]) {
         assert_eq!(content.size_hint().exact(), length);
-        let mut body = Body::new(content, None);
+        let mut body = Body::new(content, Record::default());
         let mut context = Context::from_waker(Waker::noop());
         let mut frames = Vec::new();
         while !body.is_end_stream() {

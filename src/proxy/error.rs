@@ -264,7 +264,7 @@ fn hyper_cause(error: &ClientError) -> Option<&hyper::Error> {
 
 /// The error and all that stand below it.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]

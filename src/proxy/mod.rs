@@ -20,8 +20,7 @@ mod worker;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 
@@ -154,8 +153,7 @@ fn rewritten(
         head.headers.append(proxy_status::PROXY_STATUS, proxy_status::received(received, &details));
     }
     let reason = reason.or(phrase.filter(|_| head.status == received));
-    record.held(held_bytes);
-    record.decided(verdict, shadows);
+    record.decided(verdict, shadows, held_bytes);
     let content = match (change, broken) {
         (BodyChange::Keep, Some(error)) => return Err(ProxyError::cut_short(error)),
         (BodyChange::Keep, None) if method != Method::HEAD && allows_body(head.status) => content,
