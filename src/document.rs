@@ -345,6 +345,14 @@ impl Node {
         Some(entries)
     }
 
+    /// The entry of a key, where this is a map that has it.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
+            _ => None,
+        }
+    }
+
     /// A list; any other value is reported.
     pub fn list(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&[Node]> {
         let Value::List(items) = &self.value else {

@@ -9,3 +9,5 @@ pub mod engine;
 #[cfg(feature = "server")]
 pub mod live;
 pub mod rules;
+#[cfg(feature = "server")]
+pub mod settings;

@@ -1,8 +1,35 @@
 //! What changes while the sidecar serves, as everyone sees it at the same moment.
-//! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API.
+//! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API. [`Snapshot`] is the
+//! configuration, one and the same for an exchange from its first byte to its last.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::engine::Limits;
+use crate::engine::route::Routes;
+use crate::engine::selection::Selection;
+use crate::settings::Settings;
+
+/// A configuration in force, whole and immutable.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Listeners, upstreams, bounds.
+    pub settings: Settings,
+    /// What the engine may look at: the settings' `hold` and `inspect`.
+    pub limits: Limits,
+    /// Where exchanges go, and the rules their answers meet.
+    pub routes: Routes,
+    /// How a header chooses other rules.
+    pub selection: Option<Selection>,
+}
+
+impl Snapshot {
+    /// A configuration of these parts. Routes name upstreams by their index in the settings.
+    pub fn new(settings: Settings, routes: Routes, selection: Option<Selection>) -> Snapshot {
+        let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
+        Snapshot { settings, limits, routes, selection }
+    }
+}
 
 /// Where the sidecar is in its life. It only ever moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -197,9 +197,9 @@ impl StatusChoice {
         match self {
             StatusChoice::Fixed(status) => Ok(*status),
             StatusChoice::From(source) => {
-                let text = found
-                    .text(source)?
-                    .ok_or_else(|| Hindrance::Failed(format!("no value at `{}` for the status", source.origin)))?;
+                let text = found.text(source)?.ok_or_else(|| {
+                    Hindrance::Failed(format!("no value at `{}` for the status", source.origin))
+                })?;
                 final_status(&text)
                     .ok_or_else(|| Hindrance::Failed(format!("`{text}` is not a status from 200 to 599")))
             }
@@ -285,14 +285,18 @@ impl ProblemChoice {
 }
 
 /// Where an action finds its values: the facts, and the match of its own rule.
-struct Found<'c, 'f> {
-    when: Option<&'c Condition>,
-    facts: &'f Facts<'f>,
+struct Found<'a, 'e> {
+    when: Option<&'a Condition>,
+    facts: &'a Facts<'e>,
 }
 
 impl Found<'_, '_> {
     /// Hands the first value of the source to `read`; `None` when there is none that is not `null`.
-    fn first<T>(&self, source: &Source, read: impl FnOnce(&Datum<'_>) -> Option<T>) -> Result<Option<T>, Hindrance> {
+    fn first<T>(
+        &self,
+        source: &Source,
+        read: impl FnOnce(&Datum<'_>) -> Option<T>,
+    ) -> Result<Option<T>, Hindrance> {
         let captured;
         let values;
         let value = match &source.origin {
@@ -318,16 +322,17 @@ impl Found<'_, '_> {
     }
 
     fn json(&self, source: &Source) -> Result<Option<serde_json::Value>, Hindrance> {
-        self.first(source, Datum::json)
+        self.first(source, |value| value.json())
     }
 
     /// The value as a body, with the content type that says what it is.
     fn bytes(&self, source: &Source) -> Result<Option<(Bytes, HeaderValue)>, Hindrance> {
         self.first(source, |value| {
             Some(match value {
-                Datum::Text(text) => {
-                    (Bytes::copy_from_slice(text.as_bytes()), HeaderValue::from_static("text/plain; charset=utf-8"))
-                }
+                Datum::Text(text) => (
+                    Bytes::copy_from_slice(text.as_bytes()),
+                    HeaderValue::from_static("text/plain; charset=utf-8"),
+                ),
                 json => {
                     (Bytes::from(json.raw_json()?.into_owned()), HeaderValue::from_static("application/json"))
                 }
@@ -347,7 +352,9 @@ impl Found<'_, '_> {
         let Some(text) = self.given_or_found(text)? else { return Ok(None) };
         match HeaderValue::from_str(&text) {
             Ok(value) => Ok(Some(value)),
-            Err(_) => Err(Hindrance::Failed(format!("the value found for header `{name}` is not fit for a header"))),
+            Err(_) => {
+                Err(Hindrance::Failed(format!("the value found for header `{name}` is not fit for a header")))
+            }
         }
     }
 

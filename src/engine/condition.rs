@@ -109,7 +109,12 @@ impl Condition {
 }
 
 /// Joins conditions of which one that is `deciding` decides.
-fn join(conditions: &[Condition], deciding: Truth, facts: &Facts<'_>, checks: &mut Option<Vec<Check>>) -> Truth {
+fn join(
+    conditions: &[Condition],
+    deciding: Truth,
+    facts: &Facts<'_>,
+    checks: &mut Option<Vec<Check>>,
+) -> Truth {
     let mut joined = !deciding;
     for condition in conditions {
         match condition.truth(facts, checks) {

@@ -11,14 +11,15 @@ use super::envelope::{self, Contract, Envelope, Malformed};
 use super::facts::{Body, Facts, Seen};
 use super::hold::OnLimit;
 use super::mutation::{BodyChange, HeaderOp, Mutation};
-use super::outcome::{Bypass, Outcome, Shadow, Undecided, Verdict};
+use super::outcome::{Bypass, Outcome, Shadow, Verdict};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use super::trace::{Check, Step, StepResult, Trace};
 
 /// The outcome, or `None` while a rule that comes first waits for more of the body.
 pub fn decide(rule_set: &RuleSet, facts: &Facts<'_>, on_limit: OnLimit, explain: bool) -> Option<Outcome> {
-    let mut decision = Decision { rule_set, facts, on_limit, shadows: Vec::new(), trace: explain.then(Trace::default) };
+    let mut decision =
+        Decision { rule_set, facts, on_limit, shadows: Vec::new(), trace: explain.then(Trace::default) };
     for (index, rule) in rule_set.rules.iter().enumerate() {
         match decision.consider(rule) {
             Considered::Next => {}
@@ -33,9 +34,9 @@ pub fn decide(rule_set: &RuleSet, facts: &Facts<'_>, on_limit: OnLimit, explain:
 }
 
 /// One run through the rules.
-struct Decision<'a> {
+struct Decision<'a, 'e> {
     rule_set: &'a RuleSet,
-    facts: &'a Facts<'a>,
+    facts: &'a Facts<'e>,
     on_limit: OnLimit,
     shadows: Vec<Shadow>,
     trace: Option<Trace>,
@@ -62,7 +63,7 @@ struct Failure {
     answer: Option<StatusCode>,
 }
 
-impl Decision<'_> {
+impl Decision<'_, '_> {
     fn consider(&mut self, rule: &Rule) -> Considered {
         if rule.mode == Mode::Off {
             self.step(rule, StepResult::Off, Vec::new(), None);
@@ -142,7 +143,10 @@ impl Decision<'_> {
         self.step(rule, StepResult::Undecided, checks, Some(reason.to_string()));
         let mutation = match self.on_limit {
             OnLimit::Pass => Mutation::default(),
-            OnLimit::Fail => refused(StatusCode::BAD_GATEWAY, format!("the upstream's answer could not be checked: {reason}")),
+            OnLimit::Fail => refused(
+                StatusCode::BAD_GATEWAY,
+                format!("the upstream's answer could not be checked: {reason}"),
+            ),
         };
         Considered::Settled(Verdict::Undecided { reason }, mutation)
     }
@@ -150,7 +154,9 @@ impl Decision<'_> {
     fn failed(&self, label: &Arc<str>, failure: Failure) -> Considered {
         let mutation = match (failure.answer, self.rule_set.on_error) {
             (Some(status), _) => refused(status, "the upstream's answer is malformed"),
-            (None, OnError::Fail) => refused(StatusCode::BAD_GATEWAY, "the upstream's answer could not be translated"),
+            (None, OnError::Fail) => {
+                refused(StatusCode::BAD_GATEWAY, "the upstream's answer could not be translated")
+            }
             (None, OnError::Pass) => Mutation::default(),
         };
         Considered::Settled(Verdict::Failed { rule: Arc::clone(label), error: failure.error }, mutation)
@@ -219,9 +225,15 @@ fn unwrapped(envelope: Envelope, before: StatusCode) -> Mutation {
     }
     for name in envelope.headers.keys() {
         headers.push(HeaderOp::Remove(name.clone()));
-        headers.extend(envelope.headers.get_all(name).iter().map(|v| HeaderOp::Append(name.clone(), v.clone())));
+        headers
+            .extend(envelope.headers.get_all(name).iter().map(|v| HeaderOp::Append(name.clone(), v.clone())));
     }
-    Mutation { status: Some(envelope.status), reason: None, headers, body: BodyChange::Replace(envelope.body) }
+    Mutation {
+        status: Some(envelope.status),
+        reason: None,
+        headers,
+        body: BodyChange::Replace(envelope.body),
+    }
 }
 
 /// Candor's own answer in place of one that cannot be passed on.

@@ -8,7 +8,7 @@ use http::header;
 use serde_json::Value;
 
 use super::exchange::{AnswerHead, RequestSnapshot};
-use super::json::{self, Document, JsonText, Path, Scan, State};
+use super::json::{self, Document, JsonText, Kind, Path, Scan, State};
 use super::outcome::{Bypass, Undecided};
 use super::subject::{JsonPlace, JsonSubject, Subject, Subjects};
 use super::xml;
@@ -78,6 +78,8 @@ pub enum Datum<'f> {
     Text(Cow<'f, str>),
     /// A value cut out of a JSON body.
     Json(JsonText<'f>),
+    /// A JSON value that is not `null`, of which only that was asked.
+    Present,
     /// A value in a parsed JSON tree.
     Tree(&'f Value),
     /// A value in JSON that was itself a text.
@@ -90,7 +92,8 @@ impl Datum<'_> {
     pub fn text(&self) -> Option<Cow<'_, str>> {
         match self {
             Datum::Text(text) => Some(Cow::Borrowed(text)),
-            Datum::Json(json) if json.is_null() => None,
+            Datum::Present => Some(Cow::Borrowed("present")),
+            Datum::Json(json) if json.kind() == Kind::Null => None,
             Datum::Json(json) => Some(json.text().unwrap_or_else(|| String::from_utf8_lossy(json.raw()))),
             Datum::Tree(value) => value_text(value),
             Datum::Inner(value) => value_text(value),
@@ -101,6 +104,7 @@ impl Datum<'_> {
     pub fn json(&self) -> Option<Value> {
         match self {
             Datum::Text(text) => Some(Value::from(text.as_ref())),
+            Datum::Present => None,
             Datum::Json(json) => json.parse(),
             Datum::Tree(value) => Some((*value).clone()),
             Datum::Inner(value) => Some(value.clone()),
@@ -118,8 +122,8 @@ impl Datum<'_> {
     /// Whether the value is JSON's `null`.
     pub fn is_null(&self) -> bool {
         match self {
-            Datum::Text(_) => false,
-            Datum::Json(json) => json.is_null(),
+            Datum::Text(_) | Datum::Present => false,
+            Datum::Json(json) => json.kind() == Kind::Null,
             Datum::Tree(value) => value.is_null(),
             Datum::Inner(value) => value.is_null(),
         }
@@ -128,8 +132,8 @@ impl Datum<'_> {
     /// Whether the value is JSON text and not another JSON value; `None` when it is not JSON at all.
     pub fn is_json_string(&self) -> Option<bool> {
         match self {
-            Datum::Text(_) => None,
-            Datum::Json(json) => Some(json.is_string()),
+            Datum::Text(_) | Datum::Present => None,
+            Datum::Json(json) => Some(json.kind() == Kind::String),
             Datum::Tree(value) => Some(value.is_string()),
             Datum::Inner(value) => Some(value.is_string()),
         }
@@ -195,9 +199,9 @@ impl<'a> Facts<'a> {
             Subject::RequestHeader(name) => header_values(&self.request.headers, name),
             Subject::Json(json) => self.json_values(json),
             Subject::Error(json) => match self.json_values(json) {
-                Seen::Values(values) => {
-                    Seen::Values(values.iter().filter(|v| v.is_json_string() == Some(true)).cloned().collect())
-                }
+                Seen::Values(values) => Seen::Values(
+                    values.iter().filter(|v| v.is_json_string() == Some(true)).cloned().collect(),
+                ),
                 unseen => unseen,
             },
             Subject::Body => match self.whole() {
@@ -205,7 +209,7 @@ impl<'a> Facts<'a> {
                 Err(unseen) => unseen,
             },
             Subject::Xml { index, .. } => match self.found_elements() {
-                Ok(found) => match found.texts.get(*index).and_then(Option::as_deref) {
+                Ok(found) => match found.values.get(*index).and_then(Option::as_deref) {
                     Some(text) => one(Cow::Borrowed(text)),
                     None => Seen::Values(Values::None),
                 },
@@ -230,30 +234,28 @@ impl<'a> Facts<'a> {
     /// What a body that gave no value turned out to be, for the trace: "not JSON (byte 0)".
     pub fn why_missing(&self, subject: &Subject) -> Option<String> {
         match subject {
-            Subject::Json(_) | Subject::Error(_) => match self.scan_document() {
-                Document::NotJson { offset } => Some(format!("not JSON (byte {offset})")),
-                Document::CutShort => Some("JSON ends before its end".to_owned()),
-                Document::Empty => Some("body is empty".to_owned()),
-                Document::Json => Some("path missing".to_owned()),
-            },
+            Subject::Json(json) | Subject::Error(json) => Some(self.why_no_json(json)),
             Subject::Xml { .. } => match self.found_elements() {
-                Ok(found) => Some(match found.error_offset {
-                    Some(offset) => format!("not XML (byte {offset})"),
+                Ok(found) => Some(match &found.not_xml {
+                    Some(not_xml) => format!("not XML (byte {}: {})", not_xml.offset, not_xml.reason),
                     None => "element missing".to_owned(),
                 }),
                 Err(_) => None,
             },
-            Subject::Header(_) | Subject::RequestHeader(_) | Subject::ContentType => Some("header absent".to_owned()),
+            Subject::Header(_) | Subject::RequestHeader(_) | Subject::ContentType => {
+                Some("header absent".to_owned())
+            }
             Subject::Query(_) => Some("parameter absent".to_owned()),
             _ => None,
         }
     }
 
-    fn scan_document(&self) -> Document {
-        match self.whole() {
-            // A rule set of queries only has nothing for the scanner to find, so it was not run.
-            Ok(bytes) if self.subjects.paths.is_empty() => json::document(bytes),
-            _ => self.scan.document(),
+    fn why_no_json(&self, json: &JsonSubject) -> String {
+        match (json.outer, self.scan.document()) {
+            (JsonPlace::Query(_), _) if matches!(self.tree.get(), Some(None)) => "not JSON".to_owned(),
+            (JsonPlace::Slot(_), Document::NotJson { offset }) => format!("not JSON (byte {offset})"),
+            (JsonPlace::Slot(_), Document::CutShort) => "the JSON is cut short".to_owned(),
+            _ => "path missing".to_owned(),
         }
     }
 
@@ -270,6 +272,8 @@ impl<'a> Facts<'a> {
         match (&self.body, self.scan.slot(slot)) {
             (Body::Bypassed(_), _) => Seen::Withheld,
             (_, State::Found(text)) => Seen::Values(Values::One([Datum::Json(text)])),
+            (_, State::Null) => Seen::Values(Values::One([Datum::Json(JsonText::new(b"null"))])),
+            (_, State::Present) => Seen::Values(Values::One([Datum::Present])),
             (_, State::Missing) => Seen::Values(Values::None),
             (Body::Pending, State::Pending) => Seen::Pending,
             (_, State::Pending) => Seen::Withheld,
@@ -290,7 +294,7 @@ impl<'a> Facts<'a> {
 
     fn found_elements(&self) -> Result<&xml::Found, Seen<'static>> {
         let bytes = self.whole()?;
-        Ok(self.elements.get_or_init(|| xml::find(&self.subjects.elements, bytes)))
+        Ok(self.elements.get_or_init(|| xml::find(&self.subjects.elements.iter().collect::<Vec<_>>(), bytes)))
     }
 }
 
@@ -298,7 +302,7 @@ fn one(text: Cow<'_, str>) -> Seen<'_> {
     Seen::Values(Values::One([Datum::Text(text)]))
 }
 
-fn header_values<'f>(headers: &'f http::HeaderMap, name: &http::header::HeaderName) -> Seen<'f> {
+fn header_values<'f>(headers: &'f http::HeaderMap, name: &header::HeaderName) -> Seen<'f> {
     let text = |value: &'f http::HeaderValue| Datum::Text(String::from_utf8_lossy(value.as_bytes()));
     Seen::Values(headers.get_all(name).iter().map(text).collect())
 }

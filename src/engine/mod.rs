@@ -130,10 +130,10 @@ impl Evaluation {
         if self.scan.settled() {
             return None;
         }
-        let open = self.scan.open();
+        let pending = self.scan.pending();
         self.scan.feed(paths, chunk);
         // Nothing new has been found: no rule can have changed its mind.
-        if self.scan.open() == open {
+        if self.scan.pending() == pending {
             return None;
         }
         inquiry.decide(Body::Pending, &self.scan)

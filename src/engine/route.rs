@@ -128,7 +128,9 @@ impl HostPattern {
         let valid = |host: &str| !host.is_empty() && !host.contains(['/', '*', ' ', '@']);
         match lower.strip_prefix('*') {
             Some("") => Ok(HostPattern::Any),
-            Some(suffix) if suffix.starts_with('.') && valid(suffix) => Ok(HostPattern::Suffix(suffix.to_owned())),
+            Some(suffix) if suffix.starts_with('.') && valid(suffix) => {
+                Ok(HostPattern::Suffix(suffix.to_owned()))
+            }
             None if valid(&lower) => Ok(HostPattern::Exact(lower)),
             _ => Err(format!("`{text}` is not a host, `*.domain` or `*`")),
         }
@@ -159,7 +161,9 @@ impl HostPattern {
 impl PathPattern {
     /// Reads a path such as `/orders/{id}` or `/files/{proxy+}`.
     pub fn parse(text: &str) -> Result<PathPattern, String> {
-        let Some(rest) = text.strip_prefix('/') else { return Err(format!("path `{text}` must begin with `/`")) };
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err(format!("path `{text}` must begin with `/`"));
+        };
         let mut segments = Vec::new();
         for segment in rest.split('/').filter(|segment| !segment.is_empty()) {
             if matches!(segments.last(), Some(Segment::Greedy(_))) {

@@ -141,11 +141,7 @@ fn body(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> 
             bytes: Bytes::new(),
             content_type: HeaderValue::from_static("text/plain; charset=utf-8"),
         };
-        let words = [
-            ("keep", BodyWord::Keep),
-            ("problem", BodyWord::Problem),
-            ("empty", BodyWord::Empty),
-        ];
+        let words = [("keep", BodyWord::Keep), ("problem", BodyWord::Problem), ("empty", BodyWord::Empty)];
         return node.word("a body", &words, diagnostics).map(|word| match word {
             BodyWord::Keep => BodyChoice::Keep,
             BodyWord::Problem => BodyChoice::Problem(Box::default()),
@@ -210,12 +206,18 @@ fn problem(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) 
     if let Some(node) = fields.get("extensions") {
         for entry in node.entries("`extensions`", diagnostics).unwrap_or_default() {
             if ["type", "title", "status", "detail", "instance"].contains(&entry.key.as_str()) {
-                diagnostics.error(&entry.key_place, format!("`{}` is a standard member, not an extension", entry.key));
+                diagnostics.error(
+                    &entry.key_place,
+                    format!("`{}` is a standard member, not an extension", entry.key),
+                );
                 continue;
             }
-            let found = matches!(&entry.node.value, Value::Map(entries) if entries.iter().any(|e| e.key == "from"));
+            let found =
+                matches!(&entry.node.value, Value::Map(entries) if entries.iter().any(|e| e.key == "from"));
             let extension = match found {
-                true => source::from(&entry.node, "an extension", &[], subjects, diagnostics).map(Extension::From),
+                true => {
+                    source::from(&entry.node, "an extension", &[], subjects, diagnostics).map(Extension::From)
+                }
                 false => Some(Extension::Literal(json(&entry.node))),
             };
             extensions.extend(extension.map(|extension| (entry.key.clone(), extension)));
@@ -229,7 +231,9 @@ fn json(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => serde_json::Value::from(*value),
-        Value::Number(text) => serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text.as_str())),
+        Value::Number(text) => {
+            serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text.as_str()))
+        }
         Value::Text(text) => serde_json::Value::from(text.as_str()),
         Value::List(items) => items.iter().map(json).collect(),
         Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.node))).collect(),

@@ -105,11 +105,13 @@ fn named(
         ([], None) => Vec::new(),
         ([], Some(operator)) => {
             diagnostics.push(
-                Diagnostic::error(format!("`{}` of what?", operator.key)).at(&operator.key_place).help(format!(
-                    "name a part beside it ({}) or put it below one (`body: {{ {}: … }}`)",
-                    NAMED.join(", "),
-                    operator.key
-                )),
+                Diagnostic::error(format!("`{}` of what?", operator.key)).at(&operator.key_place).help(
+                    format!(
+                        "name a part beside it ({}) or put it below one (`body: {{ {}: … }}`)",
+                        NAMED.join(", "),
+                        operator.key
+                    ),
+                ),
             );
             vec![None]
         }
@@ -148,8 +150,9 @@ fn named_subject(
     match key {
         "json" => source::json(text, &node.place, want, subjects, diagnostics).map(Subject::Json),
         "header" => source::header_name(text, &node.place, diagnostics).map(Subject::Header),
-        "request_header" => source::header_name(text, &node.place, diagnostics)
-            .map(|name| subjects.request_header(name)),
+        "request_header" => {
+            source::header_name(text, &node.place, diagnostics).map(|name| subjects.request_header(name))
+        }
         "query" => Some(Subject::Query(text.to_owned())),
         _ => source::xml(text, &node.place, subjects, diagnostics),
     }

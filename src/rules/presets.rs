@@ -33,7 +33,7 @@ presets![
 ];
 
 /// The names of all presets.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub fn names<'n>() -> impl Iterator<Item = &'n str> {
     PRESETS.iter().map(|preset| preset.name)
 }
 

@@ -3,7 +3,9 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::Fields;
-use crate::engine::action::{Action, BodyChoice, Extension, HeaderChange, Origin, Source, StatusChoice, Text};
+use crate::engine::action::{
+    Action, BodyChoice, Extension, HeaderChange, Origin, Source, StatusChoice, Text,
+};
 use crate::engine::condition::{Condition, Leaf, Literal, Test};
 use crate::engine::ruleset::{Mode, Rule, RuleKind};
 use crate::engine::subject::Subject;

@@ -47,7 +47,8 @@ fn covers(earlier: &Route, later: &Route) -> bool {
     earlier.host == later.host
         && earlier.path.same_as(&later.path)
         && (earlier.methods.is_empty()
-            || (!later.methods.is_empty() && later.methods.iter().all(|method| earlier.methods.contains(method))))
+            || (!later.methods.is_empty()
+                && later.methods.iter().all(|method| earlier.methods.contains(method))))
 }
 
 /// One route for everything, as flags alone mean it.
@@ -115,7 +116,8 @@ fn route(
 fn matching(node: &Node, diagnostics: &mut Diagnostics) -> Option<(HostPattern, PathPattern, Vec<Method>)> {
     let fields = node.fields("`match`", MATCH_KEYS, diagnostics)?;
     let host = parsed(&fields, "host", HostPattern::parse, diagnostics)?.unwrap_or(HostPattern::Any);
-    let path = parsed(&fields, "path", PathPattern::parse, diagnostics)?.unwrap_or_else(PathPattern::everything);
+    let path =
+        parsed(&fields, "path", PathPattern::parse, diagnostics)?.unwrap_or_else(PathPattern::everything);
     let mut methods = Vec::new();
     for node in fields.get("methods").map(Node::list_or_one).unwrap_or_default() {
         let text = node.text("a method", diagnostics)?;

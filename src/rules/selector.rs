@@ -20,13 +20,14 @@ const HEADER: HeaderName = HeaderName::from_static("x-candor-rules");
 /// Reads the node at `selector:`.
 pub fn read(node: &Node, sets: &mut Sets<'_>, diagnostics: &mut Diagnostics) -> Option<Selection> {
     let fields = node.fields("`selector`", KEYS, diagnostics)?;
-    let mut header = |key: &str, diagnostics: &mut Diagnostics| {
+    let header = |key: &str, diagnostics: &mut Diagnostics| {
         let node = fields.get(key)?;
         source::header_name(node.text("a header name", diagnostics)?, &node.place, diagnostics)
     };
     let chosen = header("header", diagnostics).unwrap_or(HEADER);
     let upstream_header = header("upstream_header", diagnostics);
-    let allow = fields.require("allow", "`selector`", diagnostics).map(|node| allowed(node, sets, diagnostics));
+    let allow =
+        fields.require("allow", "`selector`", diagnostics).map(|node| allowed(node, sets, diagnostics));
     let from = fields.require("from", "`selector`", diagnostics).map(|node| networks(node, diagnostics));
     let refusals = [("reject", Refusal::Reject), ("default", Refusal::Default), ("pass", Refusal::Pass)];
     let mut refusal = |key: &str| {
@@ -62,7 +63,8 @@ fn networks(node: &Node, diagnostics: &mut Diagnostics) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for node in node.list("networks", diagnostics).unwrap_or_default() {
         let Some(text) = node.text("a network", diagnostics) else { continue };
-        let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from));
+        let parsed =
+            text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from));
         match parsed {
             Some(network) => networks.push(network),
             None => diagnostics.push(

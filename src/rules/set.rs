@@ -43,7 +43,7 @@ impl<'a> Sets<'a> {
     }
 
     /// Names of the file's own sets, in its order.
-    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+    pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.written.iter().map(|entry| entry.key.as_str())
     }
 
@@ -124,8 +124,9 @@ impl<'a> Sets<'a> {
                 set.default = fallback(name, &fields, &mut build.subjects, diagnostics);
                 let choices = [("pass", OnError::Pass), ("fail", OnError::Fail)];
                 let on_error = fields.get("on_error");
-                set.on_error =
-                    on_error.and_then(|n| n.word("an `on_error` choice", &choices, diagnostics)).unwrap_or_default();
+                set.on_error = on_error
+                    .and_then(|n| n.word("an `on_error` choice", &choices, diagnostics))
+                    .unwrap_or_default();
                 set.hold = fields.get("hold").and_then(|node| hold(node, diagnostics));
             }
         }
@@ -154,8 +155,12 @@ impl<'a> Sets<'a> {
         build.path.push(name.to_owned());
         let before = build.rules.len();
         let mut places = Vec::new();
-        for (index, node) in
-            fields.get("rules").and_then(|n| n.list("rules", diagnostics)).unwrap_or_default().iter().enumerate()
+        for (index, node) in fields
+            .get("rules")
+            .and_then(|n| n.list("rules", diagnostics))
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
         {
             if let Some(rule) = rule(name, index, node, &mut build.subjects, diagnostics) {
                 build.rules.push(rule);
@@ -179,7 +184,8 @@ impl<'a> Sets<'a> {
     ) {
         let contracts =
             [("auto", Some(Contract::Auto)), ("required", Some(Contract::Required)), ("off", None)];
-        let contract = fields.get("envelope").and_then(|n| n.word("an `envelope` choice", &contracts, diagnostics));
+        let contract =
+            fields.get("envelope").and_then(|n| n.word("an `envelope` choice", &contracts, diagnostics));
         if let Some(contract) = contract.flatten() {
             (build.subjects.body, build.subjects.whole_body) = (true, true);
             let label = format!("{name}/envelope").into();
@@ -242,7 +248,7 @@ fn rule(
         .and_then(|node| action::read(node, subjects, diagnostics));
     let name = name.unwrap_or_else(|| format!("rule-{}", index + 1));
     let (when, then) = (when?, then?);
-    super::reachable::captures(&when, &then, &fields, diagnostics);
+    reachable::captures(&when, &then, &fields, diagnostics);
     Some(Rule {
         label: format!("{set}/{name}").into(),
         mode: mode.unwrap_or_default(),

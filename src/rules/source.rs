@@ -118,10 +118,8 @@ pub fn xml(
     match ElementPath::parse(text) {
         Ok(path) => Some(subjects.xml(path)),
         Err(error) => {
-            diagnostics.error(
-                &place.within(error.offset, 1),
-                format!("element path `{text}`: {}", error.message),
-            );
+            diagnostics
+                .error(&place.within(error.offset, 1), format!("element path `{text}`: {}", error.message));
             None
         }
     }
@@ -169,12 +167,7 @@ pub fn from(
 }
 
 /// Reads text, or `{ from: … }`.
-pub fn text(
-    node: &Node,
-    what: &str,
-    subjects: &mut Subjects,
-    diagnostics: &mut Diagnostics,
-) -> Option<Text> {
+pub fn text(node: &Node, what: &str, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> Option<Text> {
     match node.scalar_text() {
         Some(text) => Some(Text::Literal(text.to_owned())),
         None => from(node, what, &[], subjects, diagnostics).map(Text::From),

@@ -1,0 +1,123 @@
+//! How Candor is set up: listeners, upstreams, bounds, log. [`Layers::merge`] makes one document of files,
+//! environment and flags; [`Settings::read`] decodes it, with every problem at once.
+//! Knows the names of the keys that hold rules, and nothing more of them; opens no file, reads no environment.
+
+mod environment;
+mod hold;
+mod layers;
+mod log;
+mod overlay;
+mod quick;
+mod section;
+mod server;
+mod upstream;
+mod variables;
+
+use std::time::Duration;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::Node;
+use crate::engine::hold::{Hold, Inspect};
+
+pub use layers::Layers;
+pub use log::{Log, LogFormat};
+pub use quick::{Flag, Quick};
+pub use server::{Admin, ProxyStatus, Server};
+pub use upstream::{HostHeader, Timeouts, Upstream, UpstreamUrl};
+
+use section::{Section, time};
+
+/// The top-level keys. The last three are decoded where rules are.
+const KEYS: [&str; 11] = [
+    "version",
+    "server",
+    "admin",
+    "upstreams",
+    "hold",
+    "inspect",
+    "drain",
+    "log",
+    "routes",
+    "selector",
+    "rule_sets",
+];
+
+/// All settings, complete and valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The listener for traffic.
+    pub server: Server,
+    /// The listener for operators.
+    pub admin: Admin,
+    /// The backends, at least one, in the order written.
+    pub upstreams: Vec<Upstream>,
+    /// The bounds of holding an answer.
+    pub hold: Hold,
+    /// Which answers are read.
+    pub inspect: Inspect,
+    /// How Candor stops.
+    pub drain: Drain,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// How Candor stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// How long running exchanges may take to finish; 25 s unless set, inside Kubernetes's 30.
+    pub timeout: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Drain {
+        Drain { timeout: Duration::from_secs(25) }
+    }
+}
+
+impl Settings {
+    /// Decodes the merged document and the upstream given by a short name. What is wrong, all
+    /// of it, goes to `diagnostics`. `None` when there is an error in them, of here or of the merging before.
+    pub fn read(document: &Node, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Settings> {
+        let top = Section::of(document, "the configuration", &KEYS, diagnostics);
+        check_version(document, top, diagnostics);
+        let server = Server::read(top, diagnostics);
+        let settings = Settings {
+            admin: Admin::read(top, &server, diagnostics),
+            server,
+            upstreams: Upstream::read_all(top, quick, diagnostics),
+            hold: hold::read_hold(top, diagnostics),
+            inspect: hold::read_inspect(top, diagnostics),
+            drain: Drain::read(top, diagnostics),
+            log: Log::read(top, diagnostics),
+        };
+        (!diagnostics.has_errors()).then_some(settings)
+    }
+}
+
+impl Drain {
+    fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Drain {
+        let section = top.section("drain", &["timeout"], diagnostics);
+        section.read("timeout", time, diagnostics).map_or_else(Drain::default, |timeout| Drain { timeout })
+    }
+}
+
+/// The version says how the rest is meant, so a file without one is not guessed at.
+fn check_version(document: &Node, top: Section<'_>, diagnostics: &mut Diagnostics) {
+    let Some(version) = top.given("version") else {
+        diagnostics.push(
+            Diagnostic::error("the configuration has no `version`")
+                .at(&document.place)
+                .help("begin it with `version: 1`"),
+        );
+        return;
+    };
+    let text = version.text("a version", diagnostics);
+    if let Some(text) = text.filter(|text| *text != "1") {
+        let message = format!("version `{text}` is not known");
+        diagnostics
+            .push(Diagnostic::error(message).at(&version.place).help("this Candor reads `version: 1`"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Where Candor listens, for traffic and for its operators, and whom it trusts.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use ipnet::IpNet;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::{Node, Value};
+
+use super::section::{Section, list};
+
+/// The listener for traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where requests come in; `0.0.0.0:8080` unless set.
+    pub listen: SocketAddr,
+    /// Threads that carry traffic, 1 to 512; `None` takes what the cgroup allows.
+    pub workers: Option<usize>,
+    /// Peers whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Who is told what the upstream said.
+    pub proxy_status: ProxyStatus,
+}
+
+/// Who gets a `Proxy-Status` header (RFC 9209) that says what the upstream said and which rule changed it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ProxyStatus {
+    /// Nobody.
+    #[default]
+    Off,
+    /// Everybody.
+    Always,
+    /// Peers in these networks.
+    Peers(Vec<IpNet>),
+}
+
+/// The listener for operators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where the admin API is; `127.0.0.1:9901` unless set, `None` when `off`.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server {
+            listen: Server::LISTEN,
+            workers: None,
+            trusted_proxies: Vec::new(),
+            proxy_status: ProxyStatus::Off,
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Admin {
+        Admin { listen: Some(Admin::LISTEN) }
+    }
+}
+
+impl Server {
+    const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+
+    pub(super) fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Server {
+        let keys = ["listen", "workers", "trusted_proxies", "proxy_status"];
+        let section = top.section("server", &keys, diagnostics);
+        Server {
+            listen: section
+                .read("listen", |node, found| address(node, Server::LISTEN, found), diagnostics)
+                .unwrap_or(Server::LISTEN),
+            workers: section.read("workers", workers, diagnostics),
+            trusted_proxies: section.read("trusted_proxies", networks, diagnostics).unwrap_or_default(),
+            proxy_status: section.read("proxy_status", proxy_status, diagnostics).unwrap_or_default(),
+        }
+    }
+}
+
+impl Admin {
+    const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
+
+    /// Reads the section, and reports an address that the other listener takes already.
+    pub(super) fn read(top: Section<'_>, server: &Server, diagnostics: &mut Diagnostics) -> Admin {
+        let section = top.section("admin", &["listen"], diagnostics);
+        let given = section.given("listen");
+        let admin = match given {
+            None => Admin::default(),
+            Some(node) if node.scalar_text() == Some("off") => Admin { listen: None },
+            Some(node) => Admin { listen: address(node, Admin::LISTEN, diagnostics) },
+        };
+        if admin.listen.is_some_and(|listen| collide(listen, server.listen)) {
+            let message =
+                format!("`server.listen` and `admin.listen` both take port {}", server.listen.port());
+            let problem =
+                Diagnostic::error(message).help("give them different ports, or set `admin.listen: off`");
+            diagnostics.push(match given {
+                Some(node) => problem.at(&node.place),
+                None => problem,
+            });
+        }
+        admin
+    }
+}
+
+/// Whether two listeners want the same port of the same address. Port 0 is any free one.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    same_ip && one.port() == other.port() && one.port() != 0
+}
+
+fn workers(node: &Node, diagnostics: &mut Diagnostics) -> Option<usize> {
+    node.integer("`workers`", 1..=512, diagnostics).and_then(|count| usize::try_from(count).ok())
+}
+
+fn proxy_status(node: &Node, diagnostics: &mut Diagnostics) -> Option<ProxyStatus> {
+    match &node.value {
+        Value::Text(text) if !text.contains(['.', ':']) => {
+            let words = [("off", false), ("always", true)];
+            let always = node.word("a choice of `proxy_status`", &words, diagnostics)?;
+            Some(if always { ProxyStatus::Always } else { ProxyStatus::Off })
+        }
+        _ => networks(node, diagnostics).map(ProxyStatus::Peers),
+    }
+}
+
+fn networks(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<IpNet>> {
+    list(node, network, diagnostics)
+}
+
+fn network(node: &Node, diagnostics: &mut Diagnostics) -> Option<IpNet> {
+    let text = node.text("a network", diagnostics)?;
+    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    if network.is_none() {
+        let message = format!("`{text}` is not a network");
+        let help = "an address, or a block of them: `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`";
+        diagnostics.push(Diagnostic::error(message).at(&node.place).help(help));
+    }
+    network
+}
+
+fn address(node: &Node, default: SocketAddr, diagnostics: &mut Diagnostics) -> Option<SocketAddr> {
+    let text = node.text("an address and port", diagnostics)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        let message = format!("`{text}` is not an address and port");
+        diagnostics.push(Diagnostic::error(message).at(&node.place).help(match complete(text, default) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("an IP address and a port, such as `{default}`"),
+        }));
+    }
+    address
+}
+
+/// What somebody meant who gave a port alone, an address alone or `localhost`.
+fn complete(text: &str, default: SocketAddr) -> Option<SocketAddr> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some(SocketAddr::from((ip, default.port())));
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let ip = match host {
+        "" => default.ip(),
+        "*" => Ipv4Addr::UNSPECIFIED.into(),
+        "localhost" => Ipv4Addr::LOCALHOST.into(),
+        _ => return None,
+    };
+    Some(SocketAddr::from((ip, port.parse().ok()?)))
+}

@@ -1,0 +1,215 @@
+//! A backend that requests are sent to: its name in the configuration, where it is, and how long it is waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::{Entry, Node};
+
+use super::quick::Quick;
+use super::section::{Section, patience};
+
+/// The name of the upstream that a short name gives.
+const DEFAULT_NAME: &str = "default";
+
+/// One upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// What routes call it.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub url: UpstreamUrl,
+    /// How long it is waited for.
+    pub timeouts: Timeouts,
+    /// What it is told the host is.
+    pub host: HostHeader,
+}
+
+/// An `http://` URL: an authority, and a path that all requests are put under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamUrl {
+    /// Host and, when it was written, port: as `Host` has it.
+    pub authority: Authority,
+    /// Begins with a slash and ends without one; empty for the root.
+    pub base_path: String,
+}
+
+/// How long an upstream is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection stands; 2 s unless set.
+    pub connect: Duration,
+    /// From the request to the head of the answer; 29 s unless set, which is API Gateway's.
+    pub response: Duration,
+}
+
+/// The `Host` that the upstream sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HostHeader {
+    /// The client's.
+    #[default]
+    Preserve,
+    /// The authority of the upstream's URL.
+    Upstream,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts { connect: Duration::from_secs(2), response: Duration::from_secs(29) }
+    }
+}
+
+impl Upstream {
+    /// All upstreams in the order written; the one of `--upstream` goes last unless `upstreams.default` is there.
+    pub(super) fn read_all(top: Section<'_>, quick: &Quick, diagnostics: &mut Diagnostics) -> Vec<Upstream> {
+        let written = match top.given("upstreams") {
+            Some(node) => node.entries("`upstreams`", diagnostics),
+            None => Some(&[] as &[Entry]),
+        };
+        if quick.upstream.is_none() && written.is_some_and(<[Entry]>::is_empty) {
+            diagnostics.push(Diagnostic::error("no upstream to send requests to").help(
+                "give its URL as `--upstream http://app:9000` or `CANDOR_UPSTREAM`, or name it under `upstreams:`",
+            ));
+        }
+        let written = written.unwrap_or_default();
+        let mut upstreams: Vec<Upstream> =
+            written.iter().filter_map(|entry| Upstream::read(entry, quick, diagnostics)).collect();
+        if let Some(node) = &quick.upstream
+            && !written.iter().any(|entry| entry.key == DEFAULT_NAME)
+        {
+            upstreams
+                .extend(UpstreamUrl::read(node, diagnostics).map(|url| Upstream::new(DEFAULT_NAME, url)));
+        }
+        upstreams
+    }
+
+    /// An upstream with nothing but a place.
+    pub fn new(name: &str, url: UpstreamUrl) -> Upstream {
+        Upstream { name: name.into(), url, timeouts: Timeouts::default(), host: HostHeader::default() }
+    }
+
+    fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
+        let name = &entry.key;
+        let what = format!("upstream `{name}`");
+        let section = Section::of(&entry.node, &what, &["url", "timeouts", "host"], diagnostics);
+        let timeouts = Timeouts::read(section, diagnostics);
+        let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
+        let host =
+            section.read("host", |node, found| node.word("a choice of `host`", &hosts, found), diagnostics);
+        let quick_url = quick.upstream.as_ref().filter(|_| name == DEFAULT_NAME);
+        let Some(url) = quick_url.or_else(|| section.given("url")) else {
+            diagnostics.error(&entry.key_place, format!("{what} needs `url`"));
+            return None;
+        };
+        let url = UpstreamUrl::read(url, diagnostics)?;
+        Some(Upstream { timeouts, host: host.unwrap_or_default(), ..Upstream::new(name, url) })
+    }
+}
+
+impl Timeouts {
+    fn read(upstream: Section<'_>, diagnostics: &mut Diagnostics) -> Timeouts {
+        let default = Timeouts::default();
+        let section = upstream.section("timeouts", &["connect", "response"], diagnostics);
+        Timeouts {
+            connect: section.read("connect", patience, diagnostics).unwrap_or(default.connect),
+            response: section.read("response", patience, diagnostics).unwrap_or(default.response),
+        }
+    }
+}
+
+impl UpstreamUrl {
+    fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<UpstreamUrl> {
+        let text = node.text("a URL", diagnostics)?;
+        UpstreamUrl::parse(text).map_err(|problem| diagnostics.push(problem.at(&node.place))).ok()
+    }
+
+    /// Reads `http://host[:port][/path]`.
+    ///
+    /// # Errors
+    /// On every other form, with what would be right; the diagnostic has no place yet.
+    pub fn parse(text: &str) -> Result<UpstreamUrl, Diagnostic> {
+        let wrong = |why: &str| Diagnostic::error(format!("upstream URL `{text}` {why}"));
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(wrong("has no scheme").help(format!("did you mean `http://{text}`?")));
+        };
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" => {}
+            "https" => return Err(Diagnostic::error("TLS to upstreams is not supported yet")),
+            _ => return Err(wrong(&format!("has the scheme `{scheme}`")).help("only `http://` is spoken")),
+        }
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if path.contains('#') {
+            return Err(wrong("has a fragment"));
+        }
+        if path.contains('?') {
+            return Err(wrong("has a query").help("requests bring their own"));
+        }
+        if authority.contains('@') {
+            return Err(wrong("has user information").help("set an `authorization` header instead"));
+        }
+        let authority: Authority = authority.parse().map_err(|_| wrong("has no valid host"))?;
+        if authority.host().is_empty() {
+            return Err(wrong("has no host"));
+        }
+        if has_port(&authority) && authority.port_u16().unwrap_or(0) == 0 {
+            return Err(wrong("has no valid port").help("ports are 1 to 65535"));
+        }
+        let base_path = path.trim_end_matches('/').to_owned();
+        if !base_path.is_empty() && base_path.parse::<PathAndQuery>().is_err() {
+            return Err(wrong("has a path that is not valid"));
+        }
+        Ok(UpstreamUrl { authority, base_path })
+    }
+}
+
+/// Whether a port was written, valid or not: a colon that is not of an IPv6 address.
+fn has_port(authority: &Authority) -> bool {
+    authority.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_an_authority_and_a_base_path() {
+        let check = |text: &str, authority: &str, base_path: &str| {
+            let url = UpstreamUrl::parse(text).unwrap();
+            assert_eq!((url.authority.as_str(), url.base_path.as_str()), (authority, base_path), "{text}");
+        };
+        check("http://app:9000", "app:9000", "");
+        check("http://app", "app", "");
+        check("HTTP://my_app.svc:1/", "my_app.svc:1", "");
+        check("http://10.0.0.1:65535/api/v1/", "10.0.0.1:65535", "/api/v1");
+        check("http://[::1]:9000/a", "[::1]:9000", "/a");
+        check("http://[::1]", "[::1]", "");
+        check("http://app//", "app", "");
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        let check = |text: &str, message: &str| {
+            assert_eq!(UpstreamUrl::parse(text).unwrap_err().message, message);
+        };
+        check("app:9000", "upstream URL `app:9000` has no scheme");
+        check("", "upstream URL `` has no scheme");
+        check("https://app", "TLS to upstreams is not supported yet");
+        check("ftp://app", "upstream URL `ftp://app` has the scheme `ftp`");
+        check("http://", "upstream URL `http://` has no valid host");
+        check("http:///x", "upstream URL `http:///x` has no valid host");
+        check("http://:80", "upstream URL `http://:80` has no host");
+        check("http://a b", "upstream URL `http://a b` has no valid host");
+        check("http://me:pw@app", "upstream URL `http://me:pw@app` has user information");
+        check("http://app:0", "upstream URL `http://app:0` has no valid port");
+        check("http://app:", "upstream URL `http://app:` has no valid port");
+        check("http://app:99999", "upstream URL `http://app:99999` has no valid port");
+        check("http://app:80a", "upstream URL `http://app:80a` has no valid port");
+        check("http://app/x?y=1", "upstream URL `http://app/x?y=1` has a query");
+        check("http://app?y", "upstream URL `http://app?y` has a query");
+        check("http://app/#x", "upstream URL `http://app/#x` has a fragment");
+        check("http://app/a b", "upstream URL `http://app/a b` has a path that is not valid");
+    }
+}
