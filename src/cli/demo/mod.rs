@@ -116,7 +116,7 @@ fn print(rows: &[Row], before: SocketAddr, after: SocketAddr) -> io::Result<()> 
 }
 
 fn line(row: &Row, after: SocketAddr, coloured: bool) -> String {
-    let Endpoint { path, truth, misbehaviour, curl } = *row.endpoint;
+    let Endpoint { path, truth, misbehaviour, curl, .. } = *row.endpoint;
     let space = if curl.is_empty() { "" } else { " " };
     let command = format!("curl -i{space}{curl} http://{after}{path}");
     let note = match truth {
