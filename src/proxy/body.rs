@@ -201,7 +201,8 @@ mod tests {
         let mut frames = Vec::new();
         while !body.is_end_stream() {
             let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) else { break };
-            let text = frame.into_data().map_or("-".to_owned(), |data| String::from_utf8(data.to_vec()).unwrap());
+            let text =
+                frame.into_data().map_or("-".to_owned(), |data| String::from_utf8(data.to_vec()).unwrap());
             frames.push(text);
         }
         assert_eq!(frames, expected);

@@ -6,8 +6,8 @@ use std::fmt;
 use std::io;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderValue};
 use hyper_util::client::legacy::Error as ClientError;
 
 use super::proxy_status::{self, PROXY_STATUS};

@@ -145,7 +145,8 @@ fn rewritten(
     told: bool,
     record: &mut Record,
 ) -> Result<Reply, ProxyError> {
-    let Decided { outcome: Outcome { verdict, mut mutation, shadows, .. }, content, held_bytes, broken } = decided;
+    let Decided { outcome: Outcome { verdict, mut mutation, shadows, .. }, content, held_bytes, broken } =
+        decided;
     let received = head.status;
     let reason = mutation.reason.take().and_then(|reason| ReasonPhrase::try_from(reason).ok());
     let change = mutation.apply(&mut head, method);
