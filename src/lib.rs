@@ -8,6 +8,10 @@ pub mod document;
 pub mod engine;
 #[cfg(feature = "server")]
 pub mod live;
+#[cfg(feature = "server")]
+pub mod proxy;
 pub mod rules;
 #[cfg(feature = "server")]
 pub mod settings;
+#[cfg(feature = "server")]
+pub mod telemetry;
