@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn bodies_know_their_length_and_end() {
         check(Content::Empty, Some(0), &[]);
-        check(Content::Full(Bytes::new()), Some(0), &[]);
+        check(Content::from(Bytes::new()), Some(0), &[]);
         check(Content::Full(Bytes::from_static(b"abc")), Some(3), &["abc"]);
         check(held(&[], false), Some(0), &[]);
         check(held(&["ab", "cde"], false), Some(5), &["ab", "cde"]);
