@@ -362,6 +362,14 @@ impl Node {
         }
     }
 
+    /// The keys, where this is a map.
+    pub fn keys(&self) -> Vec<&str> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// A list; any other value is reported.
     pub fn list(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&[Node]> {
         let Value::List(items) = &self.value else {
