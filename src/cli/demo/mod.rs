@@ -111,7 +111,8 @@ fn print(rows: &[Row], before: SocketAddr, after: SocketAddr) -> io::Result<()> 
     }
     writeln!(out, "\nTry one, then see why:\n")?;
     writeln!(out, "  curl -i http://{after}/status-field")?;
-    writeln!(out, "  curl -si http://{before}/status-field | candor explain --preset status-field -\n")?;
+    let candor = std::env::args().next().unwrap_or_else(|| "candor".to_owned());
+    writeln!(out, "  curl -si http://{before}/status-field | {candor} explain --preset status-field -\n")?;
     out.flush()
 }
 
