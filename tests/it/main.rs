@@ -9,5 +9,7 @@
 )]
 
 mod conformance;
+mod docs;
 mod proxy;
 mod support;
+mod tidy;
