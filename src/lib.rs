@@ -47,6 +47,8 @@ pub mod settings;
 #[cfg(feature = "server")]
 pub mod live;
 #[cfg(feature = "server")]
+pub mod case;
+#[cfg(feature = "server")]
 pub mod telemetry;
 
 #[cfg(feature = "server")]

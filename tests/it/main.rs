@@ -8,5 +8,6 @@
     reason = "tests fail by panicking"
 )]
 
+mod conformance;
 mod proxy;
 mod support;

@@ -2,6 +2,7 @@
 //! Sockets have a generous time limit so that a test that would hang fails instead; no test measures time.
 
 pub mod client;
+pub mod files;
 pub mod message;
 pub mod sidecar;
 pub mod upstream;
