@@ -61,7 +61,9 @@ fn leaf_implies(when: &Leaf, first: &Leaf) -> bool {
         }
         (Test::Equals(narrow), Test::Equals(wide)) => narrow.iter().all(|literal| wide.contains(literal)),
         (Test::Equals(literals), Test::Matches(patterns)) => literals.iter().all(|literal| match literal {
-            Literal::Text(text) | Literal::Number(text) => patterns.iter().any(|p| p.is_match(text)),
+            Literal::Text(text) => patterns.iter().any(|p| p.is_match(text)),
+            // In JSON `404` equals `404.0` too, whose text is another.
+            Literal::Number(text) => !when.subject.reads_body() && patterns.iter().any(|p| p.is_match(text)),
             Literal::Bool(_) | Literal::Null => false,
         }),
         (Test::Equals(literals), Test::Exists(true)) => !literals.contains(&Literal::Null),
