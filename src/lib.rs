@@ -45,9 +45,9 @@ pub mod rules;
 pub mod settings;
 
 #[cfg(feature = "server")]
-pub mod live;
-#[cfg(feature = "server")]
 pub mod case;
+#[cfg(feature = "server")]
+pub mod live;
 #[cfg(feature = "server")]
 pub mod telemetry;
 

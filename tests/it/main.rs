@@ -10,6 +10,7 @@
 
 mod conformance;
 mod docs;
+mod properties;
 mod proxy;
 mod support;
 mod tidy;
