@@ -8,6 +8,7 @@
 pub mod action;
 pub mod condition;
 mod decide;
+pub mod decode;
 pub mod envelope;
 pub mod exchange;
 mod facts;
