@@ -6,6 +6,7 @@
 //! outcome is settled or the body ends.
 
 pub mod action;
+mod charset;
 pub mod condition;
 mod decide;
 pub mod decode;
@@ -19,6 +20,7 @@ pub mod mutation;
 pub mod outcome;
 pub mod pattern;
 pub mod problem;
+mod reading;
 pub mod route;
 pub mod ruleset;
 pub mod selection;
@@ -27,15 +29,18 @@ pub mod trace;
 pub mod xml;
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 pub use exchange::{Answer, AnswerHead, Exchange, RequestSnapshot};
 pub use outcome::Outcome;
 pub use ruleset::RuleSet;
 
+use decode::DecodeError;
 use facts::{Body, Facts};
 use hold::{Hold, Inspect};
 use json::Scan;
 use outcome::Undecided;
+use reading::Reading;
 
 /// Which bodies are looked at, and how much of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,6 +99,7 @@ pub enum Progress {
 
 /// What has been learnt of a body that is going by.
 pub struct Evaluation {
+    reading: Reading,
     scan: Scan,
 }
 
@@ -109,13 +115,29 @@ impl Inquiry<'_> {
         let scan = Scan::new(&self.rule_set.subjects.paths);
         match self.decide(inspect::body(self.request, self.head, &self.limits.inspect), &scan) {
             Some(outcome) => Progress::Settled(Box::new(outcome)),
-            None => Progress::Waiting(Evaluation { scan }),
+            None => Progress::Waiting(Evaluation { reading: self.reading(), scan }),
         }
     }
 
     /// The bounds that hold for this rule set.
     pub fn hold(&self) -> Hold {
         self.rule_set.hold.over(self.limits.hold)
+    }
+
+    /// A body is only waited for when its codings are known.
+    fn reading(&self) -> Reading {
+        let codings = inspect::codings(self.head).unwrap_or_default();
+        Reading::new(self.head, &codings, self.rule_set.subjects.whole_body, self.hold().max_bytes)
+    }
+
+    /// What becomes of an answer whose body will not be known to its end.
+    fn without_the_rest(&self, scan: &Scan, reason: Undecided) -> Outcome {
+        self.at_last(scan, Body::Unknown(reason))
+    }
+
+    fn at_last(&self, scan: &Scan, body: Body<'_>) -> Outcome {
+        // Only a pending body keeps a decision waiting, and this one is not.
+        self.decide(body, scan).unwrap_or_else(Outcome::pass)
     }
 
     fn decide(&self, body: Body<'_>, scan: &Scan) -> Option<Outcome> {
@@ -127,32 +149,54 @@ impl Inquiry<'_> {
 impl Evaluation {
     /// Looks at the next bytes; an outcome as soon as no later byte can change it.
     pub fn feed(&mut self, inquiry: &Inquiry<'_>, chunk: &[u8]) -> Option<Outcome> {
-        let paths = &inquiry.rule_set.subjects.paths;
-        if self.scan.settled() {
-            return None;
+        let Evaluation { reading, scan } = self;
+        if reading.is_as_sent(chunk) {
+            return learn(scan, inquiry, chunk);
         }
-        let pending = self.scan.pending();
-        self.scan.feed(paths, chunk);
-        // Nothing new has been found: no rule can have changed its mind.
-        if self.scan.pending() == pending {
-            return None;
-        }
-        inquiry.decide(Body::Pending, &self.scan)
+        read(scan, inquiry, |sink| reading.feed(chunk, sink))
     }
 
-    /// The body has ended; `body` is all of it.
+    /// The body has ended; `body` is all of it, as it was sent.
     pub fn finish(mut self, inquiry: &Inquiry<'_>, body: &[u8]) -> Outcome {
+        let Evaluation { reading, scan } = &mut self;
+        if let Some(outcome) = read(scan, inquiry, |sink| reading.finish(sink)) {
+            return outcome;
+        }
         self.scan.finish(&inquiry.rule_set.subjects.paths);
-        self.last(inquiry, Body::Whole(body))
+        let text = self.reading.into_whole();
+        inquiry.at_last(&self.scan, Body::Whole(text.as_deref().unwrap_or(body)))
     }
 
     /// The body will not be known to its end.
     pub fn give_up(self, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
-        self.last(inquiry, Body::Unknown(reason))
+        inquiry.without_the_rest(&self.scan, reason)
     }
+}
 
-    fn last(self, inquiry: &Inquiry<'_>, body: Body<'_>) -> Outcome {
-        // Only a pending body keeps a decision waiting, and this one is not.
-        inquiry.decide(body, &self.scan).unwrap_or_else(Outcome::pass)
+/// Learns from a text as it becomes readable; an outcome as well when it turns out not to be.
+fn read(
+    scan: &mut Scan,
+    inquiry: &Inquiry<'_>,
+    text: impl FnOnce(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), DecodeError>,
+) -> Option<Outcome> {
+    let mut outcome = None;
+    let result = text(&mut |text| {
+        outcome = learn(scan, inquiry, text);
+        if outcome.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    outcome.or_else(|| Some(inquiry.without_the_rest(scan, Undecided::Decoding(result.err()?))))
+}
+
+/// Shows the scan more of the text; an outcome if that settles it.
+fn learn(scan: &mut Scan, inquiry: &Inquiry<'_>, text: &[u8]) -> Option<Outcome> {
+    let pending = scan.pending();
+    if pending == 0 {
+        return None;
     }
+    scan.feed(&inquiry.rule_set.subjects.paths, text);
+    // Nothing new has been found: no rule can have changed its mind.
+    if scan.pending() == pending {
+        return None;
+    }
+    inquiry.decide(Body::Pending, scan)
 }
