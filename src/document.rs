@@ -300,6 +300,22 @@ impl Node {
         Node { place: Place::whole(source), value: Value::plain(&source.text) }
     }
 
+    /// The value as JSON; a number that JSON would write otherwise is text.
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => serde_json::Value::from(*value),
+            Value::Number(text) => {
+                serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text.as_str()))
+            }
+            Value::Text(text) => serde_json::Value::from(text.as_str()),
+            Value::List(items) => items.iter().map(Node::to_json).collect(),
+            Value::Map(entries) => {
+                entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect()
+            }
+        }
+    }
+
     fn count(&self) -> usize {
         match &self.value {
             Value::List(items) => 1 + items.iter().map(Node::count).sum::<usize>(),
@@ -350,6 +366,14 @@ impl Node {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
             _ => None,
+        }
+    }
+
+    /// The keys, where this is a map.
+    pub fn keys(&self) -> Vec<&str> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+            _ => Vec::new(),
         }
     }
 

@@ -167,7 +167,7 @@ fn body(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> 
             Some(BodyChoice::Static { bytes, content_type: content_type.unwrap_or(plain) })
         }
         "json" => {
-            let bytes = Bytes::from(json(&form.node).to_string());
+            let bytes = Bytes::from(form.node.to_json().to_string());
             let plain = HeaderValue::from_static("application/json");
             Some(BodyChoice::Static { bytes, content_type: content_type.unwrap_or(plain) })
         }
@@ -218,24 +218,10 @@ fn problem(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) 
                 true => {
                     source::from(&entry.node, "an extension", &[], subjects, diagnostics).map(Extension::From)
                 }
-                false => Some(Extension::Literal(json(&entry.node))),
+                false => Some(Extension::Literal(entry.node.to_json())),
             };
             extensions.extend(extension.map(|extension| (entry.key.clone(), extension)));
         }
     }
     Some(ProblemChoice { kind, title, detail, instance, extensions })
-}
-
-/// A value of the document as JSON.
-fn json(node: &Node) -> serde_json::Value {
-    match &node.value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(value) => serde_json::Value::from(*value),
-        Value::Number(text) => {
-            serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text.as_str()))
-        }
-        Value::Text(text) => serde_json::Value::from(text.as_str()),
-        Value::List(items) => items.iter().map(json).collect(),
-        Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.node))).collect(),
-    }
 }

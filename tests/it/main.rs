@@ -1,1 +1,13 @@
+//! The one test binary: what the product does, seen from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests fail by panicking"
+)]
 
+mod conformance;
+mod proxy;
+mod support;

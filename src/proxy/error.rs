@@ -1,0 +1,311 @@
+//! Candor's own answers: what went wrong on the way, whose fault it was, and the problem the client gets.
+//! Every status that neither the upstream nor a rule chose is made here.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::StatusCode;
+use hyper_util::client::legacy::Error as ClientError;
+
+use super::proxy_status::{self, PROXY_STATUS};
+use crate::engine::exchange::AnswerHead;
+use crate::engine::problem::{PROBLEM_JSON, Problem};
+
+/// Why an exchange got no answer of the upstream's.
+#[derive(Debug)]
+pub(super) enum ProxyError {
+    /// The request cannot be carried: the client's side.
+    Downstream(DownstreamError),
+    /// The upstream gave no answer, or not a whole one.
+    Upstream(UpstreamError),
+    /// Candor's own fault.
+    Internal(&'static str),
+}
+
+/// What is wrong with a request.
+#[derive(Debug)]
+pub(super) enum DownstreamError {
+    /// HTTP/1.1 without exactly one `Host` (RFC 9112, section 3.2).
+    Host,
+    /// `CONNECT`: a reverse proxy opens no tunnels.
+    Connect,
+    /// No route matches.
+    NoRoute,
+    /// A route matches the path, for other methods; these.
+    Method {
+        /// The value of `Allow`.
+        allow: String,
+    },
+    /// The rule set the client asked for cannot be had.
+    RuleSet {
+        /// Why, for the client.
+        detail: String,
+    },
+    /// The request's body broke off.
+    BodyCutShort,
+}
+
+/// What an upstream did, with its cause for the log.
+#[derive(Debug)]
+pub(super) struct UpstreamError {
+    fault: UpstreamFault,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The ways in which an upstream gives no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UpstreamFault {
+    /// Its name has no address.
+    Name,
+    /// It refuses connections.
+    Refused,
+    /// There is no way to it.
+    Unreachable,
+    /// It takes no connection in `timeouts.connect`.
+    ConnectTimeout,
+    /// No socket is left to reach it with.
+    NoSocket,
+    /// It closed the connection without an answer.
+    Closed,
+    /// What it sent is not HTTP.
+    NotHttp,
+    /// The head of its answer did not come in `timeouts.response`.
+    Silent,
+    /// Its answer broke off while it was held.
+    CutShort,
+}
+
+impl ProxyError {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            ProxyError::Downstream(error) => error.status(),
+            ProxyError::Upstream(error) => error.fault.status(),
+            ProxyError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The answer: a problem document that no cache keeps.
+    pub fn answer(&self) -> (AnswerHead, Bytes) {
+        let status = self.status();
+        let body = Problem::detail(self.detail()).to_json(status);
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PROXY_STATUS, proxy_status::error(self.kind()));
+        if let ProxyError::Downstream(DownstreamError::Method { allow }) = self
+            && let Ok(allow) = HeaderValue::try_from(allow)
+        {
+            headers.insert(header::ALLOW, allow);
+        }
+        (AnswerHead { status, headers }, body)
+    }
+
+    /// The type of RFC 9209, section 2.3.
+    fn kind(&self) -> &'static str {
+        match self {
+            ProxyError::Downstream(DownstreamError::NoRoute) => "destination_not_found",
+            ProxyError::Downstream(_) => "http_request_error",
+            ProxyError::Upstream(error) => error.fault.kind(),
+            ProxyError::Internal(_) => "proxy_internal_error",
+        }
+    }
+
+    fn detail(&self) -> &str {
+        match self {
+            ProxyError::Downstream(error) => error.detail(),
+            ProxyError::Upstream(error) => error.fault.detail(),
+            ProxyError::Internal(detail) => detail,
+        }
+    }
+}
+
+/// What the operator reads: the detail and every cause below it.
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.detail())?;
+        let ProxyError::Upstream(UpstreamError { cause: Some(cause), .. }) = self else { return Ok(()) };
+        for cause in causes(cause.as_ref()) {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<DownstreamError> for ProxyError {
+    fn from(error: DownstreamError) -> ProxyError {
+        ProxyError::Downstream(error)
+    }
+}
+
+impl From<UpstreamFault> for ProxyError {
+    fn from(fault: UpstreamFault) -> ProxyError {
+        ProxyError::Upstream(UpstreamError { fault, cause: None })
+    }
+}
+
+/// The client sends the request's body too, so that its errors may be the downstream's.
+impl From<ClientError> for ProxyError {
+    fn from(error: ClientError) -> ProxyError {
+        if hyper_cause(&error).is_some_and(hyper::Error::is_user) {
+            return DownstreamError::BodyCutShort.into();
+        }
+        ProxyError::Upstream(UpstreamError { fault: UpstreamFault::of(&error), cause: Some(error.into()) })
+    }
+}
+
+impl ProxyError {
+    /// The upstream broke off in the middle of its body, which nothing of has been sent on.
+    pub fn cut_short(cause: hyper::Error) -> ProxyError {
+        ProxyError::Upstream(UpstreamError { fault: UpstreamFault::CutShort, cause: Some(cause.into()) })
+    }
+}
+
+impl DownstreamError {
+    fn status(&self) -> StatusCode {
+        match self {
+            DownstreamError::Host | DownstreamError::RuleSet { .. } | DownstreamError::BodyCutShort => {
+                StatusCode::BAD_REQUEST
+            }
+            DownstreamError::Connect => StatusCode::NOT_IMPLEMENTED,
+            DownstreamError::NoRoute => StatusCode::NOT_FOUND,
+            DownstreamError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    fn detail(&self) -> &str {
+        match self {
+            DownstreamError::Host => "the request needs exactly one Host header",
+            DownstreamError::Connect => "CONNECT is not supported",
+            DownstreamError::NoRoute => "no route matches this host and path",
+            DownstreamError::Method { .. } => "no route for this path takes this method",
+            DownstreamError::RuleSet { detail } => detail,
+            DownstreamError::BodyCutShort => "the request's body broke off",
+        }
+    }
+}
+
+impl UpstreamFault {
+    fn of(error: &ClientError) -> UpstreamFault {
+        if error.is_connect() {
+            return UpstreamFault::of_connecting(error);
+        }
+        match hyper_cause(error) {
+            Some(cause) if cause.is_parse() => UpstreamFault::NotHttp,
+            _ => UpstreamFault::Closed,
+        }
+    }
+
+    fn of_connecting(error: &ClientError) -> UpstreamFault {
+        // The connector's error type is public by its text alone.
+        if causes(error).any(|cause| cause.to_string() == "dns error") {
+            return UpstreamFault::Name;
+        }
+        let Some(error) = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()) else {
+            return UpstreamFault::Unreachable;
+        };
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => UpstreamFault::Refused,
+            io::ErrorKind::TimedOut => UpstreamFault::ConnectTimeout,
+            io::ErrorKind::AddrNotAvailable => UpstreamFault::NoSocket,
+            _ if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) => UpstreamFault::NoSocket,
+            _ => UpstreamFault::Unreachable,
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            UpstreamFault::ConnectTimeout | UpstreamFault::Silent => StatusCode::GATEWAY_TIMEOUT,
+            UpstreamFault::NoSocket => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            UpstreamFault::Name => "dns_error",
+            UpstreamFault::Refused => "connection_refused",
+            UpstreamFault::Unreachable => "destination_ip_unroutable",
+            UpstreamFault::ConnectTimeout => "connection_timeout",
+            UpstreamFault::NoSocket => "connection_limit_reached",
+            UpstreamFault::Closed => "connection_terminated",
+            UpstreamFault::NotHttp => "http_protocol_error",
+            UpstreamFault::Silent => "http_response_timeout",
+            UpstreamFault::CutShort => "http_response_incomplete",
+        }
+    }
+
+    fn detail(self) -> &'static str {
+        match self {
+            UpstreamFault::Name => "the upstream's name could not be resolved",
+            UpstreamFault::Refused => "the upstream refused the connection",
+            UpstreamFault::Unreachable => "the upstream could not be reached",
+            UpstreamFault::ConnectTimeout => "the upstream did not take the connection in time",
+            UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
+            UpstreamFault::Closed => "the upstream closed the connection without an answer",
+            UpstreamFault::NotHttp => "the upstream's answer is not HTTP",
+            UpstreamFault::Silent => "the upstream did not answer in time",
+            UpstreamFault::CutShort => "the upstream's answer broke off",
+        }
+    }
+}
+
+/// `errno` of a full file table, of the system and of the process; the same on Linux, macOS and the BSDs.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
+fn hyper_cause(error: &ClientError) -> Option<&hyper::Error> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// The error and all that stand below it.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: impl Into<ProxyError>, status: u16, kind: &str) {
+        let (head, body) = error.into().answer();
+        assert_eq!(head.status, status);
+        assert_eq!(head.headers[PROXY_STATUS], format!("candor; error={kind}"));
+        assert_eq!(head.headers[header::CONTENT_LENGTH], body.len().to_string());
+        assert_eq!(head.headers[header::CACHE_CONTROL], "no-store");
+        let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document["status"], status);
+        assert!(document["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+    }
+
+    #[test]
+    fn every_fault_has_its_status_and_rfc_9209_type() {
+        check(DownstreamError::Host, 400, "http_request_error");
+        check(DownstreamError::RuleSet { detail: "no".into() }, 400, "http_request_error");
+        check(DownstreamError::BodyCutShort, 400, "http_request_error");
+        check(DownstreamError::NoRoute, 404, "destination_not_found");
+        check(DownstreamError::Method { allow: "GET".into() }, 405, "http_request_error");
+        check(DownstreamError::Connect, 501, "http_request_error");
+        check(UpstreamFault::Name, 502, "dns_error");
+        check(UpstreamFault::Refused, 502, "connection_refused");
+        check(UpstreamFault::Unreachable, 502, "destination_ip_unroutable");
+        check(UpstreamFault::Closed, 502, "connection_terminated");
+        check(UpstreamFault::NotHttp, 502, "http_protocol_error");
+        check(UpstreamFault::CutShort, 502, "http_response_incomplete");
+        check(UpstreamFault::NoSocket, 503, "connection_limit_reached");
+        check(UpstreamFault::ConnectTimeout, 504, "connection_timeout");
+        check(UpstreamFault::Silent, 504, "http_response_timeout");
+        check(ProxyError::Internal("no upstream"), 500, "proxy_internal_error");
+    }
+
+    #[test]
+    fn a_refused_method_learns_the_allowed_ones() {
+        let error = ProxyError::from(DownstreamError::Method { allow: "GET, PUT".into() });
+        assert_eq!(error.answer().0.headers[header::ALLOW], "GET, PUT");
+    }
+}

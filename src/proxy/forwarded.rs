@@ -1,0 +1,140 @@
+//! Who the client is and what it asked for, told to the upstream in `X-Forwarded-*`.
+//! What a client claims about itself is believed only from a trusted proxy; anyone else's claims are replaced.
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+
+/// The other end of a client's connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// Its address; an IPv4 address that came in over IPv6 is IPv4.
+    pub ip: IpAddr,
+    /// The address as a header value, written once for all exchanges of the connection.
+    text: HeaderValue,
+}
+
+impl Peer {
+    /// The peer at this address.
+    pub fn new(ip: IpAddr) -> Peer {
+        let ip = ip.to_canonical();
+        let text = HeaderValue::try_from(ip.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
+        Peer { ip, text }
+    }
+
+    /// Whether the peer is in one of the networks.
+    pub fn is_in(&self, networks: &[IpNet]) -> bool {
+        networks.iter().any(|network| network.contains(&self.ip))
+    }
+
+    /// Sets the headers on a request whose `Host` is already the one the client asked for.
+    pub fn forward(&self, headers: &mut HeaderMap, trusted_proxies: &[IpNet]) {
+        let host = headers.get(header::HOST).cloned();
+        if self.is_in(trusted_proxies) {
+            self.append_address(headers);
+        } else {
+            for name in [&PROTO, &HOST, &PORT, &header::FORWARDED] {
+                headers.remove(name);
+            }
+            headers.insert(FOR, self.text.clone());
+        }
+        headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
+        headers.entry(PORT).or_insert_with(|| port(host.as_ref()));
+        if let Some(host) = host {
+            headers.entry(HOST).or_insert(host);
+        }
+    }
+
+    /// One list in one header, the client first, each proxy after it.
+    fn append_address(&self, headers: &mut HeaderMap) {
+        let mut chain = Vec::new();
+        for value in headers.get_all(&FOR) {
+            chain.extend_from_slice(value.as_bytes());
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(self.text.as_bytes());
+        headers.insert(FOR, HeaderValue::try_from(chain).unwrap_or_else(|_| self.text.clone()));
+    }
+}
+
+/// The port the client meant: what stands in `Host`, else the scheme's own, whatever port the sidecar listens
+/// on (it is usually behind a mapping).
+fn port(host: Option<&HeaderValue>) -> HeaderValue {
+    let given = host
+        .and_then(|host| host.to_str().ok()?.rsplit_once(':'))
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    given.map_or(HeaderValue::from_static("80"), HeaderValue::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(peer: &str, lines: &[(&'static str, &'static str)], expected: &[&str]) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        Peer::new(peer.parse().unwrap()).forward(&mut headers, &["10.0.0.0/8".parse().unwrap()]);
+        let mut told: Vec<String> = headers
+            .iter()
+            .filter_map(|(name, value)| {
+                let short = name.as_str().strip_prefix("x-forwarded-").unwrap_or(name.as_str());
+                (name != "host").then(|| format!("{short}={}", value.to_str().unwrap()))
+            })
+            .collect();
+        told.sort();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn the_client_s_address_host_and_port_are_told() {
+        check("192.0.2.7", &[("host", "a.example")], &["for=192.0.2.7", "host=a.example", "port=80", "proto=http"]);
+        check("2001:db8::1", &[("host", "a:8080")], &["for=2001:db8::1", "host=a:8080", "port=8080", "proto=http"]);
+        check("::ffff:192.0.2.7", &[("host", "[::1]:81")], &["for=192.0.2.7", "host=[::1]:81", "port=81", "proto=http"]);
+        check("192.0.2.7", &[("host", "[::1]")], &["for=192.0.2.7", "host=[::1]", "port=80", "proto=http"]);
+        check("192.0.2.7", &[], &["for=192.0.2.7", "port=80", "proto=http"]);
+    }
+
+    #[test]
+    fn a_stranger_s_claims_are_replaced() {
+        check(
+            "192.0.2.7",
+            &[
+                ("host", "a"),
+                ("x-forwarded-for", "1.1.1.1"),
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-host", "b"),
+                ("x-forwarded-port", "443"),
+                ("forwarded", "for=1.1.1.1"),
+            ],
+            &["for=192.0.2.7", "host=a", "port=80", "proto=http"],
+        );
+    }
+
+    #[test]
+    fn a_trusted_proxy_s_claims_are_kept_and_its_address_appended() {
+        check(
+            "10.1.2.3",
+            &[
+                ("host", "a"),
+                ("x-forwarded-for", "1.1.1.1"),
+                ("x-forwarded-for", "2.2.2.2, 3.3.3.3"),
+                ("x-forwarded-proto", "https"),
+            ],
+            &["for=1.1.1.1, 2.2.2.2, 3.3.3.3, 10.1.2.3", "host=a", "port=80", "proto=https"],
+        );
+        check(
+            "::ffff:10.1.2.3",
+            &[("host", "a"), ("forwarded", "for=1.1.1.1"), ("x-forwarded-port", "443")],
+            &["for=10.1.2.3", "forwarded=for=1.1.1.1", "host=a", "port=443", "proto=http"],
+        );
+    }
+}

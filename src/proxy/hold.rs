@@ -1,0 +1,128 @@
+//! Holds an answer back while some rule waits for its body: reads frames, shows them to the engine, and stops as
+//! soon as the outcome is settled, the body ends, or a bound is reached. What was held goes out as it came.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::select;
+use tokio::time::sleep;
+
+use super::body::{Content, Held};
+use crate::engine::outcome::{Outcome, Undecided};
+use crate::engine::{Evaluation, Inquiry, Progress};
+
+/// What the engine decided, and the upstream's body as it can still be sent.
+pub(super) struct Decided {
+    /// What is to become of the answer.
+    pub outcome: Outcome,
+    /// The upstream's body.
+    pub content: Content,
+    /// Bytes that had come when the outcome was settled; `None` when the head settled it.
+    pub held_bytes: Option<u64>,
+    /// The upstream broke off: the body cannot be sent.
+    pub broken: Option<hyper::Error>,
+}
+
+impl Decided {
+    /// A decision made without the body.
+    pub fn by_head(outcome: Outcome, body: Incoming) -> Decided {
+        Decided { outcome, content: Content::Streaming(body), held_bytes: None, broken: None }
+    }
+}
+
+/// Asks the engine, holding as much of the body as it needs and the bounds allow.
+pub(super) async fn decide(inquiry: &Inquiry<'_>, body: Incoming) -> Decided {
+    match inquiry.begin() {
+        Progress::Settled(outcome) => Decided::by_head(*outcome, body),
+        Progress::Waiting(evaluation) => hold(inquiry, evaluation, body).await,
+    }
+}
+
+async fn hold(inquiry: &Inquiry<'_>, mut evaluation: Evaluation, mut body: Incoming) -> Decided {
+    let bounds = inquiry.hold();
+    let bytes_max = bounds.max_bytes;
+    let mut time = pin!(sleep(bounds.max_time));
+    let mut held = Holding::default();
+    loop {
+        let frame = select! {
+            biased;
+            frame = body.frame() => frame,
+            () = &mut time => return held.settled(evaluation.give_up(inquiry, Undecided::OverTime), body),
+        };
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return held.broken(evaluation.give_up(inquiry, Undecided::CutShort), error),
+            None => return held.finished(evaluation, inquiry),
+        };
+        let chunk = match frame.into_data() {
+            Ok(chunk) => chunk,
+            Err(frame) => {
+                held.trailers = frame.into_trailers().ok();
+                continue;
+            }
+        };
+        // The engine is shown no byte past the bound, so that the verdict does not hang on how frames fall.
+        let room = usize::try_from(bytes_max - held.bytes).unwrap_or(usize::MAX);
+        if let Some(outcome) = evaluation.feed(inquiry, chunk.get(..room).unwrap_or(&chunk)) {
+            held.push(chunk);
+            return held.settled(outcome, body);
+        }
+        let over = chunk.len() > room;
+        held.push(chunk);
+        if over {
+            return held.settled(evaluation.give_up(inquiry, Undecided::OverBytes { bytes_max }), body);
+        }
+        if body.is_end_stream() {
+            return held.finished(evaluation, inquiry);
+        }
+    }
+}
+
+/// What has come of the body, at most one frame more than the bound.
+#[derive(Default)]
+struct Holding {
+    chunks: VecDeque<Bytes>,
+    trailers: Option<http::HeaderMap>,
+    bytes: u64,
+}
+
+impl Holding {
+    fn push(&mut self, chunk: Bytes) {
+        self.bytes += chunk.len() as u64;
+        self.chunks.push_back(chunk);
+    }
+
+    /// The outcome stands; the rest of the body may stream.
+    fn settled(self, outcome: Outcome, rest: Incoming) -> Decided {
+        self.decided(outcome, Some(rest))
+    }
+
+    /// The body has ended, which settles every rule.
+    fn finished(mut self, evaluation: Evaluation, inquiry: &Inquiry<'_>) -> Decided {
+        let outcome = evaluation.finish(inquiry, &self.join());
+        self.decided(outcome, None)
+    }
+
+    fn broken(self, outcome: Outcome, error: hyper::Error) -> Decided {
+        Decided { outcome, content: Content::Empty, held_bytes: Some(self.bytes), broken: Some(error) }
+    }
+
+    fn decided(self, outcome: Outcome, rest: Option<Incoming>) -> Decided {
+        let content = Content::Held(Held { chunks: self.chunks, trailers: self.trailers, rest });
+        Decided { outcome, content, held_bytes: Some(self.bytes), broken: None }
+    }
+
+    /// All that came as one piece, which takes the place of the pieces.
+    fn join(&mut self) -> Bytes {
+        if self.chunks.len() > 1 {
+            let mut whole = BytesMut::with_capacity(usize::try_from(self.bytes).unwrap_or_default());
+            self.chunks.drain(..).for_each(|chunk| whole.extend_from_slice(&chunk));
+            self.chunks.push_back(whole.freeze());
+        }
+        self.chunks.front().cloned().unwrap_or_default()
+    }
+}

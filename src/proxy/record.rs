@@ -1,0 +1,236 @@
+//! The record of one exchange: what its one log event says. Filled as the exchange goes on, written when the
+//! answer's body is finished or dropped. Holds no bodies and no query values.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::thread::panicking;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, StatusCode};
+use tokio::time::{Duration, Instant};
+use tracing::{Level, enabled, event};
+
+use super::error::ProxyError;
+use crate::engine::RuleSet;
+use crate::engine::outcome::{Shadow, Verdict};
+use crate::engine::route::Route;
+
+/// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
+macro_rules! exchange_target {
+    () => {
+        "candor::exchange"
+    };
+}
+
+/// Writes the event of an entry. A macro because `tracing` wants the level to be a constant, too.
+macro_rules! write_event {
+    ($entry:expr, $level:expr) => {
+        event!(
+            target: exchange_target!(),
+            $level,
+            request_id = $entry.request_id.to_str().ok(),
+            client = %$entry.client,
+            method = $entry.method.as_str(),
+            route = $entry.route.as_deref(),
+            path = $entry.target.as_ref().map(PathAndQuery::path),
+            upstream = $entry.upstream.as_deref(),
+            upstream_status = $entry.upstream_status.map(|status| status.as_u16()),
+            status = $entry.status.map(|status| status.as_u16()),
+            rule_set = $entry.rule_set.as_deref(),
+            rule = $entry.verdict.as_ref().and_then(Verdict::rule),
+            mode = $entry.mode(),
+            verdict = $entry.verdict.as_ref().map(Verdict::word),
+            reason = $entry.verdict.as_ref().and_then(Verdict::reason),
+            shadow = $entry.shadow(),
+            held_bytes = $entry.held.map(|(bytes, _)| bytes),
+            held_ms = $entry.held.map(|(_, time)| milliseconds(time)),
+            upstream_ms = $entry.upstream_time.map(milliseconds),
+            total_ms = milliseconds($entry.began.elapsed()),
+            sent_bytes = $entry.sent_bytes,
+            error = $entry.error.as_deref(),
+            "exchange"
+        )
+    };
+}
+
+/// One exchange, for the log; nothing at all when nobody would read it.
+#[derive(Debug, Default)]
+pub(super) struct Record(Option<Box<Entry>>);
+
+#[derive(Debug)]
+struct Entry {
+    began: Instant,
+    request_id: HeaderValue,
+    client: IpAddr,
+    method: Method,
+    target: Option<PathAndQuery>,
+    route: Option<Arc<str>>,
+    upstream: Option<Arc<str>>,
+    rule_set: Option<Arc<str>>,
+    upstream_status: Option<StatusCode>,
+    upstream_time: Option<Duration>,
+    status: Option<StatusCode>,
+    verdict: Option<Verdict>,
+    shadows: Vec<Shadow>,
+    held: Option<(u64, Duration)>,
+    sent_bytes: u64,
+    error: Option<String>,
+    alarming: bool,
+    complete: bool,
+}
+
+impl Record {
+    /// A record that begins now.
+    pub fn begin<B>(request_id: &HeaderValue, client: IpAddr, request: &Request<B>) -> Record {
+        let read = enabled!(target: exchange_target!(), Level::WARN);
+        Record(read.then(|| Box::new(Entry::begin(request_id.clone(), client, request))))
+    }
+
+    /// The exchange goes this way.
+    pub fn routed(&mut self, route: &Route, upstream: &Arc<str>) {
+        if let Some(entry) = &mut self.0 {
+            entry.route = Some(Arc::clone(&route.name));
+            entry.upstream = Some(Arc::clone(upstream));
+        }
+    }
+
+    /// These rules are in force.
+    pub fn ruled_by(&mut self, rule_set: &RuleSet) {
+        if let Some(entry) = &mut self.0 {
+            entry.rule_set = Some(Arc::clone(&rule_set.name));
+        }
+    }
+
+    /// The head of the upstream's answer is there.
+    pub fn answered(&mut self, status: StatusCode) {
+        if let Some(entry) = &mut self.0 {
+            entry.upstream_status = Some(status);
+            entry.upstream_time = Some(entry.began.elapsed());
+        }
+    }
+
+    /// The engine has decided; until then the answer was held, and this much of its body, if any.
+    /// What could not be decided or carried out is for an operator to see.
+    pub fn decided(&mut self, verdict: Verdict, shadows: Vec<Shadow>, held_bytes: Option<u64>) {
+        if let Some(entry) = &mut self.0 {
+            let since_head = entry.began.elapsed().saturating_sub(entry.upstream_time.unwrap_or_default());
+            entry.held = held_bytes.map(|bytes| (bytes, since_head));
+            entry.alarming |= matches!(verdict, Verdict::Undecided { .. } | Verdict::Failed { .. });
+            entry.verdict = Some(verdict);
+            entry.shadows = shadows;
+        }
+    }
+
+    /// There is no answer of the upstream's to send.
+    pub fn failed(&mut self, error: &ProxyError) {
+        if let Some(entry) = &mut self.0 {
+            entry.alarming |= error.status().is_server_error();
+            entry.error = Some(error.to_string());
+        }
+    }
+
+    /// The head goes to the client with this status.
+    pub fn responded(&mut self, status: StatusCode) {
+        if let Some(entry) = &mut self.0 {
+            entry.status = Some(status);
+        }
+    }
+
+    /// Some bytes of the body went to the client.
+    pub fn sent(&mut self, bytes: usize) {
+        if let Some(entry) = &mut self.0 {
+            entry.sent_bytes += bytes as u64;
+        }
+    }
+
+    /// The upstream broke off after the head had gone to the client.
+    pub fn broken_off(&mut self, error: &hyper::Error) {
+        if let Some(entry) = &mut self.0 {
+            entry.alarming = true;
+            entry.error = Some(format!("the upstream's answer broke off: {error}"));
+        }
+    }
+
+    /// The client was given the whole answer.
+    pub fn complete(&mut self) {
+        if let Some(entry) = &mut self.0 {
+            entry.complete = true;
+        }
+    }
+}
+
+/// However an exchange ends, its record is written.
+impl Drop for Record {
+    fn drop(&mut self) {
+        if let Some(entry) = self.0.take() {
+            entry.write();
+        }
+    }
+}
+
+impl Entry {
+    fn begin<B>(request_id: HeaderValue, client: IpAddr, request: &Request<B>) -> Entry {
+        Entry {
+            began: Instant::now(),
+            request_id,
+            client,
+            method: request.method().clone(),
+            target: request.uri().path_and_query().cloned(),
+            route: None,
+            upstream: None,
+            rule_set: None,
+            upstream_status: None,
+            upstream_time: None,
+            status: None,
+            verdict: None,
+            shadows: Vec::new(),
+            held: None,
+            sent_bytes: 0,
+            error: None,
+            alarming: false,
+            complete: false,
+        }
+    }
+
+    fn write(mut self) {
+        if panicking() {
+            self.alarming = true;
+            self.error = Some("a bug in Candor ended the exchange".to_owned());
+        } else if !self.complete && self.error.is_none() {
+            self.error = Some("the connection ended before the answer".to_owned());
+        }
+        if self.alarming {
+            write_event!(self, Level::WARN);
+        } else {
+            write_event!(self, Level::INFO);
+        }
+    }
+
+    /// Whether a rule changed the answer or only would have.
+    fn mode(&self) -> Option<&'static str> {
+        match &self.verdict {
+            Some(verdict) if verdict.rule().is_some() => Some("enforce"),
+            _ => (!self.shadows.is_empty()).then_some("shadow"),
+        }
+    }
+
+    /// The rules in shadow mode that would have decided, with the status each would have sent.
+    fn shadow(&self) -> Option<String> {
+        let mut text = String::new();
+        for shadow in &self.shadows {
+            let comma = if text.is_empty() { "" } else { ", " };
+            // Writing to a `String` cannot fail.
+            let _ = match shadow.status {
+                Some(status) => write!(text, "{comma}{}={}", shadow.rule, status.as_u16()),
+                None => write!(text, "{comma}{}=failed", shadow.rule),
+            };
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// To the microsecond, so that the log is not full of digits that mean nothing.
+fn milliseconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
+}

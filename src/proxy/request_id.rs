@@ -1,0 +1,77 @@
+//! The id of an exchange, in `X-Request-Id`: the client's own where it is fit to be logged, else a random one.
+//! Forwarded to the upstream, returned to the client, written in the log.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// The header.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longer ids are replaced: they would be repeated in every log line.
+const BYTES_MAX: usize = 128;
+
+/// The id of the exchange that this request opens; it then stands in the request's headers.
+pub(super) fn settle(headers: &mut HeaderMap) -> HeaderValue {
+    if let Some(id) = headers.get(&REQUEST_ID).filter(|id| is_fit(id)) {
+        return id.clone();
+    }
+    let id = random();
+    headers.insert(REQUEST_ID, id.clone());
+    id
+}
+
+fn is_fit(id: &HeaderValue) -> bool {
+    (1..=BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+/// 128 random bits, as 32 hexadecimal digits: the length of a trace id.
+fn random() -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let bits = fastrand::u128(..);
+    let mut text = [b'0'; 32];
+    for (place, digit) in text.iter_mut().enumerate() {
+        let nibble = (bits >> (4 * place)) as usize & 0xf;
+        *digit = DIGITS.get(nibble).copied().unwrap_or(b'0');
+    }
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(given: Option<&str>, kept: bool) {
+        let mut headers = HeaderMap::new();
+        if let Some(given) = given {
+            headers.insert(REQUEST_ID, HeaderValue::from_bytes(given.as_bytes()).unwrap());
+        }
+        let id = settle(&mut headers);
+        assert_eq!(headers.get(&REQUEST_ID), Some(&id), "the upstream gets it");
+        assert_eq!(given.is_some_and(|given| id == given), kept);
+        if !kept {
+            assert!(id.len() == 32 && id.as_bytes().iter().all(u8::is_ascii_hexdigit), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_visible_ascii_id_of_up_to_128_bytes_is_kept() {
+        check(Some("7"), true);
+        check(Some("req-1/{a}~"), true);
+        check(Some(&"x".repeat(128)), true);
+    }
+
+    #[test]
+    fn any_other_is_replaced() {
+        check(None, false);
+        check(Some(""), false);
+        check(Some("a b"), false);
+        check(Some("é"), false);
+        check(Some("a\tb"), false);
+        check(Some(&"x".repeat(129)), false);
+    }
+
+    #[test]
+    fn two_ids_differ() {
+        assert_ne!(random(), random());
+    }
+}

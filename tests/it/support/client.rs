@@ -1,0 +1,107 @@
+//! A client that sees what really comes over the wire.
+
+use std::io::{BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use super::PATIENCE;
+use super::message::{Head, Payload, chunk};
+
+/// A connection to the sidecar.
+pub struct Client(BufReader<TcpStream>);
+
+/// An answer with its body.
+#[derive(Debug)]
+pub struct Answered {
+    /// Status line and headers.
+    pub head: Head,
+    /// Its body.
+    pub payload: Payload,
+}
+
+impl Answered {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.head.status()
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.payload.bytes).unwrap()
+    }
+
+    /// The value of a header that may stand once.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.header(name)
+    }
+}
+
+impl Head {
+    /// The code of a status line.
+    pub fn status(&self) -> u16 {
+        self.start.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Client {
+    /// Connects.
+    pub fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client(BufReader::new(stream))
+    }
+
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends a request without body: `GET /path` and further header lines.
+    pub fn ask(&mut self, request: &str, headers: &[&str]) {
+        let mut text = format!("{request} HTTP/1.1\r\nhost: sidecar.test\r\n");
+        for line in headers {
+            text.push_str(line);
+            text.push_str("\r\n");
+        }
+        self.send(text + "\r\n");
+    }
+
+    /// Sends a request without body and reads the answer.
+    pub fn exchange(&mut self, request: &str, headers: &[&str]) -> Answered {
+        self.ask(request, headers);
+        self.answer(request.starts_with("HEAD"))
+    }
+
+    /// Reads a head.
+    pub fn head(&mut self) -> Head {
+        Head::read(&mut self.0).expect("an answer")
+    }
+
+    /// Reads an answer.
+    pub fn answer(&mut self, to_head: bool) -> Answered {
+        let head = self.head();
+        let bodiless = to_head || matches!(head.status(), 204 | 304);
+        let payload = if bodiless { Payload::none() } else { Payload::read(&head, &mut self.0) };
+        Answered { head, payload }
+    }
+
+    /// Reads one chunk of a chunked body.
+    pub fn chunk(&mut self) -> Vec<u8> {
+        chunk(&mut self.0).expect("a chunk")
+    }
+
+    /// Reads exactly so many bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Whether the other side closes the connection without a word more.
+    pub fn is_closed(&mut self) -> bool {
+        match self.0.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A sidecar that serves real sockets inside the test's process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use candor::diagnostic::{Diagnostics, Source};
+use candor::document;
+use candor::live::{Phase, Readiness, Snapshot};
+use candor::proxy::{Drained, bind, run};
+use candor::rules::{self, Quick};
+use candor::settings::{Admin, Drain, Log, Server, Settings, Upstream, UpstreamUrl};
+use tokio::sync::oneshot;
+
+use super::client::{Answered, Client};
+
+/// A running sidecar; stops when told, or with the process.
+pub struct Sidecar {
+    /// Where it listens.
+    pub address: SocketAddr,
+    readiness: Readiness,
+    stop: oneshot::Sender<()>,
+    drained: JoinHandle<Drained>,
+}
+
+impl Sidecar {
+    /// A sidecar in front of the upstream, with these rules: a configuration's `rule_sets`, `routes`, `selector`.
+    pub fn start(upstream: SocketAddr, rules: &str) -> Sidecar {
+        Sidecar::with(upstream, rules, |_| {})
+    }
+
+    /// The same, with other settings than a test's usual ones.
+    pub fn with(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Settings)) -> Sidecar {
+        let mut settings = settings(upstream);
+        change(&mut settings);
+        let snapshot = snapshot(settings, rules);
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let readiness = Readiness::new();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let drained = {
+            let readiness = readiness.clone();
+            thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let shutdown = async {
+                    // A test that ends drops its end of the channel, which is no wish to stop.
+                    if stopped.await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                runtime.block_on(run(listener, snapshot, readiness, shutdown)).unwrap()
+            })
+        };
+        Sidecar { address, readiness, stop, drained }
+    }
+
+    /// A new connection to it.
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// One exchange on a connection of its own.
+    pub fn exchange(&self, request: &str, headers: &[&str]) -> Answered {
+        self.client().exchange(request, headers)
+    }
+
+    /// Asks it to stop; the way to its end.
+    pub fn stop(self) -> Stopping {
+        self.stop.send(()).unwrap();
+        Stopping { readiness: self.readiness, drained: self.drained }
+    }
+}
+
+/// A sidecar that was asked to stop.
+pub struct Stopping {
+    readiness: Readiness,
+    drained: JoinHandle<Drained>,
+}
+
+impl Stopping {
+    /// Waits until it has begun to drain.
+    pub fn draining(&self) {
+        while self.readiness.phase() != Phase::Draining {
+            thread::yield_now();
+        }
+    }
+
+    /// Waits for its end.
+    pub fn drained(self) -> Drained {
+        self.drained.join().unwrap()
+    }
+}
+
+fn settings(upstream: SocketAddr) -> Settings {
+    let url = UpstreamUrl::parse(&format!("http://{upstream}")).unwrap();
+    Settings {
+        server: Server { workers: Some(1), ..Server::default() },
+        admin: Admin { listen: None },
+        upstreams: vec![Upstream::new("legacy", url)],
+        hold: Default::default(),
+        inspect: Default::default(),
+        drain: Drain::default(),
+        log: Log::default(),
+    }
+}
+
+fn snapshot(settings: Settings, text: &str) -> Arc<Snapshot> {
+    let mut diagnostics = Diagnostics::default();
+    let document = document::parse(&Source::new("test.yaml", text), &mut diagnostics);
+    let names: Vec<_> = settings.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect();
+    let rules = rules::read(document.as_ref(), Quick::default(), &names, &mut diagnostics);
+    assert!(!diagnostics.has_errors(), "{}", diagnostics.into_sorted().iter().map(|d| d.to_string()).collect::<String>());
+    Arc::new(Snapshot::new(settings, rules.routes, rules.selection))
+}
