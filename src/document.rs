@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source, did_you_mean};
 
@@ -90,8 +90,7 @@ pub fn parse(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<Node
         let (event, span) = match event {
             Ok(event) => event,
             Err(error) => {
-                let place = builder.place_at(error.marker().line(), error.marker().col(), 1);
-                diagnostics.push(syntax_error(&place, error.info()));
+                diagnostics.push(syntax_error(&builder.end_or(*error.marker()), error.info()));
                 return None;
             }
         };
@@ -162,6 +161,16 @@ impl<'s> Builder<'s> {
             line: line.max(1),
             column: column_from_0 + 1,
             width: width.max(1),
+        }
+    }
+
+    /// A marker's place; one that lies past the text, as for text that ends too early, is its last character.
+    fn end_or(&self, marker: Marker) -> Place {
+        match self.source.text.lines().enumerate().last() {
+            Some((last, line)) if marker.line() > last + 1 => {
+                self.place_at(last + 1, line.chars().count().saturating_sub(1), 1)
+            }
+            _ => self.place_at(marker.line(), marker.col(), 1),
         }
     }
 
@@ -366,14 +375,6 @@ impl Node {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
             _ => None,
-        }
-    }
-
-    /// The keys, where this is a map.
-    pub fn keys(&self) -> Vec<&str> {
-        match &self.value {
-            Value::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
-            _ => Vec::new(),
         }
     }
 

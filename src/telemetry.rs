@@ -44,7 +44,7 @@ impl std::error::Error for TelemetryError {}
 
 /// The running log. Lines that wait are written when it is dropped, so keep it to the end of `main`.
 #[must_use = "the last lines are written when this is dropped"]
-pub struct Logging(Lines);
+pub struct Logging(Lines<Stdout>);
 
 /// Starts the log of this process.
 ///
@@ -53,7 +53,7 @@ pub struct Logging(Lines);
 pub fn init(log: &Log) -> Result<Logging, TelemetryError> {
     let filter = EnvFilter::builder().parse(&log.filter).map_err(TelemetryError::Filter)?;
     let terminal = io::stdout().is_terminal();
-    let lines = Lines::to_stdout(terminal).map_err(TelemetryError::Thread)?;
+    let lines = Lines::new(io::stdout(), !terminal).map_err(TelemetryError::Thread)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone());
     let json = match log.format {
         LogFormat::Auto => !terminal,
@@ -76,28 +76,33 @@ impl Drop for Logging {
 }
 
 /// Writes events as whole lines, from any thread.
-#[derive(Clone)]
-struct Lines {
-    shared: Arc<Shared>,
+struct Lines<W: Write> {
+    shared: Arc<Shared<W>>,
     /// Whether lines wait for each other. People at a terminal do not.
     waits: bool,
 }
 
-struct Shared {
-    waiting: Mutex<BufWriter<Stdout>>,
+struct Shared<W: Write> {
+    waiting: Mutex<BufWriter<W>>,
     some: Condvar,
 }
 
 /// One event on its way; holds the others up, so it is written in one go and dropped.
-struct Line<'a> {
-    lines: &'a Lines,
-    waiting: MutexGuard<'a, BufWriter<Stdout>>,
+struct Line<'a, W: Write> {
+    lines: &'a Lines<W>,
+    waiting: MutexGuard<'a, BufWriter<W>>,
 }
 
-impl Lines {
-    fn to_stdout(terminal: bool) -> io::Result<Lines> {
-        let waiting = Mutex::new(BufWriter::with_capacity(WAITING_BYTES_MAX, io::stdout()));
-        let lines = Lines { shared: Arc::new(Shared { waiting, some: Condvar::new() }), waits: !terminal };
+impl<W: Write> Clone for Lines<W> {
+    fn clone(&self) -> Lines<W> {
+        Lines { shared: Arc::clone(&self.shared), waits: self.waits }
+    }
+}
+
+impl<W: Write + Send + 'static> Lines<W> {
+    fn new(to: W, waits: bool) -> io::Result<Lines<W>> {
+        let waiting = Mutex::new(BufWriter::with_capacity(WAITING_BYTES_MAX, to));
+        let lines = Lines { shared: Arc::new(Shared { waiting, some: Condvar::new() }), waits };
         if lines.waits {
             let shared = Arc::clone(&lines.shared);
             thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_out_for_ever())?;
@@ -106,13 +111,13 @@ impl Lines {
     }
 }
 
-impl Shared {
+impl<W: Write> Shared<W> {
     /// A thread that panicked in the middle of a line leaves a short line, not an unusable log.
-    fn lock(&self) -> MutexGuard<'_, BufWriter<Stdout>> {
+    fn lock(&self) -> MutexGuard<'_, BufWriter<W>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stdout that cannot be written to leaves nobody to tell.
+    /// A log that cannot be written leaves nobody to tell.
     fn write_out(&self) {
         let _ = self.lock().flush();
     }
@@ -120,7 +125,7 @@ impl Shared {
     /// Sleeps while nothing is logged.
     fn write_out_for_ever(&self) {
         loop {
-            let nothing = |waiting: &mut BufWriter<Stdout>| waiting.buffer().is_empty();
+            let nothing = |waiting: &mut BufWriter<W>| waiting.buffer().is_empty();
             drop(self.some.wait_while(self.lock(), nothing));
             thread::sleep(WAIT_MAX);
             self.write_out();
@@ -128,15 +133,15 @@ impl Shared {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line<'a>;
+impl<'a, W: Write + 'a> MakeWriter<'a> for Lines<W> {
+    type Writer = Line<'a, W>;
 
-    fn make_writer(&'a self) -> Line<'a> {
+    fn make_writer(&'a self) -> Line<'a, W> {
         Line { lines: self, waiting: self.shared.lock() }
     }
 }
 
-impl Write for Line<'_> {
+impl<W: Write> Write for Line<'_, W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.waiting.write(text)
     }
@@ -146,12 +151,12 @@ impl Write for Line<'_> {
     }
 }
 
-impl Drop for Line<'_> {
+impl<W: Write> Drop for Line<'_, W> {
     fn drop(&mut self) {
         if self.lines.waits {
             self.lines.shared.some.notify_one();
         } else {
-            // Stdout that cannot be written to leaves nobody to tell.
+            // A log that cannot be written leaves nobody to tell.
             let _ = self.waiting.flush();
         }
     }
@@ -160,6 +165,46 @@ impl Drop for Line<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A sink that can be looked into.
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(text);
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Sink {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_line_that_need_not_wait_is_written_when_it_ends() {
+        let sink = Sink::default();
+        let lines = Lines::new(sink.clone(), false).unwrap();
+        lines.make_writer().write_all(b"one\n").unwrap();
+        assert_eq!(sink.text(), "one\n");
+    }
+
+    #[test]
+    fn waiting_lines_are_written_in_order_without_being_asked() {
+        let sink = Sink::default();
+        let lines = Lines::new(sink.clone(), true).unwrap();
+        lines.make_writer().write_all(b"one\n").unwrap();
+        lines.make_writer().write_all(b"two\n").unwrap();
+        while sink.text() != "one\ntwo\n" {
+            thread::yield_now();
+        }
+    }
 
     #[test]
     fn a_bad_filter_is_an_error() {

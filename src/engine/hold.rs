@@ -21,6 +21,28 @@ impl Default for Hold {
     }
 }
 
+/// What a rule set says of its own about holding; the rest is as for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HoldChange {
+    /// In place of [`Hold::max_bytes`].
+    pub max_bytes: Option<u64>,
+    /// In place of [`Hold::max_time`].
+    pub max_time: Option<Duration>,
+    /// In place of [`Hold::on_limit`].
+    pub on_limit: Option<OnLimit>,
+}
+
+impl HoldChange {
+    /// The bounds for this rule set, where `all` are everyone's.
+    pub fn over(self, all: Hold) -> Hold {
+        Hold {
+            max_bytes: self.max_bytes.unwrap_or(all.max_bytes),
+            max_time: self.max_time.unwrap_or(all.max_time),
+            on_limit: self.on_limit.unwrap_or(all.on_limit),
+        }
+    }
+}
+
 /// What becomes of an answer whose hold ends at a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnLimit {

@@ -102,7 +102,7 @@ impl fmt::Debug for Evaluation {
     }
 }
 
-impl<'a> Inquiry<'a> {
+impl Inquiry<'_> {
     /// Looks at the head.
     pub fn begin(&self) -> Progress {
         let scan = Scan::new(&self.rule_set.subjects.paths);
@@ -113,8 +113,8 @@ impl<'a> Inquiry<'a> {
     }
 
     /// The bounds that hold for this rule set.
-    pub fn hold(&self) -> &'a Hold {
-        self.rule_set.hold.as_ref().unwrap_or(&self.limits.hold)
+    pub fn hold(&self) -> Hold {
+        self.rule_set.hold.over(self.limits.hold)
     }
 
     fn decide(&self, body: Body<'_>, scan: &Scan) -> Option<Outcome> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::action::Action;
 use super::condition::Condition;
 use super::envelope::Contract;
-use super::hold::Hold;
+use super::hold::HoldChange;
 use super::subject::Subjects;
 
 /// Compiled rules, ready for any number of exchanges.
@@ -22,7 +22,7 @@ pub struct RuleSet {
     /// When a rule that matched cannot be carried out.
     pub on_error: OnError,
     /// This set's own bounds on holding a body.
-    pub hold: Option<Hold>,
+    pub hold: HoldChange,
 }
 
 /// A condition and what to produce.

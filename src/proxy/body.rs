@@ -201,7 +201,8 @@ mod tests {
         let mut frames = Vec::new();
         while !body.is_end_stream() {
             let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) else { break };
-            let text = frame.into_data().map_or("-".to_owned(), |data| String::from_utf8(data.to_vec()).unwrap());
+            let text =
+                frame.into_data().map_or("-".to_owned(), |data| String::from_utf8(data.to_vec()).unwrap());
             frames.push(text);
         }
         assert_eq!(frames, expected);
@@ -212,7 +213,7 @@ mod tests {
     #[test]
     fn bodies_know_their_length_and_end() {
         check(Content::Empty, Some(0), &[]);
-        check(Content::Full(Bytes::new()), Some(0), &[]);
+        check(Content::from(Bytes::new()), Some(0), &[]);
         check(Content::Full(Bytes::from_static(b"abc")), Some(3), &["abc"]);
         check(held(&[], false), Some(0), &[]);
         check(held(&["ab", "cde"], false), Some(5), &["ab", "cde"]);

@@ -6,8 +6,8 @@ use std::fmt;
 use std::io;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderValue};
 use hyper_util::client::legacy::Error as ClientError;
 
 use super::proxy_status::{self, PROXY_STATUS};
@@ -72,6 +72,8 @@ pub(super) enum UpstreamFault {
     Closed,
     /// What it sent is not HTTP.
     NotHttp,
+    /// It switched protocols, which no request of ours asks for.
+    Switched,
     /// The head of its answer did not come in `timeouts.response`.
     Silent,
     /// Its answer broke off while it was held.
@@ -234,6 +236,7 @@ impl UpstreamFault {
             UpstreamFault::NoSocket => "connection_limit_reached",
             UpstreamFault::Closed => "connection_terminated",
             UpstreamFault::NotHttp => "http_protocol_error",
+            UpstreamFault::Switched => "http_upgrade_failed",
             UpstreamFault::Silent => "http_response_timeout",
             UpstreamFault::CutShort => "http_response_incomplete",
         }
@@ -248,6 +251,7 @@ impl UpstreamFault {
             UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
             UpstreamFault::Closed => "the upstream closed the connection without an answer",
             UpstreamFault::NotHttp => "the upstream's answer is not HTTP",
+            UpstreamFault::Switched => "the upstream switched protocols unasked",
             UpstreamFault::Silent => "the upstream did not answer in time",
             UpstreamFault::CutShort => "the upstream's answer broke off",
         }
@@ -296,6 +300,7 @@ mod tests {
         check(UpstreamFault::Unreachable, 502, "destination_ip_unroutable");
         check(UpstreamFault::Closed, 502, "connection_terminated");
         check(UpstreamFault::NotHttp, 502, "http_protocol_error");
+        check(UpstreamFault::Switched, 502, "http_upgrade_failed");
         check(UpstreamFault::CutShort, 502, "http_response_incomplete");
         check(UpstreamFault::NoSocket, 503, "connection_limit_reached");
         check(UpstreamFault::ConnectTimeout, 504, "connection_timeout");

@@ -96,9 +96,21 @@ mod tests {
 
     #[test]
     fn the_client_s_address_host_and_port_are_told() {
-        check("192.0.2.7", &[("host", "a.example")], &["for=192.0.2.7", "host=a.example", "port=80", "proto=http"]);
-        check("2001:db8::1", &[("host", "a:8080")], &["for=2001:db8::1", "host=a:8080", "port=8080", "proto=http"]);
-        check("::ffff:192.0.2.7", &[("host", "[::1]:81")], &["for=192.0.2.7", "host=[::1]:81", "port=81", "proto=http"]);
+        check(
+            "192.0.2.7",
+            &[("host", "a.example")],
+            &["for=192.0.2.7", "host=a.example", "port=80", "proto=http"],
+        );
+        check(
+            "2001:db8::1",
+            &[("host", "a:8080")],
+            &["for=2001:db8::1", "host=a:8080", "port=8080", "proto=http"],
+        );
+        check(
+            "::ffff:192.0.2.7",
+            &[("host", "[::1]:81")],
+            &["for=192.0.2.7", "host=[::1]:81", "port=81", "proto=http"],
+        );
         check("192.0.2.7", &[("host", "[::1]")], &["for=192.0.2.7", "host=[::1]", "port=80", "proto=http"]);
         check("192.0.2.7", &[], &["for=192.0.2.7", "port=80", "proto=http"]);
     }

@@ -77,10 +77,8 @@ mod tests {
             headers.append(*name, HeaderValue::from_static(value));
         }
         strip(&mut headers);
-        let mut left: Vec<String> = headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
-            .collect();
+        let mut left: Vec<String> =
+            headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         left.sort();
         assert_eq!(left, expected);
     }
@@ -137,7 +135,11 @@ mod tests {
             &[("connection", "transfer-encoding"), ("transfer-encoding", "chunked"), ("content-length", "3")],
             &[],
         );
-        check(strip_answer, &[("trailer", "x-sum"), ("content-length", "3")], &["content-length: 3", "trailer: x-sum"]);
+        check(
+            strip_answer,
+            &[("trailer", "x-sum"), ("content-length", "3")],
+            &["content-length: 3", "trailer: x-sum"],
+        );
     }
 
     #[test]

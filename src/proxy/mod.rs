@@ -1,7 +1,7 @@
 //! HTTP mode: one request in, one request to the upstream, its answer read, decided about and sent on.
 //!
 //! [`server::run`] accepts connections and hands them to workers; each worker is a thread with a runtime, its own
-//! upstream connections, and no lock. [`Worker::handle`] is the path of an exchange. All that is decided is
+//! upstream connections, and no lock. `Worker::handle` is the path of an exchange. All that is decided is
 //! decided by [`engine`](crate::engine); all that goes wrong becomes an answer in `error.rs`.
 
 mod body;
@@ -145,7 +145,8 @@ fn rewritten(
     told: bool,
     record: &mut Record,
 ) -> Result<Reply, ProxyError> {
-    let Decided { outcome: Outcome { verdict, mut mutation, shadows, .. }, content, held_bytes, broken } = decided;
+    let Decided { outcome: Outcome { verdict, mut mutation, shadows, .. }, content, held_bytes, broken } =
+        decided;
     let received = head.status;
     let reason = mutation.reason.take().and_then(|reason| ReasonPhrase::try_from(reason).ok());
     let change = mutation.apply(&mut head, method);

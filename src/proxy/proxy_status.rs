@@ -1,8 +1,8 @@
 //! `Proxy-Status` (RFC 9209): tells the client what the upstream's status was and which rule changed it, or why
 //! there is no answer of the upstream's at all. Only writes values; who may read them is the settings' business.
 
-use http::header::{HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
 
 /// The header.
 pub(super) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");

@@ -234,3 +234,114 @@ impl Entry {
 fn milliseconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1000.0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use serde_json::{Value, json};
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::engine::outcome::Undecided;
+    use crate::proxy::error::UpstreamFault;
+
+    /// The events that `exchanges` leave at this level and above, times left out.
+    fn logged(level: Level, exchanges: impl FnOnce()) -> Vec<Value> {
+        #[derive(Clone, Default)]
+        struct Log(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Log {
+            fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(text);
+                Ok(text.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .without_time()
+            .with_max_level(level)
+            .with_writer(move || writer.clone())
+            .finish();
+        with_default(subscriber, exchanges);
+        let text = log.0.lock().unwrap().clone();
+        let mut events: Vec<Value> =
+            text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        for event in &mut events {
+            let members = event.as_object_mut().unwrap();
+            for time in ["total_ms", "upstream_ms", "held_ms"] {
+                assert!(members.remove(time).is_none_or(|time| time.is_f64()));
+            }
+        }
+        events
+    }
+
+    fn begin() -> Record {
+        let request = Request::builder().uri("/orders/17?secret=1").body(()).unwrap();
+        Record::begin(&HeaderValue::from_static("id-1"), "192.0.2.7".parse().unwrap(), &request)
+    }
+
+    #[test]
+    fn an_exchange_is_one_event() {
+        let events = logged(Level::INFO, || {
+            let mut record = begin();
+            record.answered(StatusCode::OK);
+            let shadows = vec![
+                Shadow { rule: "orders/a".into(), status: Some(StatusCode::CONFLICT) },
+                Shadow { rule: "orders/b".into(), status: None },
+            ];
+            record.decided(Verdict::Rewrite { rule: "orders/not-found".into() }, shadows, Some(20));
+            record.responded(StatusCode::NOT_FOUND);
+            record.sent(12);
+            record.sent(8);
+            record.complete();
+        });
+        let expected = json!({
+            "level": "INFO", "target": "candor::exchange", "message": "exchange",
+            "request_id": "id-1", "client": "192.0.2.7", "method": "GET", "path": "/orders/17",
+            "upstream_status": 200, "status": 404, "rule": "orders/not-found", "mode": "enforce",
+            "verdict": "rewrite", "shadow": "orders/a=409, orders/b=failed", "held_bytes": 20, "sent_bytes": 20,
+        });
+        assert_eq!(events, [expected]);
+    }
+
+    #[test]
+    fn what_an_operator_should_see_is_a_warning() {
+        let events = logged(Level::WARN, || {
+            let mut passed = begin();
+            passed.complete();
+            drop(passed);
+            let mut undecided = begin();
+            undecided.decided(Verdict::Undecided { reason: Undecided::OverTime }, Vec::new(), Some(1));
+            undecided.complete();
+            drop(undecided);
+            let mut failed = begin();
+            failed.failed(&UpstreamFault::Refused.into());
+            failed.complete();
+        });
+        let told: Vec<_> =
+            events.iter().map(|event| (&event["level"], &event["reason"], &event["error"])).collect();
+        let (warn, none) = (json!("WARN"), Value::Null);
+        let (reason, error) =
+            (json!("body not complete in time"), json!("the upstream refused the connection"));
+        assert_eq!(told, [(&warn, &reason, &none), (&warn, &none, &error)]);
+    }
+
+    #[test]
+    fn an_exchange_that_was_left_says_so() {
+        let events = logged(Level::INFO, || drop(begin()));
+        assert_eq!(events[0]["error"], "the connection ended before the answer");
+        assert_eq!(events[0]["status"], Value::Null);
+    }
+
+    #[test]
+    fn nothing_is_recorded_that_nobody_reads() {
+        assert_eq!(logged(Level::ERROR, || assert!(begin().0.is_none())), Vec::<Value>::new());
+    }
+}

@@ -42,7 +42,9 @@ pub struct Drained {
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     listen(address).map_err(|error| {
         let why = match error.kind() {
-            io::ErrorKind::AddrInUse => "it is in use: stop what listens there, or give another with `--listen`",
+            io::ErrorKind::AddrInUse => {
+                "it is in use: stop what listens there, or give another with `--listen`"
+            }
             io::ErrorKind::AddrNotAvailable => "it is no address of this machine",
             io::ErrorKind::PermissionDenied => "this user may not: ports below 1024 need a privilege",
             _ => return io::Error::new(error.kind(), format!("cannot listen on `{address}`: {error}")),
@@ -147,7 +149,8 @@ impl Workers {
 
     /// Tells the workers that nothing more will arrive, and waits for them.
     async fn drain(self) -> Drained {
-        let (arrivals, ends): (Vec<_>, Vec<_>) = self.all.into_iter().map(|lane| (lane.arrivals, lane.cut)).unzip();
+        let (arrivals, ends): (Vec<_>, Vec<_>) =
+            self.all.into_iter().map(|lane| (lane.arrivals, lane.cut)).unzip();
         drop(arrivals);
         let mut cut = 0;
         for end in ends {

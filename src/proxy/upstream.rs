@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{self, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
-use http::{Request, Response, Uri, Version};
+use http::{Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -63,6 +63,9 @@ impl Upstream {
     pub async fn send(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, ProxyError> {
         self.address(&mut request)?;
         match timeout(self.response_time_max, self.client.request(request)).await {
+            Ok(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                Err(UpstreamFault::Switched.into())
+            }
             Ok(answer) => Ok(answer?),
             Err(_elapsed) => Err(UpstreamFault::Silent.into()),
         }

@@ -1,8 +1,8 @@
 //! `Vary`: an answer that a request header helped to choose must not be reused for a request without it
 //! (RFC 9110, section 12.5.5). Caches that store nothing of the answer need no telling.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::Method;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::headers::lists;
 
@@ -31,7 +31,8 @@ mod tests {
             headers.append(*name, HeaderValue::from_static(value));
         }
         add(&mut headers, &method, &HeaderName::from_static("x-candor-rules"));
-        let vary: Vec<&str> = headers.get_all(header::VARY).iter().map(|value| value.to_str().unwrap()).collect();
+        let vary: Vec<&str> =
+            headers.get_all(header::VARY).iter().map(|value| value.to_str().unwrap()).collect();
         assert_eq!(vary, expected);
     }
 

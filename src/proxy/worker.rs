@@ -139,11 +139,12 @@ async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::R
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     let result = select! {
         biased;
-        result = &mut served => result,
+        // First, so that an answer that is ready at the same moment already says `Connection: close`.
         _ = stopping.changed() => {
             served.as_mut().graceful_shutdown();
             served.await
         }
+        result = &mut served => result,
     };
     if let Err(error) = result {
         debug!(client = %peer.ip, %error, "connection ended");

@@ -94,13 +94,16 @@ fn route(
     diagnostics: &mut Diagnostics,
 ) -> Option<Route> {
     let fields = node.fields("a route", ROUTE_KEYS, diagnostics)?;
-    let (host, path, methods) = match fields.get("match") {
-        Some(node) => matching(node, diagnostics)?,
-        None => (HostPattern::Any, PathPattern::everything(), Vec::new()),
+    let matching = match fields.get("match") {
+        Some(node) => matching(node, diagnostics),
+        None => Some((HostPattern::Any, PathPattern::everything(), Vec::new())),
     };
-    let upstream = upstream(&fields, upstreams, diagnostics)?;
-    let rule_set = rules(&fields, sets, diagnostics)?;
-    let selectable = fields.get("selector").map_or(Some(Selectable::All), |n| selectable(n, diagnostics))?;
+    let upstream = upstream(&fields, upstreams, diagnostics);
+    let rule_set = rules(&fields, sets, diagnostics);
+    let selectable = fields.get("selector").map_or(Some(Selectable::All), |n| selectable(n, diagnostics));
+    // Only now, when all of it has been read and every problem told.
+    let (host, path, methods) = matching?;
+    let (upstream, rule_set, selectable) = (upstream?, rule_set?, selectable?);
     let name = fields.get("name").and_then(|node| node.text("a name", diagnostics)).map(str::to_owned);
     Some(Route {
         name: name.unwrap_or_else(|| path.to_string()).into(),

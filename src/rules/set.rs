@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{Entry, Fields, Node};
 use crate::engine::envelope::Contract;
-use crate::engine::hold::{Hold, OnLimit};
+use crate::engine::hold::{HoldChange, OnLimit};
 use crate::engine::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use crate::engine::subject::Subjects;
 
@@ -116,7 +116,7 @@ impl<'a> Sets<'a> {
             subjects: Subjects::default(),
             default: Fallback::Pass,
             on_error: OnError::Pass,
-            hold: None,
+            hold: HoldChange::default(),
         };
         if let Some(node) = own {
             self.append(name, &node, &mut build, diagnostics);
@@ -127,7 +127,7 @@ impl<'a> Sets<'a> {
                 set.on_error = on_error
                     .and_then(|n| n.word("an `on_error` choice", &choices, diagnostics))
                     .unwrap_or_default();
-                set.hold = fields.get("hold").and_then(|node| hold(node, diagnostics));
+                set.hold = fields.get("hold").map(|node| hold(node, diagnostics)).unwrap_or_default();
             }
         }
         for node in self.quick.presets {
@@ -162,10 +162,18 @@ impl<'a> Sets<'a> {
             .iter()
             .enumerate()
         {
-            if let Some(rule) = rule(name, index, node, &mut build.subjects, diagnostics) {
-                build.rules.push(rule);
-                places.push(node.place.clone());
+            let Some(rule) = rule(name, index, node, &mut build.subjects, diagnostics) else { continue };
+            let own = build.rules.get(before..).unwrap_or_default();
+            if own.iter().any(|earlier| earlier.label == rule.label) {
+                let message = format!("a second rule with the name `{}`", rule.label);
+                diagnostics.push(
+                    Diagnostic::error(message)
+                        .at(&node.place)
+                        .help("logs and metrics could not tell them apart"),
+                );
             }
+            build.rules.push(rule);
+            places.push(node.place.clone());
         }
         reachable::check(build.rules.get(before..).unwrap_or_default(), &places, diagnostics);
         self.append_envelope(name, &fields, build, diagnostics);
@@ -293,17 +301,13 @@ fn fallback(
     }
 }
 
-/// Reads `hold:` of a rule set; what it leaves out is the engine's default.
-fn hold(node: &Node, diagnostics: &mut Diagnostics) -> Option<Hold> {
-    let fields = node.fields("`hold`", HOLD_KEYS, diagnostics)?;
-    let default = Hold::default();
+/// Reads `hold:` of a rule set; what it leaves out is as for all.
+fn hold(node: &Node, diagnostics: &mut Diagnostics) -> HoldChange {
+    let Some(fields) = node.fields("`hold`", HOLD_KEYS, diagnostics) else { return HoldChange::default() };
     let limits = [("pass", OnLimit::Pass), ("fail", OnLimit::Fail)];
-    Some(Hold {
-        max_bytes: fields.get("max_bytes").and_then(|n| n.bytes(diagnostics)).unwrap_or(default.max_bytes),
-        max_time: fields.get("max_time").and_then(|n| n.duration(diagnostics)).unwrap_or(default.max_time),
-        on_limit: fields
-            .get("on_limit")
-            .and_then(|n| n.word("an `on_limit` choice", &limits, diagnostics))
-            .unwrap_or_default(),
-    })
+    HoldChange {
+        max_bytes: fields.get("max_bytes").and_then(|n| n.bytes(diagnostics)),
+        max_time: fields.get("max_time").and_then(|n| n.duration(diagnostics)),
+        on_limit: fields.get("on_limit").and_then(|n| n.word("an `on_limit` choice", &limits, diagnostics)),
+    }
 }

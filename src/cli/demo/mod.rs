@@ -1,6 +1,7 @@
 //! `candor demo`: the sidecar in front of a legacy backend that misbehaves in every known way.
 
 pub mod legacy;
+<<<<<<< HEAD
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -111,7 +112,8 @@ fn print(rows: &[Row], before: SocketAddr, after: SocketAddr) -> io::Result<()> 
     }
     writeln!(out, "\nTry one, then see why:\n")?;
     writeln!(out, "  curl -i http://{after}/status-field")?;
-    writeln!(out, "  curl -si http://{before}/status-field | candor explain --preset status-field -\n")?;
+    let candor = std::env::args().next().unwrap_or_else(|| "candor".to_owned());
+    writeln!(out, "  curl -si http://{before}/status-field | {candor} explain --preset status-field -\n")?;
     out.flush()
 }
 
@@ -138,3 +140,5 @@ fn painted(status: Option<u16>, coloured: bool, truth: Option<u16>) -> String {
         (true, false) => format!("\x1b[31m{text}\x1b[0m"),
     }
 }
+=======
+>>>>>>> proxy

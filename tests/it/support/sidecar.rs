@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use candor::diagnostic::{Diagnostics, Source};
 use candor::document;
-use candor::live::{Phase, Readiness, Snapshot};
+use candor::live::{Readiness, Snapshot};
 use candor::proxy::{Drained, bind, run};
 use candor::rules::{self, Quick};
 use candor::settings::{Admin, Drain, Log, Server, Settings, Upstream, UpstreamUrl};
@@ -18,7 +18,8 @@ use super::client::{Answered, Client};
 pub struct Sidecar {
     /// Where it listens.
     pub address: SocketAddr,
-    readiness: Readiness,
+    /// What its admin API would tell probes.
+    pub readiness: Readiness,
     stop: oneshot::Sender<()>,
     drained: JoinHandle<Drained>,
 }
@@ -67,27 +68,17 @@ impl Sidecar {
     /// Asks it to stop; the way to its end.
     pub fn stop(self) -> Stopping {
         self.stop.send(()).unwrap();
-        Stopping { readiness: self.readiness, drained: self.drained }
+        Stopping(self.drained)
     }
 }
 
 /// A sidecar that was asked to stop.
-pub struct Stopping {
-    readiness: Readiness,
-    drained: JoinHandle<Drained>,
-}
+pub struct Stopping(JoinHandle<Drained>);
 
 impl Stopping {
-    /// Waits until it has begun to drain.
-    pub fn draining(&self) {
-        while self.readiness.phase() != Phase::Draining {
-            thread::yield_now();
-        }
-    }
-
     /// Waits for its end.
     pub fn drained(self) -> Drained {
-        self.drained.join().unwrap()
+        self.0.join().unwrap()
     }
 }
 
@@ -109,6 +100,10 @@ fn snapshot(settings: Settings, text: &str) -> Arc<Snapshot> {
     let document = document::parse(&Source::new("test.yaml", text), &mut diagnostics);
     let names: Vec<_> = settings.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect();
     let rules = rules::read(document.as_ref(), Quick::default(), &names, &mut diagnostics);
-    assert!(!diagnostics.has_errors(), "{}", diagnostics.into_sorted().iter().map(|d| d.to_string()).collect::<String>());
+    assert!(
+        !diagnostics.has_errors(),
+        "{}",
+        diagnostics.into_sorted().iter().map(|d| d.to_string()).collect::<String>()
+    );
     Arc::new(Snapshot::new(settings, rules.routes, rules.selection))
 }

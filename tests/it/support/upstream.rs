@@ -1,10 +1,12 @@
 //! A backend that does exactly what a test says, byte by byte.
 
 use std::io::{BufReader, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use socket2::{Domain, Socket, Type};
 
 use super::PATIENCE;
 use super::message::{Head, Payload};
@@ -76,11 +78,6 @@ impl Upstream {
         })
     }
 
-    /// An address where nobody listens.
-    pub fn nowhere() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-    }
-
     /// The next request, in the order they came.
     pub fn received(&self) -> Received {
         self.received.lock().unwrap().recv_timeout(PATIENCE).expect("a request in time")
@@ -89,6 +86,23 @@ impl Upstream {
     /// Waits until a connection has ended; its number.
     pub fn ended(&self) -> usize {
         self.ended.lock().unwrap().recv_timeout(PATIENCE).expect("the end of a connection in time")
+    }
+}
+
+/// A port that is taken and refuses every connection.
+pub struct Nowhere {
+    /// Its address.
+    pub address: SocketAddr,
+    _bound: Socket,
+}
+
+impl Nowhere {
+    /// Takes one. A port that was only let go could become another test's.
+    pub fn reserve() -> Nowhere {
+        let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        bound.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let address = bound.local_addr().unwrap().as_socket().unwrap();
+        Nowhere { address, _bound: bound }
     }
 }
 
