@@ -1,7 +1,6 @@
 //! `candor demo`: the sidecar in front of a legacy backend that misbehaves in every known way.
 
 pub mod legacy;
-<<<<<<< HEAD
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -140,5 +139,3 @@ fn painted(status: Option<u16>, coloured: bool, truth: Option<u16>) -> String {
         (true, false) => format!("\x1b[31m{text}\x1b[0m"),
     }
 }
-=======
->>>>>>> proxy
