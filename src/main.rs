@@ -1,1 +1,5 @@
-fn main() {}
+//! The `candor` program.
+
+fn main() -> std::process::ExitCode {
+    candor::cli::run()
+}

@@ -113,7 +113,8 @@ impl Upstream {
 
     fn of(status: StatusCode, mut headers: HeaderMap, body: Bytes, method: &Method) -> Upstream {
         let chunked = headers.remove(header::TRANSFER_ENCODING).is_some();
-        if !chunked && allows_body(status) {
+        // Every other answer has a body, if only an empty one (RFC 9112, section 6.3).
+        if !chunked && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(body.len()));
         }
         let body = if method == Method::HEAD { Bytes::new() } else { body };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostics, Place, Source};
-use crate::document::{self, Entry, Fields, Node, Value};
+use crate::document::{self, Fields, Node, Value};
 use crate::live::Snapshot;
 use crate::rules;
 use crate::settings::{self, Settings};
@@ -74,10 +74,6 @@ impl Setup {
 
 /// The names of the upstreams as written, so that a route is checked even where an upstream is wrong.
 fn upstreams(document: &Node) -> Vec<Arc<str>> {
-    match document.entry("upstreams") {
-        Some(Entry { node: Node { value: Value::Map(entries), .. }, .. }) => {
-            entries.iter().map(|entry| entry.key.as_str().into()).collect()
-        }
-        _ => Vec::new(),
-    }
+    let written = document.entry("upstreams").map(|entry| entry.node.keys());
+    written.unwrap_or_default().into_iter().map(Arc::from).collect()
 }

@@ -1,4 +1,174 @@
-//! The command line: every command is a function from its arguments to what the process ends with.
+//! The command line: every command is a function from its arguments to an [`Exit`].
 
+pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod health;
+pub mod load;
+pub mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::rules;
+use crate::settings::Flag;
+
+/// How a command ended. The numbers are part of the contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, and the answer is yes.
+    Fine,
+    /// 1: done, and the answer is no: problems in a configuration, an unhealthy sidecar.
+    No,
+    /// 2: could not be done: a file that cannot be read, a port in use.
+    CouldNot,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Fine => 0,
+            Exit::No => 1,
+            Exit::CouldNot => 2,
+        })
+    }
+}
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(name = "candor", version, about, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the sidecar; works with flags or environment variables alone
+    Serve {
+        #[command(flatten)]
+        rules: RuleFlags,
+        /// Where requests come in [default: 0.0.0.0:8080]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<String>,
+        /// Where the admin API is, or `off` [default: 127.0.0.1:9901]
+        #[arg(long, value_name = "ADDR")]
+        admin: Option<String>,
+    },
+    /// Run the sidecar in front of a built-in legacy backend that misbehaves in every known way
+    Demo {
+        /// Where requests come in
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        listen: String,
+        /// Where the admin API is, or `off`
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9901")]
+        admin: String,
+    },
+    /// Find every problem in a configuration: exit 0 fine, 1 problems, 2 could not run
+    Check {
+        #[command(flatten)]
+        rules: RuleFlags,
+        /// How problems are printed
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show what each rule makes of a saved answer, and why
+    Explain(Box<ExplainArgs>),
+    /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
+    Health {
+        /// The URL to ask [default: /readyz of the admin API of this environment]
+        url: Option<String>,
+    },
+    /// Print the JSON Schema of configuration files
+    Schema,
+}
+
+/// The flags that give rules, the same for every command that has them.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RuleFlags {
+    /// A configuration file; of several, later ones win
+    #[arg(short, long = "config", value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// The backend, as the upstream named `default`
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// A preset, tried after all other rules
+    #[arg(long, value_name = "NAME")]
+    pub preset: Vec<String>,
+    /// A rule on one line, tried before all others: '$.statusCode:4\d{2} -> 400'
+    #[arg(long = "rule", value_name = "WHEN -> STATUS")]
+    pub rule: Vec<String>,
+}
+
+impl RuleFlags {
+    fn flags(&self) -> Vec<(Flag, String)> {
+        let upstream = self.upstream.iter().map(|url| (Flag::Upstream, url));
+        let presets = self.preset.iter().map(|name| (Flag::Preset, name));
+        let rules = self.rule.iter().map(|line| (Flag::Rule, line));
+        upstream.chain(presets).chain(rules).map(|(flag, value)| (flag, value.clone())).collect()
+    }
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    rules: RuleFlags,
+    /// The rule set to ask, instead of the one its route has
+    #[arg(long, value_name = "NAME")]
+    rule_set: Option<String>,
+    /// The request's method
+    #[arg(long, value_name = "M", default_value = "GET")]
+    method: String,
+    /// The request's path, perhaps with a query
+    #[arg(long, value_name = "P", default_value = "/")]
+    path: String,
+    /// A header of the request
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// How the explanation is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// A saved answer (what `curl -i` prints), or `-` for standard input
+    answer: PathBuf,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// Runs the command that was typed.
+pub fn run() -> ExitCode {
+    let exit = match Cli::parse().command {
+        Command::Serve { rules, listen, admin } => serve::run(&load::Options::new(&rules, listen, admin)),
+        Command::Demo { listen, admin } => demo::run(listen, admin),
+        Command::Check { rules, format } => check::run(&load::Options::new(&rules, None, None), format),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Health { url } => return health_command(url.as_deref()),
+        Command::Schema => {
+            print!("{}", rules::schema());
+            Exit::Fine
+        }
+    };
+    exit.into()
+}
+
+/// Asks the admin API that `serve` would have, given the same environment.
+fn health_command(url: Option<&str>) -> ExitCode {
+    let admin = load::admin_address();
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => ExitCode::from(runtime.block_on(health::run(url, admin)).code()),
+        Err(error) => {
+            eprintln!("error: {error}");
+            Exit::CouldNot.into()
+        }
+    }
+}

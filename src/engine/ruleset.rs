@@ -44,7 +44,7 @@ pub enum RuleKind {
         /// The condition.
         when: Condition,
         /// What to produce.
-        then: Action,
+        then: Box<Action>,
     },
     /// Unwraps an envelope that describes the real answer.
     Unwrap(Contract),
@@ -69,7 +69,7 @@ pub enum Fallback {
     #[default]
     Pass,
     /// This is produced.
-    Produce(Arc<str>, Action),
+    Produce(Arc<str>, Box<Action>),
 }
 
 /// What holds when a rule cannot be carried out.

@@ -34,7 +34,8 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
     let status = status(then, when.chars().count() + 2, node, subjects, diagnostics)?;
     let mut terms = terms.into_iter().collect::<Option<Vec<_>>>()?;
     let when = if terms.len() == 1 { terms.remove(0) } else { Condition::All(terms) };
-    Some(RuleKind::Translate { when, then: Action { status: Some(status), ..Action::default() } })
+    let then = Box::new(Action { status: Some(status), ..Action::default() });
+    Some(RuleKind::Translate { when, then })
 }
 
 fn term(

@@ -260,7 +260,7 @@ fn rule(
     Some(Rule {
         label: format!("{set}/{name}").into(),
         mode: mode.unwrap_or_default(),
-        kind: RuleKind::Translate { when, then },
+        kind: RuleKind::Translate { when, then: Box::new(then) },
     })
 }
 
@@ -296,7 +296,7 @@ fn fallback(
         return Fallback::Pass;
     }
     match action::read(node, subjects, diagnostics) {
-        Some(action) => Fallback::Produce(format!("{set}/default").into(), action),
+        Some(action) => Fallback::Produce(format!("{set}/default").into(), Box::new(action)),
         None => Fallback::Pass,
     }
 }

@@ -9,5 +9,8 @@
 )]
 
 mod conformance;
+mod docs;
+mod properties;
 mod proxy;
 mod support;
+mod tidy;

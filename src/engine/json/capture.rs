@@ -41,8 +41,11 @@ impl Capture {
         }
     }
 
-    /// No open value will end.
-    pub fn abandon(&mut self) {
+    /// No open value will end. What has ended within one is kept.
+    pub fn abandon(&mut self, chunk: &[u8], at: usize) {
+        if self.open > 0 {
+            self.copy(chunk, at);
+        }
         self.open = 0;
     }
 

@@ -146,9 +146,8 @@ impl<'a> Pass<'a> {
                 self.end_value(false);
             }
             (Expect::CommaOrEnd, Some(Level::Array(_)), b',') => {
-                self.at += 1;
                 self.next_item();
-                self.scan.expect = Expect::Value;
+                self.take(Expect::Value);
             }
             (Expect::ItemOrEnd, _, byte) => {
                 self.next_item();
@@ -206,19 +205,21 @@ impl<'a> Pass<'a> {
     }
 
     fn begin_value(&mut self, byte: u8) {
-        let scalar = Scalar::begin(byte);
-        if !matches!(byte, b'{' | b'[' | b'"') && scalar.is_none() {
-            return self.fail();
-        }
+        let simple = match byte {
+            b'{' | b'[' => None,
+            b'"' => Some(Expect::InString(StringEnd::default())),
+            _ => match Scalar::begin(byte) {
+                Some(scalar) => Some(Expect::InScalar(scalar)),
+                None => return self.fail(),
+            },
+        };
         if let Some(node) = self.scan.value {
             self.sight(node, byte);
         }
-        self.at += 1;
-        self.scan.expect = match (byte, scalar) {
-            (_, Some(scalar)) => Expect::InScalar(scalar),
-            (b'"', _) => Expect::InString(StringEnd::default()),
-            _ => return self.enter_container(byte),
-        };
+        match simple {
+            Some(expect) => self.take(expect),
+            None => self.enter_container(byte),
+        }
     }
 
     /// The first byte of a value that some path leads to.
@@ -228,18 +229,18 @@ impl<'a> Pass<'a> {
             Some(Want::Presence) if byte != b'n' => Finding::Present,
             _ => return,
         };
-        let settled = usize::from(finding == Finding::Present);
+        if finding == Finding::Present {
+            self.scan.settle(node, 1);
+        }
         if let Some(visit) = self.scan.visits.get_mut(node) {
             visit.finding = finding;
         }
-        self.scan.settle(node, settled);
     }
 
     /// Looks into a container if some path goes on in it, else skips it.
     fn enter_container(&mut self, byte: u8) {
         let Some(node) = self.scan.value else {
-            self.scan.expect = Expect::InContainer(ContainerEnd::new());
-            return;
+            return self.take(Expect::InContainer(ContainerEnd::new()));
         };
         let (level, expect) = match byte {
             b'{' => (Level::Object, Expect::KeyOrEnd),
@@ -253,7 +254,7 @@ impl<'a> Pass<'a> {
             Level::Array(_) => self.set.node(node).fields().for_each(|child| self.dismiss(child)),
         }
         self.scan.container = Some(node);
-        self.scan.expect = expect;
+        self.take(expect);
         self.skip_if_fruitless();
     }
 
@@ -312,7 +313,7 @@ impl<'a> Pass<'a> {
 
     fn give_up(&mut self) {
         self.dismiss(ROOT);
-        self.scan.capture.abandon();
+        self.scan.capture.abandon(self.chunk, self.at);
         self.scan.expect = Expect::Value;
     }
 }

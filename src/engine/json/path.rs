@@ -391,6 +391,7 @@ mod tests {
         check("$.items[?@.code == 'a]b'].id");
         check("$[?(@.a && (@.b || @.c))]");
         check("error-list[*].code");
+        check(&format!("${}@.a{}", "[?@".repeat(11), "]".repeat(11)).replace("@@", "@"));
     }
 
     #[test]
@@ -445,12 +446,6 @@ mod tests {
         check("$[?foo(@.a)]", "function name `foo` is not defined", 3);
         check("$[?", "not JSONPath (RFC 9535) from here on, found the end", 3);
         check(&format!("$[?{}", "(".repeat(100)), "brackets are nested more than 12 deep", 14);
-    }
-
-    #[test]
-    fn nested_filters_are_bounded() {
-        let nested = format!("${}@.a{}", "[?@".repeat(12), "]".repeat(12));
-        let _ = Path::parse(&nested);
     }
 
     #[test]

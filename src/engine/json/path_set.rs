@@ -65,9 +65,12 @@ impl PathSet {
         for step in path.steps() {
             id = self.child_or_new(id, step);
         }
-        let Some(node) = self.nodes.get_mut(id) else { return Slot(id) };
-        if node.want.replace(want.max(node.want.unwrap_or(want))).is_none() {
-            self.count_slot(id);
+        if let Some(node) = self.nodes.get_mut(id) {
+            let first = node.want.is_none();
+            node.want = node.want.max(Some(want));
+            if first {
+                self.count_slot(id);
+            }
         }
         Slot(id)
     }
@@ -103,22 +106,17 @@ impl PathSet {
     }
 
     fn child_or_new(&mut self, parent: usize, step: &Step) -> usize {
+        if let Some(child) = self.node(parent).child(step) {
+            return child;
+        }
         let id = self.nodes.len();
-        let Some(node) = self.nodes.get_mut(parent) else { return parent };
-        match step {
-            Step::Name(name) => match node.names.binary_search_by(|(known, _)| known.cmp(name)) {
-                Ok(found) => return node.names.get(found).map_or(parent, |(_, child)| *child),
-                Err(place) => node.names.insert(place, (name.clone(), id)),
-            },
-            Step::Index(index) => match node.indexes.binary_search_by_key(index, |(known, _)| *known) {
-                Ok(found) => return node.indexes.get(found).map_or(parent, |(_, child)| *child),
-                Err(place) => node.indexes.insert(place, (*index, id)),
-            },
+        self.nodes.push(Node { parent: Some(parent), ..Node::default() });
+        if let Some(node) = self.nodes.get_mut(parent) {
+            node.adopt(id, step);
         }
         if let Step::Name(name) = step {
             self.key_bytes_max = self.key_bytes_max.max(name.len() * ESCAPED_BYTES_MAX);
         }
-        self.nodes.push(Node { parent: Some(parent), ..Node::default() });
         id
     }
 
@@ -132,6 +130,22 @@ impl PathSet {
 }
 
 impl Node {
+    fn adopt(&mut self, child: usize, step: &Step) {
+        match step {
+            Step::Name(name) => self.names.push((name.clone(), child)),
+            Step::Index(index) => self.indexes.push((*index, child)),
+        }
+        self.names.sort();
+        self.indexes.sort();
+    }
+
+    fn child(&self, step: &Step) -> Option<usize> {
+        match step {
+            Step::Name(name) => self.named(name.as_bytes()),
+            Step::Index(index) => self.item(*index),
+        }
+    }
+
     /// The child that is the array item at `index`.
     pub fn item(&self, index: usize) -> Option<usize> {
         let found = self.indexes.binary_search_by_key(&index, |(known, _)| *known).ok()?;

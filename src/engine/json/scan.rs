@@ -347,6 +347,12 @@ mod tests {
         check(r#"{"a":1,"b":oops"#, &["a", "b"], &["1", "missing"], NotJson { offset: 11 });
         check(r#"{"a":{"b":1} <br>"#, &["a", "c"], &[r#"{"b":1}"#, "missing"], NotJson { offset: 13 });
         check("{\"a\":1}\n<!-- 3 ms -->", &["$", "b"], &["{\"a\":1}", "missing"], NotJson { offset: 8 });
+        check(
+            r#"{"a":{"b":1,}}"#,
+            &["a", "a.b", "a.c"],
+            &["missing", "1", "missing"],
+            NotJson { offset: 12 },
+        );
         check("404 Not Found", &["$"], &["404"], NotJson { offset: 4 });
     }
 

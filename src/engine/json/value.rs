@@ -65,7 +65,7 @@ impl<'a> JsonText<'a> {
         self.0
     }
 
-    /// The value as a tree; `None` when something inside is not JSON, or too deep (see [`tree`](tree())).
+    /// The value as a tree; `None` when something inside is not JSON, or too deep (see [`tree`](super::tree())).
     pub fn parse(&self) -> Option<serde_json::Value> {
         tree(self.0)
     }

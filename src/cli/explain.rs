@@ -1,0 +1,227 @@
+//! `candor explain`: what each rule makes of a saved answer, and why. The same engine as the proxy's, asked for
+//! its trace.
+
+mod saved;
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Uri};
+use serde_json::json;
+
+use crate::diagnostic::Diagnostic;
+use crate::engine::mutation::BodyChange;
+use crate::engine::route::Found;
+use crate::engine::{self, Answer, AnswerHead, Exchange, Limits, Outcome, RequestSnapshot, RuleSet};
+use crate::rules::Rules;
+
+use super::load::{self, Options};
+use super::{Exit, ExplainArgs, Format};
+
+/// Runs the command.
+pub fn run(arguments: &ExplainArgs) -> Exit {
+    match explanation(arguments) {
+        Ok(explanation) => {
+            let mut out = io::stdout().lock();
+            let written = match arguments.format {
+                Format::Human => explanation.print(&mut out),
+                Format::Json => writeln!(out, "{:#}", explanation.to_json()),
+            };
+            // A reader that has seen enough (`| head`) is no failure.
+            written.map_or(Exit::CouldNot, |()| Exit::Fine)
+        }
+        Err(Refusal { diagnostics, exit }) => {
+            load::tell(&diagnostics);
+            exit
+        }
+    }
+}
+
+/// Why there is no explanation.
+struct Refusal {
+    diagnostics: Vec<Diagnostic>,
+    exit: Exit,
+}
+
+impl From<Diagnostic> for Refusal {
+    fn from(diagnostic: Diagnostic) -> Refusal {
+        Refusal { diagnostics: vec![diagnostic], exit: Exit::CouldNot }
+    }
+}
+
+/// Everything there is to tell.
+struct Explanation {
+    exchange: Exchange,
+    rule_set: Option<String>,
+    outcome: Outcome,
+    answer: Answer,
+}
+
+fn explanation(arguments: &ExplainArgs) -> Result<Explanation, Refusal> {
+    let mut options = Options::new(&arguments.rules, None, None);
+    options.upstream_if_none = Some("http://127.0.0.1");
+    let loaded = load::load(&options)?;
+    let Some((settings, rules)) = loaded.configuration else {
+        return Err(Refusal { exit: load::verdict(&loaded.diagnostics), diagnostics: loaded.diagnostics });
+    };
+    load::tell(&loaded.diagnostics);
+    let exchange = Exchange { request: request(arguments)?, answer: answer(arguments)? };
+    let rule_set = rule_set(arguments, &rules, &exchange.request)?;
+    let limits = Limits { hold: settings.hold, inspect: settings.inspect };
+    let outcome = match rule_set {
+        Some(rule_set) => engine::evaluate(rule_set, &exchange, &limits, true),
+        None => Outcome::pass(),
+    };
+    let answer = applied(&exchange, &outcome);
+    Ok(Explanation { rule_set: rule_set.map(|set| set.name.to_string()), exchange, outcome, answer })
+}
+
+fn applied(exchange: &Exchange, outcome: &Outcome) -> Answer {
+    let mut head = exchange.answer.head.clone();
+    let body = match outcome.mutation.clone().apply(&mut head, &exchange.request.method) {
+        BodyChange::Keep => exchange.answer.body.clone(),
+        BodyChange::Replace(bytes) => bytes,
+    };
+    Answer { head, body }
+}
+
+fn request(arguments: &ExplainArgs) -> Result<RequestSnapshot, Diagnostic> {
+    let method = Method::from_bytes(arguments.method.as_bytes())
+        .map_err(|_| Diagnostic::error(format!("`{}` is not a method", arguments.method)))?;
+    let uri = arguments
+        .path
+        .parse::<Uri>()
+        .map_err(|error| Diagnostic::error(format!("`{}` is not a path: {error}", arguments.path)))?;
+    let mut headers = HeaderMap::new();
+    for header in &arguments.header {
+        let (name, value) = header
+            .split_once(':')
+            .and_then(|(name, value)| {
+                let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
+                Some((name, HeaderValue::from_str(value.trim()).ok()?))
+            })
+            .ok_or_else(|| {
+                Diagnostic::error(format!("`{header}` is not a header")).help("write `-H 'name: value'`")
+            })?;
+        headers.append(name, value);
+    }
+    Ok(RequestSnapshot { method, uri, headers })
+}
+
+fn answer(arguments: &ExplainArgs) -> Result<Answer, Diagnostic> {
+    let path = &arguments.answer;
+    let mut bytes = Vec::new();
+    let read = match path.to_str() {
+        Some("-") => io::stdin().lock().read_to_end(&mut bytes),
+        _ => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", path.display())))?;
+    saved::parse(&Bytes::from(bytes)).map_err(|message| {
+        Diagnostic::error(format!("`{}` is not a saved answer: {message}", path.display()))
+            .help("save one with `curl -i URL > FILE`")
+    })
+}
+
+/// The rule set to ask; `None` where the route has `rules: off`.
+fn rule_set<'r>(
+    arguments: &ExplainArgs,
+    rules: &'r Rules,
+    request: &RequestSnapshot,
+) -> Result<Option<&'r RuleSet>, Diagnostic> {
+    if let Some(name) = &arguments.rule_set {
+        return match rules.set(name) {
+            Some(set) => Ok(Some(set)),
+            None => {
+                let names: Vec<&str> = rules.sets.iter().map(|set| &*set.name).collect();
+                Err(Diagnostic::error(format!("there is no rule set `{name}`"))
+                    .help(format!("there are: {}", names.join(", "))))
+            }
+        };
+    }
+    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    match rules.routes.find(host.or(request.uri.host()), &request.method, request.uri.path()) {
+        Found::Route(route) => Ok(route.rule_set.as_deref()),
+        Found::MethodNotAllowed { allow } => Err(Diagnostic::error(format!(
+            "no route takes `{} {}`: candor would answer 405",
+            request.method,
+            request.uri.path()
+        ))
+        .help(format!("methods with a route here: {allow}"))),
+        Found::NotFound => Err(Diagnostic::error(format!(
+            "no route takes `{}`: candor would answer 404",
+            request.uri.path()
+        ))
+        .help("give the path with `--path`, or the rule set with `--rule-set`")),
+    }
+}
+
+impl Explanation {
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let request = &self.exchange.request;
+        let head = &self.exchange.answer.head;
+        let content_type = head.header(http::header::CONTENT_TYPE).unwrap_or("no content type");
+        let length = self.exchange.answer.body.len();
+        writeln!(out, "request   {} {}", request.method, request.uri)?;
+        writeln!(out, "upstream  {}, {content_type}, {length} bytes", head.status)?;
+        writeln!(out, "rule set  {}\n", self.rule_set.as_deref().unwrap_or("none (`rules: off`)"))?;
+        if !self.outcome.trace.steps.is_empty() {
+            writeln!(out, "{}", self.outcome.trace)?;
+        }
+        let verdict = &self.outcome.verdict;
+        let by = verdict.rule().map(|rule| format!(" by {rule}")).unwrap_or_default();
+        let reason = verdict.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
+        writeln!(out, "verdict   {}{by}{reason}", verdict.word())?;
+        for shadow in &self.outcome.shadows {
+            let status = shadow.status.map_or("fail".to_owned(), |status| format!("answer {status}"));
+            writeln!(out, "shadow    {} would {status}", shadow.rule)?;
+        }
+        writeln!(out)?;
+        self.print_answer(out)
+    }
+
+    fn print_answer(&self, out: &mut impl Write) -> io::Result<()> {
+        let AnswerHead { status, headers } = &self.answer.head;
+        let phrase =
+            self.outcome.mutation.reason.as_deref().or(status.canonical_reason()).unwrap_or_default();
+        writeln!(out, "HTTP/1.1 {} {phrase}", status.as_u16())?;
+        for (name, value) in headers {
+            writeln!(out, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
+        }
+        writeln!(out)?;
+        out.write_all(&self.answer.body)?;
+        match self.answer.body.last() {
+            None | Some(b'\n') => Ok(()),
+            Some(_) => writeln!(out),
+        }
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let verdict = &self.outcome.verdict;
+        let headers: Vec<_> = self
+            .answer
+            .head
+            .headers
+            .iter()
+            .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
+            .collect();
+        let shadows: Vec<_> = self.outcome.shadows.iter().map(|shadow| {
+            json!({ "rule": &*shadow.rule, "status": shadow.status.map(|status| status.as_u16()) })
+        }).collect();
+        json!({
+            "rule_set": self.rule_set,
+            "upstream_status": self.exchange.answer.head.status.as_u16(),
+            "verdict": verdict.word(),
+            "rule": verdict.rule(),
+            "reason": verdict.reason(),
+            "shadows": shadows,
+            "trace": self.outcome.trace.to_json(),
+            "answer": {
+                "status": self.answer.head.status.as_u16(),
+                "reason_phrase": self.outcome.mutation.reason,
+                "headers": headers,
+                "body": String::from_utf8_lossy(&self.answer.body),
+            },
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! Files, environment and flags made into a configuration, with every problem in them. The one place where they
+//! are read from the machine; everything else works on text.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+use crate::document::Node;
+use crate::live::Snapshot;
+use crate::rules::{self, Quick, Rules};
+use crate::settings::{Flag, Layers, Settings};
+
+use super::{Exit, RuleFlags};
+
+/// What a configuration is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Files in the order given.
+    pub files: Vec<PathBuf>,
+    /// Flags in the order given.
+    pub flags: Vec<(Flag, String)>,
+    /// Stands in where nothing names an upstream, for commands that send nothing.
+    pub upstream_if_none: Option<&'static str>,
+}
+
+impl Options {
+    /// Options as typed.
+    pub fn new(rules: &RuleFlags, listen: Option<String>, admin: Option<String>) -> Options {
+        let mut flags = rules.flags();
+        flags.extend(listen.map(|address| (Flag::Listen, address)));
+        flags.extend(admin.map(|address| (Flag::Admin, address)));
+        Options { files: rules.config.clone(), flags, upstream_if_none: None }
+    }
+}
+
+/// A configuration, and everything that was found wrong with it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Settings and rules; `None` when something forbids their use.
+    pub configuration: Option<(Settings, Rules)>,
+    /// Problems in the order of their places.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// The configuration as an exchange sees it.
+    pub fn snapshot(self) -> Option<Arc<Snapshot>> {
+        let (settings, rules) = self.configuration?;
+        Some(Arc::new(Snapshot::new(settings, rules.routes, rules.selection)))
+    }
+}
+
+/// Reads and compiles a configuration.
+///
+/// # Errors
+/// When a file cannot be read at all; the diagnostic says which and why.
+pub fn load(options: &Options) -> Result<Loaded, Diagnostic> {
+    let environment = environment();
+    let files = match (options.files.as_slice(), variable(&environment, "CANDOR_CONFIG")) {
+        ([], Some(paths)) => std::env::split_paths(paths).collect(),
+        (files, _) => files.to_vec(),
+    };
+    let files = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let layers = Layers { files, environment, flags: options.flags.clone() };
+    Ok(compile(&layers, options.upstream_if_none))
+}
+
+/// Compiles layers that have been read.
+pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
+    let mut diagnostics = Diagnostics::default();
+    let configuration = layers.merge(&mut diagnostics).and_then(|(document, mut quick)| {
+        if document.entry("upstreams").is_none() && quick.upstream.is_none() {
+            quick.upstream = upstream_if_none.map(|url| Node::scalar(&Source::new("--upstream", url)));
+        }
+        let settings = Settings::read(&document, &quick, &mut diagnostics);
+        let names = match &settings {
+            Some(settings) => settings.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect(),
+            None => upstream_names(&document, quick.upstream.is_some()),
+        };
+        let quick = Quick { presets: &quick.presets, lines: &quick.rules };
+        let rules = rules::read(Some(&document), quick, &names, &mut diagnostics);
+        settings.zip((!diagnostics.has_errors()).then_some(rules))
+    });
+    let mut diagnostics = diagnostics.into_sorted();
+    // A rule set that several others use is read once for each.
+    diagnostics.dedup();
+    Loaded { configuration, diagnostics }
+}
+
+/// The upstreams that routes may name where the settings are wrong, so that routes are not blamed for it.
+fn upstream_names(document: &Node, quick: bool) -> Vec<Arc<str>> {
+    let written = document.entry("upstreams").map(|entry| entry.node.keys()).unwrap_or_default();
+    let mut names: Vec<Arc<str>> = written.into_iter().map(Arc::from).collect();
+    if quick && !names.iter().any(|name| &**name == "default") {
+        names.push("default".into());
+    }
+    names
+}
+
+/// Prints problems for people on standard error.
+pub fn tell(diagnostics: &[Diagnostic]) {
+    for diagnostic in diagnostics {
+        eprintln!("{diagnostic}\n");
+    }
+}
+
+/// How a command ends whose configuration has these problems.
+pub fn verdict(diagnostics: &[Diagnostic]) -> Exit {
+    match diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        true => Exit::No,
+        false => Exit::Fine,
+    }
+}
+
+fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", path.display())))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let byte = error.utf8_error().valid_up_to();
+        Diagnostic::error(format!("`{}` is not UTF-8 text (byte {byte})", path.display()))
+    })?;
+    Ok(Source::new(path.display().to_string(), text))
+}
+
+/// The environment; names and values that are not Unicode can mean nothing here.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn variable<'e>(environment: &'e [(String, String)], name: &str) -> Option<&'e str> {
+    environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
+}
+
+/// Where the admin API of a `serve` in this environment listens.
+pub fn admin_address() -> SocketAddr {
+    let options = Options { upstream_if_none: Some("http://127.0.0.1"), ..Options::default() };
+    let settings = load(&options).ok().and_then(|loaded| loaded.configuration).map(|(settings, _)| settings);
+    settings
+        .and_then(|settings| settings.admin.listen)
+        .unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901))
+}
