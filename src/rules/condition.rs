@@ -213,8 +213,8 @@ fn operator(fields: &Fields<'_>, subject: &Node, diagnostics: &mut Diagnostics) 
         "search" => patterns(node, Extent::Anywhere, diagnostics),
         "contains" => contains(node, diagnostics),
         "exists" => node.bool(diagnostics).map(Test::Exists),
-        "in" => node.list("values", diagnostics).and_then(|nodes| literals(nodes, diagnostics)),
-        _ => literals(std::slice::from_ref(node), diagnostics),
+        "in" => node.list("values", diagnostics).and_then(|nodes| literals(nodes, node, diagnostics)),
+        _ => literals(std::slice::from_ref(node), node, diagnostics),
     }
 }
 
@@ -268,10 +268,16 @@ fn contains(node: &Node, diagnostics: &mut Diagnostics) -> Option<Test> {
             Some(text.to_owned())
         })
         .collect();
-    needles.map(Test::Contains)
+    let needles = needles?;
+    if needles.is_empty() {
+        diagnostics.error(&node.place, "nothing to look for");
+        return None;
+    }
+    Some(Test::Contains(needles))
 }
 
-fn literals(nodes: &[Node], diagnostics: &mut Diagnostics) -> Option<Test> {
+/// Reads the values to compare with; `list` is where they stand.
+fn literals(nodes: &[Node], list: &Node, diagnostics: &mut Diagnostics) -> Option<Test> {
     let literals: Option<Vec<Literal>> = nodes
         .iter()
         .map(|node| match &node.value {
@@ -287,10 +293,52 @@ fn literals(nodes: &[Node], diagnostics: &mut Diagnostics) -> Option<Test> {
         .collect();
     let literals = literals?;
     if literals.is_empty() {
-        if let Some(place) = nodes.first().map(|node| &node.place) {
-            diagnostics.error(place, "nothing to compare with");
-        }
+        diagnostics.error(&list.place, "nothing to compare with");
         return None;
     }
     Some(Test::Equals(literals))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Source;
+    use crate::document;
+
+    fn problems(when: &str) -> Vec<String> {
+        let mut diagnostics = Diagnostics::default();
+        let node = document::parse(&Source::new("when", when), &mut diagnostics).unwrap();
+        read(&node, &mut Subjects::default(), &mut diagnostics);
+        diagnostics.into_sorted().into_iter().map(|diagnostic| diagnostic.message).collect()
+    }
+
+    #[track_caller]
+    fn check(when: &str, expected: &[&str]) {
+        assert_eq!(problems(when), expected, "{when}");
+    }
+
+    #[test]
+    fn patterns_that_fit_no_status_are_told() {
+        check("status: '4'", &["no status matches `4`"]);
+        check("status: ['4', '40[13]', 4000]", &["no status matches `4`", "no status matches `4000`"]);
+        check("status: { search: '^4' }", &[]);
+        check("status: { matches: '10..' }", &["no status matches `10..`"]);
+        check("status: 999", &[]);
+    }
+
+    #[test]
+    fn what_a_condition_lacks_or_has_too_much_is_told() {
+        check("{}", &["an empty condition"]);
+        check("matches: x", &["`matches` of what?"]);
+        check("{ json: $.a, header: x-a }", &["`json` and `header` in one condition"]);
+        check("{ json: $.a, equals: 1, in: [1] }", &["`in` beside `equals`"]);
+        check(
+            "{ body: {} }",
+            &["an operator is missing: one of matches, search, contains, equals, in, exists"],
+        );
+        check("{ any: [] }", &["`any` without conditions"]);
+        check("{ json: $.a, contains: '' }", &["every value contains the empty text"]);
+        check("{ json: $.a, contains: [] }", &["nothing to look for"]);
+        check("{ json: $.a, in: [] }", &["nothing to compare with"]);
+    }
 }
