@@ -70,8 +70,9 @@ impl Mutation {
             head.status = status;
         }
         let mut body = self.body;
-        if !allows_body(head.status) && self.status.is_some() {
-            body = BodyChange::Replace(Bytes::new());
+        if !allows_body(head.status) {
+            // Where the upstream said so itself there is no body, and its headers stay true.
+            body = self.status.map_or(BodyChange::Keep, |_| BodyChange::Replace(Bytes::new()));
         }
         if let BodyChange::Replace(bytes) = &body {
             describe(&mut head.headers, head.status, bytes.len());
