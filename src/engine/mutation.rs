@@ -63,8 +63,8 @@ impl Mutation {
     /// Applies the changes to the head and says what body to send.
     ///
     /// Keeps framing true: a replaced body gets its own `Content-Length` and loses the headers that described the
-    /// old bytes; 204, 205 and 304 get no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). A HEAD answer keeps
-    /// the length its GET would have, and has no body.
+    /// old bytes; 204, 205 and 304 get no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5) and no type of one
+    /// that was replaced. A HEAD answer keeps the length its GET would have, and has no body.
     pub fn apply(self, head: &mut AnswerHead, method: &Method) -> BodyChange {
         if let Some(status) = self.status {
             head.status = status;
@@ -81,6 +81,9 @@ impl Mutation {
         }
         if !allows_body(head.status) {
             head.headers.remove(header::CONTENT_LENGTH);
+            if matches!(body, BodyChange::Replace(_)) {
+                head.headers.remove(header::CONTENT_TYPE);
+            }
         }
         match body {
             BodyChange::Replace(_) if method == Method::HEAD => BodyChange::Replace(Bytes::new()),
