@@ -70,7 +70,8 @@ impl Mutation {
             head.status = status;
         }
         let mut body = self.body;
-        if !allows_body(head.status) && self.status.is_some() {
+        let changed = self.status.is_some() || matches!(body, BodyChange::Replace(_));
+        if changed && !allows_body(head.status) {
             body = BodyChange::Replace(Bytes::new());
         }
         if let BodyChange::Replace(bytes) = &body {
