@@ -1,7 +1,7 @@
 //! `when:` read into a [`Condition`]. A map holds when all its keys hold; `json`, `header`, `request_header`,
 //! `query` and `xml` name a part and take an operator beside them.
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Fields, Node, Value};
 use crate::engine::condition::{Condition, Leaf, Literal, Test};
 use crate::engine::json::Want;
@@ -35,9 +35,10 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
         );
         return None;
     }
-    let mut all = joined(&fields, subjects, diagnostics);
-    all.extend(parts(&fields, subjects, diagnostics));
+    // Single tests first: they are cheap, and mostly settle the matter.
+    let mut all = parts(&fields, subjects, diagnostics);
     all.extend(named(&fields, subjects, diagnostics));
+    all.extend(joined(&fields, subjects, diagnostics));
     // What could not be read was reported; a condition without it would mean something else.
     all.into_iter().collect::<Option<Vec<_>>>().map(|mut all| match all.len() {
         1 => all.remove(0),
@@ -84,6 +85,7 @@ fn parts(
             },
             _ => patterns(node, Extent::Whole, diagnostics),
         };
+        check_statuses(subject.as_ref(), test.as_ref(), &node.place, diagnostics);
         all.push(leaf(subject, test));
     }
     if let Some(node) = fields.get("empty_body") {
@@ -158,8 +160,37 @@ fn named_subject(
     }
 }
 
-fn leaf(subject: Option<Subject>, test: Option<Test>) -> Option<Condition> {
-    Some(Condition::Leaf(Leaf { subject: subject?, test: test? }))
+/// Every status that an upstream can send, as its three digits.
+pub fn statuses() -> impl Iterator<Item = String> {
+    (100..1000).map(|status: u16| status.to_string())
+}
+
+/// Reports patterns that fit no status: most are meant as a beginning or a part of one.
+pub fn check_statuses(
+    subject: Option<&Subject>,
+    test: Option<&Test>,
+    place: &Place,
+    diagnostics: &mut Diagnostics,
+) {
+    let (Some(Subject::Status), Some(Test::Matches(patterns))) = (subject, test) else { return };
+    for pattern in patterns.iter().filter(|pattern| !statuses().any(|status| pattern.is_match(&status))) {
+        diagnostics.push(
+            Diagnostic::error(format!("no status matches `{pattern}`"))
+                .at(place)
+                .help("the pattern must fit all three digits: `404`, `4\\d{2}`, `40[13]`"),
+        );
+    }
+}
+
+/// One test of one part. A body is there when it has bytes, so whether it exists is asked of its length.
+pub fn leaf(subject: Option<Subject>, test: Option<Test>) -> Option<Condition> {
+    let is_empty = |wanted| Test::Equals(vec![Literal::Bool(wanted)]);
+    let (subject, test) = match (subject?, test?) {
+        (Subject::Body, Test::Exists(wanted)) => (Subject::EmptyBody, is_empty(!wanted)),
+        (Subject::EmptyBody, Test::Exists(wanted)) => (Subject::EmptyBody, is_empty(wanted)),
+        asked => asked,
+    };
+    Some(Condition::Leaf(Leaf { subject, test }))
 }
 
 /// The one operator among these fields.
