@@ -70,11 +70,15 @@ impl Mutation {
             head.status = status;
         }
         let mut body = self.body;
-        let is_other = self.status.is_some() || matches!(body, BodyChange::Replace(_));
-        if is_other && !allows_body(head.status) {
+        let changed = self.status.is_some() || matches!(body, BodyChange::Replace(_));
+        if changed && !allows_body(head.status) {
             body = BodyChange::Replace(Bytes::new());
         }
-        if let BodyChange::Replace(bytes) = &body {
+        // The validators of an upstream's own 304 describe what the client has, and stay true.
+        let described = self.status.is_some() || allows_body(head.status);
+        if let BodyChange::Replace(bytes) = &body
+            && described
+        {
             describe(&mut head.headers, head.status, bytes.len());
         }
         for operation in self.headers {

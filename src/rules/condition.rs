@@ -35,9 +35,10 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
         );
         return None;
     }
-    let mut all = joined(&fields, subjects, diagnostics);
-    all.extend(parts(&fields, subjects, diagnostics));
+    // Single tests first: they are cheap, and mostly settle the matter.
+    let mut all = parts(&fields, subjects, diagnostics);
     all.extend(named(&fields, subjects, diagnostics));
+    all.extend(joined(&fields, subjects, diagnostics));
     // What could not be read was reported; a condition without it would mean something else.
     all.into_iter().collect::<Option<Vec<_>>>().map(|mut all| match all.len() {
         1 => all.remove(0),
