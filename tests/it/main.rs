@@ -12,5 +12,6 @@ mod conformance;
 mod docs;
 mod properties;
 mod proxy;
+mod schema;
 mod support;
 mod tidy;
