@@ -8,7 +8,9 @@
     reason = "tests fail by panicking"
 )]
 
+mod cli;
 mod conformance;
+mod demo;
 mod docs;
 mod properties;
 mod proxy;
