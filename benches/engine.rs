@@ -31,7 +31,10 @@ const BY_TEXT: &str = r"
 fn body(name: &str) -> String {
     match name {
         "small-ok" => r#"{"id": 17, "name": "Widget", "price": 12.5, "tags": ["a", "b"]}"#.to_owned(),
-        "small-error" => r#"{"statusCode": 404, "errorMessage": "client_error: no such widget", "requestId": "c6af9ac6"}"#.to_owned(),
+        "small-error" => {
+            r#"{"statusCode": 404, "errorMessage": "client_error: no such widget", "requestId": "c6af9ac6"}"#
+                .to_owned()
+        }
         "mid-ok" => items(100, ""),
         "mid-error" => items(100, r#", "statusCode": 404"#),
         "big-ok" => items(1000, ""),
@@ -72,7 +75,8 @@ fn rule_set(rules: &str) -> Arc<RuleSet> {
 
 fn decide(bencher: Bencher<'_, '_>, rules: &str, body: String) {
     let (rule_set, exchange, limits) = (rule_set(rules), exchange(body), Limits::default());
-    bencher.bench_local(|| -> Outcome { evaluate(black_box(&rule_set), black_box(&exchange), &limits, false) });
+    bencher
+        .bench_local(|| -> Outcome { evaluate(black_box(&rule_set), black_box(&exchange), &limits, false) });
 }
 
 /// One rule on `$.statusCode`.
@@ -90,7 +94,8 @@ fn one_text_rule(bencher: Bencher<'_, '_>, name: &str) {
 /// So many rules on `$.code`, each with a pattern of its own; the last one fits.
 #[divan::bench(args = [1, 10, 100, 1000])]
 fn pattern_rules_on_one_subject(bencher: Bencher<'_, '_>, rules: usize) {
-    let of = |n| format!("\n  - {{ when: {{ json: $.code, matches: 'E{n}(-.*)?' }}, then: {{ status: 404 }} }}");
+    let of =
+        |n| format!("\n  - {{ when: {{ json: $.code, matches: 'E{n}(-.*)?' }}, then: {{ status: 404 }} }}");
     let last = rules - 1;
     decide(bencher, &(0..rules).map(of).collect::<String>(), format!(r#"{{"code": "E{last}-x", "id": 17}}"#));
 }
