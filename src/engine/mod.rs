@@ -63,7 +63,7 @@ pub fn evaluate(rule_set: &RuleSet, exchange: &Exchange, limits: &Limits, explai
             .unwrap_or_else(|| evaluation.give_up(&inquiry, Undecided::OverBytes { bytes_max })),
         _ => match evaluation.feed(&inquiry, body) {
             Some(outcome) => outcome,
-            None => evaluation.finish(&inquiry, body),
+            None => evaluation.finish(&inquiry, || body.clone()),
         },
     }
 }
@@ -152,10 +152,11 @@ impl Evaluation {
         inquiry.decide(Body::Pending, self.skim.scan())
     }
 
-    /// The body has ended; `body` is all of it.
-    pub fn finish(mut self, inquiry: &Inquiry<'_>, body: &[u8]) -> Outcome {
+    /// The body has ended. `whole` gives all of it, and is only asked where a rule looks at more than JSON paths.
+    pub fn finish(mut self, inquiry: &Inquiry<'_>, whole: impl FnOnce() -> Bytes) -> Outcome {
         self.skim.finish(&inquiry.rule_set.subjects.paths);
-        self.last(inquiry, Body::Whole(body))
+        let body = if inquiry.rule_set.subjects.whole_body { whole() } else { Bytes::new() };
+        self.last(inquiry, Body::Whole(&body))
     }
 
     /// The body will not be known to its end.

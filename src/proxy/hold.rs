@@ -123,7 +123,7 @@ impl Holding {
 
     /// The body has ended, which settles every rule.
     fn finished(mut self, evaluation: Evaluation, inquiry: &Inquiry<'_>) -> Decided {
-        let outcome = evaluation.finish(inquiry, &self.join());
+        let outcome = evaluation.finish(inquiry, || self.join());
         self.decided(outcome, None)
     }
 
