@@ -27,13 +27,15 @@ pub mod xml;
 
 use std::fmt;
 
+use bytes::Bytes;
+
 pub use exchange::{Answer, AnswerHead, Exchange, RequestSnapshot};
 pub use outcome::Outcome;
 pub use ruleset::RuleSet;
 
 use facts::{Body, Facts};
 use hold::{Hold, Inspect};
-use json::Scan;
+use json::{PathSet, Scan, Skim};
 use outcome::Undecided;
 
 /// Which bodies are looked at, and how much of them.
@@ -55,14 +57,13 @@ pub fn evaluate(rule_set: &RuleSet, exchange: &Exchange, limits: &Limits, explai
     };
     let body = &exchange.answer.body;
     let bytes_max = inquiry.hold().max_bytes;
-    let held = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    match body.get(..held) {
-        Some(held) if held.len() < body.len() => evaluation
-            .feed(&inquiry, held)
+    match usize::try_from(bytes_max) {
+        Ok(held) if held < body.len() => evaluation
+            .feed(&inquiry, &body.slice(..held))
             .unwrap_or_else(|| evaluation.give_up(&inquiry, Undecided::OverBytes { bytes_max })),
         _ => match evaluation.feed(&inquiry, body) {
             Some(outcome) => outcome,
-            None => evaluation.finish(&inquiry, body),
+            None => evaluation.finish(&inquiry, || body.clone()),
         },
     }
 }
@@ -93,7 +94,7 @@ pub enum Progress {
 
 /// What has been learnt of a body that is going by.
 pub struct Evaluation {
-    scan: Scan,
+    skim: Skim,
 }
 
 impl fmt::Debug for Evaluation {
@@ -105,10 +106,12 @@ impl fmt::Debug for Evaluation {
 impl Inquiry<'_> {
     /// Looks at the head.
     pub fn begin(&self) -> Progress {
-        let scan = Scan::new(&self.rule_set.subjects.paths);
-        match self.decide(inspect::body(self.request, self.head, &self.limits.inspect), &scan) {
+        let paths = &self.rule_set.subjects.paths;
+        // A trace tells what the body is, so for one the body is read.
+        let skim = if self.explain { Skim::reading_all(paths) } else { Skim::new(paths) };
+        match self.decide(inspect::body(self.request, self.head, &self.limits.inspect), skim.scan()) {
             Some(outcome) => Progress::Settled(Box::new(outcome)),
-            None => Progress::Waiting(Evaluation { scan }),
+            None => Progress::Waiting(Evaluation { skim }),
         }
     }
 
@@ -124,34 +127,46 @@ impl Inquiry<'_> {
 }
 
 impl Evaluation {
-    /// Looks at the next bytes; an outcome as soon as no later byte can change it.
-    pub fn feed(&mut self, inquiry: &Inquiry<'_>, chunk: &[u8]) -> Option<Outcome> {
-        let paths = &inquiry.rule_set.subjects.paths;
-        if self.scan.settled() {
-            return None;
-        }
-        let pending = self.scan.pending();
-        self.scan.feed(paths, chunk);
-        // Nothing new has been found: no rule can have changed its mind.
-        if self.scan.pending() == pending {
-            return None;
-        }
-        inquiry.decide(Body::Pending, &self.scan)
+    /// Looks at the next bytes; an outcome as soon as no later byte can change it. Keeps a share in bytes that
+    /// it need not read yet.
+    pub fn feed(&mut self, inquiry: &Inquiry<'_>, chunk: &Bytes) -> Option<Outcome> {
+        self.learn(inquiry, |skim, paths| skim.feed(paths, chunk))
     }
 
-    /// The body has ended; `body` is all of it.
-    pub fn finish(mut self, inquiry: &Inquiry<'_>, body: &[u8]) -> Outcome {
-        self.scan.finish(&inquiry.rule_set.subjects.paths);
-        self.last(inquiry, Body::Whole(body))
+    /// The body is slow to come: reads what it was spared, in case the outcome can be told without the rest.
+    pub fn catch_up(&mut self, inquiry: &Inquiry<'_>) -> Option<Outcome> {
+        self.learn(inquiry, Skim::catch_up)
+    }
+
+    /// An outcome if what is learnt now settles it.
+    fn learn(&mut self, inquiry: &Inquiry<'_>, learn: impl FnOnce(&mut Skim, &PathSet)) -> Option<Outcome> {
+        let pending = self.skim.scan().pending();
+        if pending == 0 {
+            return None;
+        }
+        learn(&mut self.skim, &inquiry.rule_set.subjects.paths);
+        // Nothing new has been found: no rule can have changed its mind.
+        if self.skim.scan().pending() == pending {
+            return None;
+        }
+        inquiry.decide(Body::Pending, self.skim.scan())
+    }
+
+    /// The body has ended. `whole` gives all of it, and is only asked where a rule looks at more than JSON paths.
+    pub fn finish(mut self, inquiry: &Inquiry<'_>, whole: impl FnOnce() -> Bytes) -> Outcome {
+        self.skim.finish(&inquiry.rule_set.subjects.paths);
+        let body = if inquiry.rule_set.subjects.whole_body { whole() } else { Bytes::new() };
+        self.last(inquiry, Body::Whole(&body))
     }
 
     /// The body will not be known to its end.
-    pub fn give_up(self, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
+    pub fn give_up(mut self, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
+        self.skim.catch_up(&inquiry.rule_set.subjects.paths);
         self.last(inquiry, Body::Unknown(reason))
     }
 
     fn last(self, inquiry: &Inquiry<'_>, body: Body<'_>) -> Outcome {
         // Only a pending body keeps a decision waiting, and this one is not.
-        inquiry.decide(body, &self.scan).unwrap_or_else(Outcome::pass)
+        inquiry.decide(body, self.skim.scan()).unwrap_or_else(Outcome::pass)
     }
 }
