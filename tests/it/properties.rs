@@ -259,7 +259,9 @@ fn piece_by_piece(inquiry: &Inquiry<'_>, body: &[u8], cuts: &[Index]) -> Outcome
     let bytes_max = inquiry.hold().max_bytes;
     let mut room = usize::try_from(bytes_max).unwrap();
     for piece in pieces(body, cuts) {
-        if let Some(outcome) = evaluation.feed(inquiry, &piece[..piece.len().min(room)]) {
+        if let Some(outcome) =
+            evaluation.feed(inquiry, &Bytes::copy_from_slice(&piece[..piece.len().min(room)]))
+        {
             return outcome;
         }
         if piece.len() > room {
@@ -267,7 +269,7 @@ fn piece_by_piece(inquiry: &Inquiry<'_>, body: &[u8], cuts: &[Index]) -> Outcome
         }
         room -= piece.len();
     }
-    evaluation.finish(inquiry, body)
+    evaluation.finish(inquiry, || Bytes::copy_from_slice(body))
 }
 
 fn pieces<'b>(body: &'b [u8], cuts: &[Index]) -> Vec<&'b [u8]> {
