@@ -15,11 +15,11 @@ RUN rustc -vV | sed -n 's/^host: //p' > /target-triple
 
 # The dependencies are a layer of their own, built again only when the manifest or the lock file change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/it \
- && echo 'fn main() {}' | tee src/main.rs > tests/it/main.rs \
+RUN mkdir -p src tests/it benches \
+ && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs > benches/engine.rs \
  && touch src/lib.rs \
  && cargo build --release --locked --target "$(cat /target-triple)" \
- && rm -r src tests
+ && rm -r src tests benches
 
 # Cargo trusts modification times: the touched files are certainly newer than the placeholders above.
 COPY . .

@@ -95,7 +95,7 @@ pub enum BodyChoice {
         /// Their `Content-Type`.
         content_type: HeaderValue,
     },
-    /// A value of the exchange: JSON as JSON, text as text.
+    /// A value of the exchange: text, also that of a JSON string, as text; other JSON as JSON.
     From {
         /// The value.
         source: Source,
@@ -327,16 +327,15 @@ impl Found<'_, '_> {
 
     /// The value as a body, with the content type that says what it is.
     fn bytes(&self, source: &Source) -> Result<Option<(Bytes, HeaderValue)>, Hindrance> {
-        self.first(source, |value| {
-            Some(match value {
-                Datum::Text(text) => (
-                    Bytes::copy_from_slice(text.as_bytes()),
-                    HeaderValue::from_static("text/plain; charset=utf-8"),
-                ),
-                json => {
-                    (Bytes::from(json.raw_json()?.into_owned()), HeaderValue::from_static("application/json"))
-                }
-            })
+        self.first(source, |value| match value.is_json_string() {
+            Some(false) => {
+                let json = Bytes::from(value.raw_json()?.into_owned());
+                Some((json, HeaderValue::from_static("application/json")))
+            }
+            Some(true) | None => {
+                let text = Bytes::from(value.text()?.into_owned());
+                Some((text, HeaderValue::from_static("text/plain; charset=utf-8")))
+            }
         })
     }
 

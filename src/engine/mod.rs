@@ -31,6 +31,8 @@ pub mod xml;
 use std::fmt;
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
+
 pub use exchange::{Answer, AnswerHead, Exchange, RequestSnapshot};
 pub use outcome::Outcome;
 pub use ruleset::RuleSet;
@@ -38,7 +40,7 @@ pub use ruleset::RuleSet;
 use decode::DecodeError;
 use facts::{Body, Facts};
 use hold::{Hold, Inspect};
-use json::Scan;
+use json::{PathSet, Scan, Skim};
 use outcome::Undecided;
 use reading::Reading;
 
@@ -61,14 +63,13 @@ pub fn evaluate(rule_set: &RuleSet, exchange: &Exchange, limits: &Limits, explai
     };
     let body = &exchange.answer.body;
     let bytes_max = inquiry.hold().max_bytes;
-    let held = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    match body.get(..held) {
-        Some(held) if held.len() < body.len() => evaluation
-            .feed(&inquiry, held)
+    match usize::try_from(bytes_max) {
+        Ok(held) if held < body.len() => evaluation
+            .feed(&inquiry, &body.slice(..held))
             .unwrap_or_else(|| evaluation.give_up(&inquiry, Undecided::OverBytes { bytes_max })),
         _ => match evaluation.feed(&inquiry, body) {
             Some(outcome) => outcome,
-            None => evaluation.finish(&inquiry, body),
+            None => evaluation.finish(&inquiry, || body.clone()),
         },
     }
 }
@@ -100,7 +101,7 @@ pub enum Progress {
 /// What has been learnt of a body that is going by.
 pub struct Evaluation {
     reading: Reading,
-    scan: Scan,
+    skim: Skim,
 }
 
 impl fmt::Debug for Evaluation {
@@ -112,10 +113,12 @@ impl fmt::Debug for Evaluation {
 impl Inquiry<'_> {
     /// Looks at the head.
     pub fn begin(&self) -> Progress {
-        let scan = Scan::new(&self.rule_set.subjects.paths);
-        match self.decide(inspect::body(self.request, self.head, &self.limits.inspect), &scan) {
+        let paths = &self.rule_set.subjects.paths;
+        // A trace tells what the body is, so for one the body is read.
+        let skim = if self.explain { Skim::reading_all(paths) } else { Skim::new(paths) };
+        match self.decide(inspect::body(self.request, self.head, &self.limits.inspect), skim.scan()) {
             Some(outcome) => Progress::Settled(Box::new(outcome)),
-            None => Progress::Waiting(Evaluation { reading: self.reading(), scan }),
+            None => Progress::Waiting(Evaluation { reading: self.reading(), skim }),
         }
     }
 
@@ -130,16 +133,6 @@ impl Inquiry<'_> {
         Reading::new(self.head, &codings, self.rule_set.subjects.whole_body, self.hold().max_bytes)
     }
 
-    /// What becomes of an answer whose body will not be known to its end.
-    fn without_the_rest(&self, scan: &Scan, reason: Undecided) -> Outcome {
-        self.at_last(scan, Body::Unknown(reason))
-    }
-
-    fn at_last(&self, scan: &Scan, body: Body<'_>) -> Outcome {
-        // Only a pending body keeps a decision waiting, and this one is not.
-        self.decide(body, scan).unwrap_or_else(Outcome::pass)
-    }
-
     fn decide(&self, body: Body<'_>, scan: &Scan) -> Option<Outcome> {
         let facts = Facts::new(&self.rule_set.subjects, self.request, self.head, body, scan);
         decide::decide(self.rule_set, &facts, self.hold().on_limit, self.explain)
@@ -147,56 +140,82 @@ impl Inquiry<'_> {
 }
 
 impl Evaluation {
-    /// Looks at the next bytes; an outcome as soon as no later byte can change it.
-    pub fn feed(&mut self, inquiry: &Inquiry<'_>, chunk: &[u8]) -> Option<Outcome> {
-        let Evaluation { reading, scan } = self;
+    /// Looks at the next bytes; an outcome as soon as no later byte can change it. Keeps a share in bytes that
+    /// it need not read yet.
+    pub fn feed(&mut self, inquiry: &Inquiry<'_>, chunk: &Bytes) -> Option<Outcome> {
+        let Evaluation { reading, skim } = self;
         if reading.is_as_sent(chunk) {
-            return learn(scan, inquiry, chunk);
+            return learn(skim, inquiry, |skim, paths| skim.feed(paths, chunk));
         }
-        read(scan, inquiry, |sink| reading.feed(chunk, sink))
+        read(skim, inquiry, |sink| reading.feed(chunk, sink))
     }
 
-    /// The body has ended; `body` is all of it, as it was sent.
-    pub fn finish(mut self, inquiry: &Inquiry<'_>, body: &[u8]) -> Outcome {
-        let Evaluation { reading, scan } = &mut self;
-        if let Some(outcome) = read(scan, inquiry, |sink| reading.finish(sink)) {
+    /// The body is slow to come: reads what it was spared, in case the outcome can be told without the rest.
+    pub fn catch_up(&mut self, inquiry: &Inquiry<'_>) -> Option<Outcome> {
+        learn(&mut self.skim, inquiry, Skim::catch_up)
+    }
+
+    /// The body has ended. `whole` gives all of it as it was sent, and is only asked where a rule looks at more than
+    /// JSON paths and that is what it looks at.
+    pub fn finish(self, inquiry: &Inquiry<'_>, whole: impl FnOnce() -> Bytes) -> Outcome {
+        let Evaluation { mut reading, mut skim } = self;
+        if let Some(outcome) = read(&mut skim, inquiry, |sink| reading.finish(sink)) {
             return outcome;
         }
-        self.scan.finish(&inquiry.rule_set.subjects.paths);
-        let text = self.reading.into_whole();
-        inquiry.at_last(&self.scan, Body::Whole(text.as_deref().unwrap_or(body)))
+        let subjects = &inquiry.rule_set.subjects;
+        skim.finish(&subjects.paths);
+        let text = match reading.into_whole() {
+            Some(text) => text.into(),
+            None if subjects.whole_body => whole(),
+            None => Bytes::new(),
+        };
+        last(&skim, inquiry, Body::Whole(&text))
     }
 
     /// The body will not be known to its end.
-    pub fn give_up(self, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
-        inquiry.without_the_rest(&self.scan, reason)
+    pub fn give_up(mut self, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
+        without_the_rest(&mut self.skim, inquiry, reason)
     }
 }
 
 /// Learns from a text as it becomes readable; an outcome as well when it turns out not to be.
 fn read(
-    scan: &mut Scan,
+    skim: &mut Skim,
     inquiry: &Inquiry<'_>,
     text: impl FnOnce(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), DecodeError>,
 ) -> Option<Outcome> {
     let mut outcome = None;
     let result = text(&mut |text| {
-        outcome = learn(scan, inquiry, text);
+        outcome = learn(skim, inquiry, |skim, paths| skim.feed(paths, &Bytes::copy_from_slice(text)));
         if outcome.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    outcome.or_else(|| Some(inquiry.without_the_rest(scan, Undecided::Decoding(result.err()?))))
+    match result {
+        Ok(()) => outcome,
+        Err(error) => Some(without_the_rest(skim, inquiry, Undecided::Decoding(error))),
+    }
 }
 
-/// Shows the scan more of the text; an outcome if that settles it.
-fn learn(scan: &mut Scan, inquiry: &Inquiry<'_>, text: &[u8]) -> Option<Outcome> {
-    let pending = scan.pending();
+/// An outcome if what is learnt now settles it.
+fn learn(skim: &mut Skim, inquiry: &Inquiry<'_>, learn: impl FnOnce(&mut Skim, &PathSet)) -> Option<Outcome> {
+    let pending = skim.scan().pending();
     if pending == 0 {
         return None;
     }
-    scan.feed(&inquiry.rule_set.subjects.paths, text);
+    learn(skim, &inquiry.rule_set.subjects.paths);
     // Nothing new has been found: no rule can have changed its mind.
-    if scan.pending() == pending {
+    if skim.scan().pending() == pending {
         return None;
     }
-    inquiry.decide(Body::Pending, scan)
+    inquiry.decide(Body::Pending, skim.scan())
+}
+
+/// What becomes of an answer whose body will not be known to its end.
+fn without_the_rest(skim: &mut Skim, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
+    skim.catch_up(&inquiry.rule_set.subjects.paths);
+    last(skim, inquiry, Body::Unknown(reason))
+}
+
+fn last(skim: &Skim, inquiry: &Inquiry<'_>, body: Body<'_>) -> Outcome {
+    // Only a pending body keeps a decision waiting, and this one is not.
+    inquiry.decide(body, skim.scan()).unwrap_or_else(Outcome::pass)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
@@ -42,16 +43,31 @@ pub(super) async fn decide(inquiry: &Inquiry<'_>, body: Incoming) -> Decided {
     }
 }
 
+/// A body that is not whole by then is slow: it may be a stream, and is read as it comes.
+const BRISK: Duration = Duration::from_millis(20);
+
 async fn hold(inquiry: &Inquiry<'_>, mut evaluation: Evaluation, mut body: Incoming) -> Decided {
     let bounds = inquiry.hold();
     let bytes_max = bounds.max_bytes;
-    let mut time = pin!(sleep(bounds.max_time));
+    // First the time for a brisk body, then what is left of the whole.
+    let mut time = pin!(sleep(bounds.max_time.min(BRISK)));
+    let mut left = bounds.max_time.checked_sub(BRISK);
     let mut held = Holding::default();
     loop {
         let frame = select! {
             biased;
             frame = body.frame() => frame,
-            () = &mut time => return held.settled(evaluation.give_up(inquiry, Undecided::OverTime), body),
+            () = &mut time => {
+                let Some(left) = left.take() else {
+                    return held.settled(evaluation.give_up(inquiry, Undecided::OverTime), body);
+                };
+                if let Some(outcome) = evaluation.catch_up(inquiry) {
+                    return held.settled(outcome, body);
+                }
+                let end = time.deadline() + left;
+                time.as_mut().reset(end);
+                continue;
+            }
         };
         let frame = match frame {
             Some(Ok(frame)) => frame,
@@ -67,12 +83,16 @@ async fn hold(inquiry: &Inquiry<'_>, mut evaluation: Evaluation, mut body: Incom
         };
         // The engine is shown no byte past the bound, so that the verdict does not hang on how frames fall.
         let room = usize::try_from(bytes_max - held.bytes).unwrap_or(usize::MAX);
-        if let Some(outcome) = evaluation.feed(inquiry, chunk.get(..room).unwrap_or(&chunk)) {
-            held.push(chunk);
+        let over = chunk.len() > room;
+        let outcome = if over {
+            evaluation.feed(inquiry, &chunk.slice(..room))
+        } else {
+            evaluation.feed(inquiry, &chunk)
+        };
+        held.push(chunk);
+        if let Some(outcome) = outcome {
             return held.settled(outcome, body);
         }
-        let over = chunk.len() > room;
-        held.push(chunk);
         if over {
             return held.settled(evaluation.give_up(inquiry, Undecided::OverBytes { bytes_max }), body);
         }
@@ -103,7 +123,7 @@ impl Holding {
 
     /// The body has ended, which settles every rule.
     fn finished(mut self, evaluation: Evaluation, inquiry: &Inquiry<'_>) -> Decided {
-        let outcome = evaluation.finish(inquiry, &self.join());
+        let outcome = evaluation.finish(inquiry, || self.join());
         self.decided(outcome, None)
     }
 

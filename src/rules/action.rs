@@ -104,7 +104,9 @@ fn headers(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) 
         let Some(node) = fields.get(key) else { continue };
         for entry in node.entries(&format!("`{key}`"), diagnostics).unwrap_or_default() {
             let name = writable(&entry.key, &entry.key_place, diagnostics);
-            for node in entry.node.list_or_one() {
+            for (index, node) in entry.node.list_or_one().iter().enumerate() {
+                // Of several values to set, the first replaces what is there.
+                let change = if index == 0 { change } else { HeaderChange::Append };
                 let text = source::text(node, "a header value", subjects, diagnostics);
                 if let Some(text) = node.scalar_text()
                     && HeaderValue::from_str(text).is_err()

@@ -6,7 +6,7 @@
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::action::{Action, Source, StatusChoice, final_status};
-use crate::engine::condition::{Condition, Leaf, Test};
+use crate::engine::condition::{Condition, Test};
 use crate::engine::json::Want;
 use crate::engine::pattern::Extent;
 use crate::engine::ruleset::RuleKind;
@@ -63,7 +63,8 @@ fn term(
             condition::compiled(pattern, Extent::Whole, &node, diagnostics).map(|p| Test::Matches(vec![p]))
         }
     };
-    Some(Condition::Leaf(Leaf { subject: subject?, test: test? }))
+    condition::check_statuses(subject.as_ref(), test.as_ref(), &place, diagnostics);
+    condition::leaf(subject, test)
 }
 
 /// Splits at the first colon outside brackets and quotes, so that JSON paths may hold colons there.

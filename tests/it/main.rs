@@ -8,9 +8,12 @@
     reason = "tests fail by panicking"
 )]
 
+mod cli;
 mod conformance;
+mod demo;
 mod docs;
 mod properties;
 mod proxy;
+mod schema;
 mod support;
 mod tidy;

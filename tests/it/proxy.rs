@@ -540,6 +540,31 @@ fn a_verdict_in_the_middle_of_the_body_lets_the_rest_stream() {
 }
 
 #[test]
+fn a_document_that_ends_before_its_stream_is_not_held() {
+    let line = format!("{{\"items\":\"{}\"}}\n", "x".repeat(5000));
+    let (open, wait) = gate();
+    let upstream = {
+        let line = line.clone();
+        Upstream::scripted(move |_, stream| {
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+            write!(stream, "{head}{:x}\r\n{line}\r\n", line.len()).unwrap();
+            wait();
+            stream.write_all(b"0\r\n\r\n").unwrap();
+            After::KeepOpen
+        })
+    };
+    let sidecar = Sidecar::with(upstream.address, BODY_RULE, |settings| {
+        settings.hold.max_time = Duration::from_hours(1);
+    });
+    let mut client = sidecar.client();
+    client.ask("GET /", &[]);
+    assert_eq!(client.head().status(), 200);
+    assert_eq!(client.chunk(), line.as_bytes());
+    open();
+}
+
+#[test]
 fn a_hold_ends_at_its_cap_with_the_chosen_outcome() {
     let body = "x".repeat(5000);
     let upstream = Upstream::answering(format!(

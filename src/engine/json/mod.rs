@@ -1,10 +1,11 @@
 //! JSON as rules see it: paths into a body, and the two ways to follow them.
 //!
 //! A [`Path`] is parsed when rules are loaded. Definite paths share one [`PathSet`] and are found by a
-//! [`Scan`], which reads the body as it arrives and builds nothing; every other path is a [`Query`] over
-//! the [`tree`] of a whole body. Both see the first of two equal keys, and numbers as they were written.
+//! [`Scan`], which reads the body as it arrives and builds nothing, or by a [`Skim`], which reads it only if
+//! it must; every other path is a [`Query`] over the [`tree`] of a whole body. Both see the first of two equal keys, and numbers as they were written.
 
 mod capture;
+mod names;
 mod pass;
 mod path;
 mod path_set;
@@ -13,6 +14,7 @@ mod properties;
 mod query;
 mod scalar;
 mod scan;
+mod skim;
 mod skip;
 mod tree;
 mod value;
@@ -21,6 +23,7 @@ pub use path::{DefinitePath, Path, PathError, Step};
 pub use path_set::{PathSet, Slot, Want};
 pub use query::Query;
 pub use scan::{Document, Scan, State};
+pub use skim::Skim;
 pub use tree::tree;
 pub use value::{JsonText, Kind};
 

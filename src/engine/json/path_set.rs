@@ -1,6 +1,7 @@
 //! All definite paths that somebody asks for, as a trie: what a [`Scan`](super::Scan) looks out for.
 //! Built once when rules are loaded, then shared by every exchange.
 
+use super::names::Names;
 use super::path::{DefinitePath, Step};
 use super::value::decode;
 
@@ -24,6 +25,8 @@ pub struct PathSet {
     nodes: Vec<Node>,
     /// The longest name that can be a tracked key, in bytes as written in a body.
     key_bytes_max: usize,
+    /// The names directly below the root.
+    first_names: Names,
 }
 
 /// A value on the way to, or at the end of, some path.
@@ -49,7 +52,7 @@ static NOTHING: Node = Node { parent: None, want: None, slots: 0, names: Vec::ne
 
 impl Default for PathSet {
     fn default() -> PathSet {
-        PathSet { nodes: vec![Node::default()], key_bytes_max: 0 }
+        PathSet { nodes: vec![Node::default()], key_bytes_max: 0, first_names: Names::default() }
     }
 }
 
@@ -94,6 +97,11 @@ impl PathSet {
         self.key_bytes_max
     }
 
+    /// The names without which nothing below a root object is on a path.
+    pub(super) fn first_names(&self) -> &Names {
+        &self.first_names
+    }
+
     /// The child under a key, given as it stands between its quotes.
     pub(super) fn field(&self, id: usize, key: &[u8]) -> Option<usize> {
         if key.len() > self.key_bytes_max {
@@ -116,6 +124,9 @@ impl PathSet {
         }
         if let Step::Name(name) = step {
             self.key_bytes_max = self.key_bytes_max.max(name.len() * ESCAPED_BYTES_MAX);
+            if parent == ROOT {
+                self.first_names.add(name);
+            }
         }
         id
     }

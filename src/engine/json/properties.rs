@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use super::{DefinitePath, Document, PathSet, Scan, Slot, State, Step, Want, tree};
+use bytes::Bytes;
+
+use super::{DefinitePath, Document, PathSet, Scan, Skim, Slot, State, Step, Want, tree};
 
 fn read(set: &PathSet, slots: &[Slot], chunks: &[&[u8]]) -> (Vec<String>, Document) {
     let mut scan = Scan::new(set);
@@ -214,5 +216,36 @@ proptest! {
             prop_assert!(!states.contains(&"pending".to_owned()));
         let whole = read(&set, &slots, &[&body]);
         prop_assert_eq!((states, document), whole);
+    }
+
+    #[test]
+    fn what_a_skim_leaves_unread_tells_nothing(
+        document in written(),
+        before in "( |\\\\\\\\u0061|\\\\\\\\|\\\\\"a\\\\\"|[x{}\\[\\]]){0,400}",
+        broken in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        wanted in prop::collection::vec(wanted(), 1..8),
+        sizes in prop::collection::vec(prop_oneof![1_usize..9, 1_usize..3000], 1..5),
+        catch_up in prop::option::of(0_usize..5),
+    ) {
+        let (set, slots) = set(&wanted);
+        // Most of what is to be found comes late enough to be skimmed.
+        let fields = document.text();
+        let fields = fields.strip_prefix('{').unwrap_or("}");
+        let mut body = format!("{{\"long\":\"{before}{}\",{fields}", "y".repeat(1100)).into_bytes();
+        if let Some((at, byte)) = broken {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        let chunks = chunks(&body, &sizes);
+        let mut skim = Skim::new(&set);
+        for (index, chunk) in chunks.iter().enumerate() {
+            if catch_up == Some(index) {
+                skim.catch_up(&set);
+            }
+            skim.feed(&set, &Bytes::copy_from_slice(chunk));
+        }
+        skim.finish(&set);
+        let states: Vec<_> = slots.iter().map(|slot| skim.scan().slot(*slot).to_string()).collect();
+        prop_assert_eq!(states, read(&set, &slots, &chunks).0, "{}", String::from_utf8_lossy(&body));
     }
 }

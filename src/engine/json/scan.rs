@@ -104,6 +104,13 @@ pub(super) enum Finding {
     Text(Range<usize>),
 }
 
+impl Finding {
+    /// Whether it stays as it is.
+    fn is_final(&self) -> bool {
+        !matches!(self, Finding::From(_))
+    }
+}
+
 /// What kind of container a value is while it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
@@ -167,6 +174,20 @@ impl Scan {
     /// What is known about the document, for traces.
     pub fn document(&self) -> Document {
         self.document
+    }
+
+    /// Whether nothing will be learnt, save by the document's end, before a key comes that begins a path: the
+    /// scan is in the document's object, and in no value or key that anyone asked for.
+    pub(super) fn awaits_name(&self) -> bool {
+        let in_root = self.container == Some(ROOT) && self.value.is_none();
+        in_root
+            && !matches!(self.expect, Expect::InKey(_))
+            && self.visits.first().is_some_and(|root| root.level == Level::Object && root.finding.is_final())
+    }
+
+    /// Nothing that is still pending is in the body.
+    pub(super) fn dismiss(&mut self) {
+        self.settle(ROOT, self.pending());
     }
 
     /// `count` slots at or below a node were settled.
