@@ -91,6 +91,7 @@ pub struct Inquiry<'a> {
 
 /// The state of an inquiry after the head.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box would cost every exchange that waits an allocation")]
 pub enum Progress {
     /// The head was enough.
     Settled(Box<Outcome>),

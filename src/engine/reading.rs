@@ -18,7 +18,7 @@ pub struct Reading {
 /// The part that knows about charsets.
 struct Text {
     charset: Option<&'static Encoding>,
-    transcoder: Option<Transcoder>,
+    transcoder: Option<Box<Transcoder>>,
     /// Whether the first byte has come, which may be that of a byte order mark.
     begun: bool,
     /// All of the text, where it is wanted and is not what was sent.
@@ -87,7 +87,7 @@ impl Text {
         {
             self.begun = true;
             if self.charset.is_some() || charset::may_be_utf16(*first) {
-                self.transcoder = Some(Transcoder::new(self.charset));
+                self.transcoder = Some(Box::new(Transcoder::new(self.charset)));
             }
         }
         self.transcoder.is_none()
