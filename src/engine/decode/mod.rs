@@ -30,6 +30,10 @@ pub const RATIO_MAX: u64 = 200;
 /// Decoded bytes that are not held against [`RATIO_MAX`]: as much as a table of zeros may well have.
 pub const RATIO_FREE_BYTES: u64 = 1 << 20;
 
+/// Memory for what a zstd stream may refer back to: what every decoder should support, and no encoder should exceed
+/// (RFC 8878, section 3.1.1.1.2; RFC 9659). deflate has 32 KiB, br at most 16 MiB.
+pub const WINDOW_BYTES_MAX: usize = 8 << 20;
+
 /// Encoded bytes are taken this many at a time, counted from the stream's start, so that the ratio of a body does not
 /// hang on how its bytes were cut.
 const STEP_BYTES: u64 = 16 * 1024;
@@ -59,7 +63,7 @@ pub enum DecodeError {
     },
     /// It is [`RATIO_MAX`] times longer than its encoded form: a decompression bomb.
     OverRatio,
-    /// It wants more memory to be decoded than [`WINDOW_BYTES_MAX`](zstd::WINDOW_BYTES_MAX).
+    /// It wants more memory to be decoded than [`WINDOW_BYTES_MAX`].
     OverWindow,
 }
 
@@ -70,7 +74,7 @@ impl fmt::Display for DecodeError {
             DecodeError::CutShort(coding) => write!(f, "{coding} body is cut short"),
             DecodeError::OverBytes { bytes_max } => write!(f, "decoded body over {bytes_max} bytes"),
             DecodeError::OverRatio => write!(f, "decoded body over {RATIO_MAX} times its encoded size"),
-            DecodeError::OverWindow => write!(f, "zstd window over {} bytes", zstd::WINDOW_BYTES_MAX),
+            DecodeError::OverWindow => write!(f, "zstd window over {} bytes", WINDOW_BYTES_MAX),
         }
     }
 }

@@ -165,6 +165,8 @@ fn a_body_that_ends_too_early_says_so() {
     }
     let two = [encode(Gzip, PLAIN), b"\x1f\x8b\x08".to_vec()].concat();
     check_ending("gzip", &two, PLAIN, Err(DecodeError::CutShort(Gzip)));
+    let two = [encode(Zstd, PLAIN), b"(\xb5/\xfd".to_vec()].concat();
+    check_ending("zstd", &two, PLAIN, Err(DecodeError::CutShort(Zstd)));
     let stacked = encode(Brotli, &encode(Gzip, PLAIN)[..40]);
     assert_eq!(decode("gzip, br", [&stacked[..]], u64::MAX).1, Err(DecodeError::CutShort(Gzip)));
 }
