@@ -121,3 +121,58 @@ fn keeping<'k>(
         sink(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, StatusCode};
+
+    use super::*;
+
+    fn reading(content_type: &'static str, codings: &str) -> Reading {
+        let value = HeaderValue::from_static(content_type);
+        let headers: HeaderMap = [(header::CONTENT_TYPE, value)].into_iter().collect();
+        let codings = Codings::parse([&HeaderValue::from_str(codings).unwrap()]).unwrap();
+        Reading::new(&AnswerHead { status: StatusCode::OK, headers }, &codings, true, 1000)
+    }
+
+    #[test]
+    fn utf8_is_read_as_it_was_sent() {
+        let check = |content_type: &'static str, codings: &str, chunk: &[u8], expected: bool| {
+            let mut reading = reading(content_type, codings);
+            assert!(reading.is_as_sent(b"") != codings.contains("gzip"));
+            assert_eq!(reading.is_as_sent(chunk), expected, "{content_type} {codings} {chunk:?}");
+            assert!(reading.is_as_sent(b"\xff") == expected, "a mark stands at the beginning");
+        };
+        check("text/plain", "", b"abc", true);
+        check("text/plain;charset=utf-8", "identity", b"\xef\xbb\xbf", true);
+        check("text/plain;charset=klingon", "", b"\xe9", true);
+        check("text/plain;charset=latin1", "", b"abc", false);
+        check("text/plain", "", b"\xfe", false);
+        check("text/plain", "", b"\xff\xfe", false);
+        check("text/plain", "gzip", b"abc", false);
+    }
+
+    #[test]
+    fn the_whole_text_is_kept_where_it_is_not_what_was_sent() {
+        let check = |content_type: &'static str, body: &[u8], expected: Option<&str>| {
+            let mut reading = reading(content_type, "");
+            let mut shown = Vec::new();
+            let mut sink = |text: &[u8]| {
+                shown.extend_from_slice(text);
+                ControlFlow::Continue(())
+            };
+            for byte in body {
+                reading.feed(&[*byte], &mut sink).unwrap();
+            }
+            reading.finish(&mut sink).unwrap();
+            let whole = reading.into_whole();
+            assert_eq!(whole.as_deref(), expected.map(str::as_bytes));
+            assert_eq!(shown, whole.as_deref().unwrap_or(body));
+        };
+        check("text/plain", b"", None);
+        check("text/plain", b"caf\xe9", None);
+        check("text/plain;charset=latin1", b"caf\xe9", Some("café"));
+        check("text/plain;charset=latin1", b"", None);
+        check("text/plain", b"\xfe\xff\0a", Some("a"));
+    }
+}
