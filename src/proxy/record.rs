@@ -388,6 +388,35 @@ mod tests {
     }
 
     #[test]
+    fn further_tries_are_told_and_what_came_of_earlier_ones_is_not() {
+        let tried = |tries: &mut dyn FnMut(&mut Record)| {
+            let events = logged(Level::INFO, || {
+                let mut record = begin();
+                record.tried();
+                record.answered(StatusCode::OK);
+                tries(&mut record);
+                record.complete();
+            });
+            let keys = ["attempts", "retried_by", "not_retried", "upstream_status"];
+            keys.map(|key| events[0][key].clone())
+        };
+        let none = Value::Null;
+        assert_eq!(tried(&mut |_| {}), [none.clone(), none.clone(), none.clone(), json!(200)]);
+        let by_rule = tried(&mut |record| {
+            record.retried_by("orders/busy".into());
+            record.tried();
+        });
+        assert_eq!(by_rule, [json!(2), json!("orders/busy"), none.clone(), none.clone()]);
+        let after_loss = tried(&mut |record| {
+            record.tried_after_loss();
+            record.answered(StatusCode::CREATED);
+        });
+        assert_eq!(after_loss, [json!(2), json!("lost connection"), none.clone(), json!(201)]);
+        let hindered = tried(&mut |record| record.not_retried(Obstacle::Budget));
+        assert_eq!(hindered, [none.clone(), none, json!("over budget"), json!(200)]);
+    }
+
+    #[test]
     fn nothing_is_recorded_that_nobody_reads() {
         assert_eq!(logged(Level::ERROR, || assert!(begin().0.is_none())), Vec::<Value>::new());
     }

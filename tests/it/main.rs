@@ -9,4 +9,5 @@
 )]
 
 mod proxy;
+mod retry;
 mod support;
