@@ -156,7 +156,7 @@ impl<'a> Tries<'a> {
         }
         let pause = part_of(retry.pause_max(self.further + 1));
         let now = Instant::now();
-        if spare.deadline.saturating_duration_since(now) <= pause {
+        if spare.time_left(now) <= pause {
             return Err(Obstacle::Time);
         }
         if !self.upstream.budget.affords(now) {
@@ -174,13 +174,17 @@ impl<'a> Tries<'a> {
 
     fn time_left(&self) -> Duration {
         match &self.spare {
-            Some(spare) if self.further > 0 => spare.deadline.saturating_duration_since(Instant::now()),
+            Some(spare) if self.further > 0 => spare.time_left(Instant::now()),
             _ => self.upstream.response_time_max,
         }
     }
 }
 
 impl Spare {
+    fn time_left(&self, now: Instant) -> Duration {
+        self.deadline.saturating_duration_since(now)
+    }
+
     fn is_allowed_by(&self, retry: &Retry) -> bool {
         retry.repeatable.allows(&self.method, &self.headers)
     }
@@ -214,6 +218,33 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let pauses: std::collections::HashSet<Duration> = (0..100).map(|_| part_of(hour)).collect();
         assert!(pauses.len() > 90);
+    }
+
+    fn spare(body: BodyCopy, deadline: Instant) -> Spare {
+        let (method, uri) = (Method::PUT, Uri::from_static("/a?b"));
+        let headers = HeaderMap::from_iter([(http::header::ACCEPT, http::HeaderValue::from_static("*/*"))]);
+        Spare { method, uri, headers, body, body_bytes_max: 9, deadline }
+    }
+
+    #[test]
+    fn a_spare_request_is_the_first_one_again() {
+        let spare_request = spare(BodyCopy::Empty, Instant::now());
+        let request = spare_request.request().unwrap();
+        assert_eq!((request.method(), request.uri().to_string().as_str()), (&Method::PUT, "/a?b"));
+        assert_eq!(request.headers(), &spare_request.headers);
+        let too_long = spare(BodyCopy::TooLong, Instant::now()).request();
+        assert_eq!(too_long.err(), Some(Obstacle::Body { bytes_max: 9 }));
+    }
+
+    #[test]
+    fn time_runs_out_at_the_deadline() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let check = |deadline: Instant, expected: Duration| {
+            assert_eq!(spare(BodyCopy::Empty, deadline).time_left(now), expected);
+        };
+        check(now + second, second);
+        check(now, Duration::ZERO);
+        check(now - second, Duration::ZERO);
     }
 
     #[test]

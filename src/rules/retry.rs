@@ -87,9 +87,14 @@ fn key_header(node: &Node, diagnostics: &mut Diagnostics) -> Option<HeaderName> 
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, StatusCode, Uri};
+
     use super::*;
     use crate::diagnostic::Source;
     use crate::document;
+    use crate::engine::{Answer, AnswerHead, Exchange, Limits, RequestSnapshot, evaluate};
+    use crate::rules::{self, Quick};
 
     fn told(text: &str) -> (Option<Arc<Retry>>, Vec<String>) {
         let mut diagnostics = Diagnostics::default();
@@ -124,6 +129,45 @@ mod tests {
         check("{ attempts: 2, key_header: true }", 100, 1000, None, Some("idempotency-key"));
         check("{ attempts: 2, key_header: false }", 100, 1000, None, None);
         check("{ attempts: 2, key_header: X-Key }", 100, 1000, None, Some("x-key"));
+    }
+
+    #[test]
+    fn a_retry_is_part_of_what_a_rule_produces() {
+        let check = |set: &str, expected: bool| {
+            let text = format!("rule_sets: {{ it: {set} }}");
+            let mut diagnostics = Diagnostics::default();
+            let document = document::parse(&Source::new("rules.yaml", &text), &mut diagnostics);
+            let upstreams = ["legacy".into()];
+            let rules = rules::read(document.as_ref(), Quick::default(), &upstreams, &mut diagnostics);
+            assert!(diagnostics.is_empty(), "{text}");
+            let exchange = Exchange {
+                request: RequestSnapshot {
+                    method: Method::GET,
+                    uri: Uri::from_static("/"),
+                    headers: HeaderMap::new(),
+                },
+                answer: Answer {
+                    head: AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() },
+                    body: Bytes::from_static(br#"{"error":"BUSY"}"#),
+                },
+            };
+            let rule_set = rules.set("it").unwrap();
+            let outcome = evaluate(rule_set, &exchange, &Limits::default(), false);
+            assert_eq!(outcome.retry.is_some(), expected, "{set}");
+            assert!(!expected || rule_set.may_retry(&Method::GET, &HeaderMap::new()), "{set}");
+        };
+        let rule = |more: &str, then: &str| {
+            format!("{{ when: {{ json: $.error, matches: BUSY }}, {more} then: {{ {then} }} }}")
+        };
+        let retry = "retry: { attempts: 1 }";
+        check(&format!("{{ rules: [{}] }}", rule("", retry)), true);
+        check(&format!("{{ rules: [{}] }}", rule("", &format!("status: 503, {retry}"))), true);
+        check(&format!("{{ rules: [{}] }}", rule("mode: shadow,", retry)), false);
+        check(&format!("{{ rules: [{}] }}", rule("mode: off,", retry)), false);
+        check(&format!("{{ rules: [{}] }}", rule("", &format!("status: {{ from: $.no }}, {retry}"))), false);
+        check(&format!("{{ rules: [{}], default: {{ {retry} }} }}", rule("", "status: 503")), false);
+        check(&format!("{{ default: {{ {retry} }} }}"), true);
+        check("{ rules: [] }", false);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Requests that are sent again over real sockets: because the rule that decided says so, or because a kept-alive
 //! connection was lost under them. Never when a repetition could do harm, or when the client has seen anything.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use candor::settings::{RetryBudget, Settings};
@@ -245,8 +245,9 @@ fn a_body_that_is_still_coming_goes_on_in_the_next_try() {
         let payload = Payload::read(&head, &mut second);
         second.get_mut().write_all(json(FINE).as_bytes()).unwrap();
         let mut rest = Vec::new();
-        // However the first connection ends, it ends.
-        let _ = first.read_to_end(&mut rest);
+        if let Err(error) = first.read_to_end(&mut rest) {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
         (payload.bytes, rest)
     });
     let sidecar = Sidecar::start(address, &rules(1, ", methods: [POST]"));
@@ -335,6 +336,30 @@ fn a_kept_connection_that_is_lost_under_a_request_costs_no_exchange() {
         let connections = [(); 3].map(|()| upstream.received().connection);
         assert_eq!(connections, [0, 0, 1]);
     }
+}
+
+#[test]
+fn a_lost_connection_is_replaced_by_a_new_one_though_others_are_kept() {
+    let both = Barrier::new(2);
+    let turns: [AtomicUsize; 3] = Default::default();
+    let upstream = Upstream::scripted(move |request, stream| {
+        let turn = turns[request.connection].fetch_add(1, Ordering::SeqCst);
+        if turn > 0 {
+            return After::Close;
+        }
+        if request.connection < 2 {
+            both.wait();
+        }
+        stream.write_all(json(FINE).as_bytes()).unwrap();
+        After::KeepOpen
+    });
+    let sidecar = Sidecar::start(upstream.address, NONE);
+    let mut clients = [(); 2].map(|()| sidecar.client());
+    clients.iter_mut().for_each(|client| client.ask("GET /", &[]));
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer(false).status(), 200));
+    assert_eq!(sidecar.exchange("GET /", &[]).status(), 200);
+    let connections = [(); 4].map(|()| upstream.received().connection);
+    assert_eq!(connections.map(|number| number < 2), [true, true, true, false]);
 }
 
 #[test]
