@@ -18,6 +18,7 @@ pub mod mutation;
 pub mod outcome;
 pub mod pattern;
 pub mod problem;
+pub mod retry;
 pub mod route;
 pub mod ruleset;
 pub mod selection;
