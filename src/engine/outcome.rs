@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::decode::DecodeError;
 use super::mutation::Mutation;
 use super::retry::Retry;
 use super::trace::Trace;
@@ -130,9 +131,11 @@ pub enum Undecided {
     OverTime,
     /// The body is in an encoding that is not decoded.
     Encoding {
-        /// The `Content-Encoding` as sent.
+        /// The first unknown name in the `Content-Encoding`.
         encoding: String,
     },
+    /// The body is not what its encoding promises, or too much of it.
+    Decoding(DecodeError),
     /// The upstream broke off before a rule was decided.
     CutShort,
 }
@@ -143,6 +146,7 @@ impl fmt::Display for Undecided {
             Undecided::OverBytes { bytes_max } => write!(f, "body over {bytes_max} bytes"),
             Undecided::OverTime => f.write_str("body not complete in time"),
             Undecided::Encoding { encoding } => write!(f, "encoding `{encoding}` not decoded"),
+            Undecided::Decoding(error) => error.fmt(f),
             Undecided::CutShort => f.write_str("body cut short"),
         }
     }
