@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod pattern;
 pub mod problem;
 mod reading;
+pub mod retry;
 pub mod route;
 pub mod ruleset;
 pub mod selection;

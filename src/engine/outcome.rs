@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::decode::DecodeError;
 use super::mutation::Mutation;
+use super::retry::Retry;
 use super::trace::Trace;
 
 /// All that [`evaluate`](super::evaluate) returns.
@@ -17,6 +18,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What is to change on the answer.
     pub mutation: Mutation,
+    /// What the rule that decided says about sending the request again before any of this is done.
+    pub retry: Option<Arc<Retry>>,
     /// Rules in shadow mode that would have decided, in order.
     pub shadows: Vec<Shadow>,
     /// Why; empty unless asked for.
@@ -164,6 +167,7 @@ impl Outcome {
         Outcome {
             verdict: Verdict::PassThrough { bypass: None },
             mutation: Mutation::default(),
+            retry: None,
             shadows: Vec::new(),
             trace: Trace::default(),
         }

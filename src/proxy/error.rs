@@ -11,6 +11,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use hyper_util::client::legacy::Error as ClientError;
 
 use super::proxy_status::{self, PROXY_STATUS};
+use super::wire;
 use crate::engine::exchange::AnswerHead;
 use crate::engine::problem::{PROBLEM_JSON, Problem};
 
@@ -70,6 +71,8 @@ pub(super) enum UpstreamFault {
     NoSocket,
     /// It closed the connection without an answer.
     Closed,
+    /// It closed a connection that was kept from an earlier exchange, with not a byte of an answer.
+    Lost,
     /// What it sent is not HTTP.
     NotHttp,
     /// It switched protocols, which no request of ours asks for.
@@ -105,6 +108,11 @@ impl ProxyError {
             headers.insert(header::ALLOW, allow);
         }
         (AnswerHead { status, headers }, body)
+    }
+
+    /// Whether a kept-alive connection was lost while the request was on its way.
+    pub fn is_lost_connection(&self) -> bool {
+        matches!(self, ProxyError::Upstream(UpstreamError { fault: UpstreamFault::Lost, .. }))
     }
 
     /// The type of RFC 9209, section 2.3.
@@ -198,6 +206,7 @@ impl UpstreamFault {
         }
         match hyper_cause(error) {
             Some(cause) if cause.is_parse() => UpstreamFault::NotHttp,
+            _ if wire::was_lost(error) => UpstreamFault::Lost,
             _ => UpstreamFault::Closed,
         }
     }
@@ -234,7 +243,7 @@ impl UpstreamFault {
             UpstreamFault::Unreachable => "destination_ip_unroutable",
             UpstreamFault::ConnectTimeout => "connection_timeout",
             UpstreamFault::NoSocket => "connection_limit_reached",
-            UpstreamFault::Closed => "connection_terminated",
+            UpstreamFault::Closed | UpstreamFault::Lost => "connection_terminated",
             UpstreamFault::NotHttp => "http_protocol_error",
             UpstreamFault::Switched => "http_upgrade_failed",
             UpstreamFault::Silent => "http_response_timeout",
@@ -249,7 +258,9 @@ impl UpstreamFault {
             UpstreamFault::Unreachable => "the upstream could not be reached",
             UpstreamFault::ConnectTimeout => "the upstream did not take the connection in time",
             UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
-            UpstreamFault::Closed => "the upstream closed the connection without an answer",
+            UpstreamFault::Closed | UpstreamFault::Lost => {
+                "the upstream closed the connection without an answer"
+            }
             UpstreamFault::NotHttp => "the upstream's answer is not HTTP",
             UpstreamFault::Switched => "the upstream switched protocols unasked",
             UpstreamFault::Silent => "the upstream did not answer in time",
@@ -299,6 +310,7 @@ mod tests {
         check(UpstreamFault::Refused, 502, "connection_refused");
         check(UpstreamFault::Unreachable, 502, "destination_ip_unroutable");
         check(UpstreamFault::Closed, 502, "connection_terminated");
+        check(UpstreamFault::Lost, 502, "connection_terminated");
         check(UpstreamFault::NotHttp, 502, "http_protocol_error");
         check(UpstreamFault::Switched, 502, "http_upgrade_failed");
         check(UpstreamFault::CutShort, 502, "http_response_incomplete");

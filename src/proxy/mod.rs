@@ -5,24 +5,30 @@
 //! decided by [`engine`](crate::engine); all that goes wrong becomes an answer in `error.rs`.
 
 mod body;
+mod budget;
 mod error;
 mod forwarded;
 mod headers;
 mod hold;
 mod proxy_status;
 mod record;
+mod request_body;
 mod request_id;
+mod retry;
 mod select;
 pub mod server;
 mod upstream;
 mod vary;
+mod wire;
 mod worker;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
+use tokio::time::sleep;
 
 pub use server::{Drained, StopSignals, bind, run};
 
@@ -31,12 +37,13 @@ use error::ProxyError;
 use forwarded::Peer;
 use hold::Decided;
 use record::Record;
+use retry::{Prospect, Tries};
 use select::Rules;
 use upstream::Upstream;
 
 use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Verdict};
-use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
+use crate::engine::{AnswerHead, Inquiry, Limits, RequestSnapshot};
 use crate::live::Snapshot;
 use crate::settings::ProxyStatus;
 
@@ -44,6 +51,8 @@ use crate::settings::ProxyStatus;
 struct Worker {
     snapshot: Arc<Snapshot>,
     upstreams: Vec<Upstream>,
+    /// Whether exchanges in flight are the last.
+    draining: Cell<bool>,
 }
 
 /// An answer that is ready for the client.
@@ -57,7 +66,7 @@ impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(snapshot: Arc<Snapshot>) -> Worker {
         let upstreams = snapshot.settings.upstreams.iter().map(Upstream::new).collect();
-        Worker { snapshot, upstreams }
+        Worker { snapshot, upstreams, draining: Cell::new(false) }
     }
 
     /// Carries one exchange. Whatever happens, the client gets an answer with the exchange's id on it.
@@ -90,19 +99,23 @@ impl Worker {
 
         headers::strip_request(request.headers_mut());
         peer.forward(request.headers_mut(), &snapshot.settings.server.trusted_proxies);
-        let answer = upstream.send(request).await?;
-        record.answered(answer.status());
-
-        let (mut head, phrase, body) = taken_apart(answer);
-        headers::strip_answer(&mut head.headers);
-        let decided = match rules.settle(&mut head.headers) {
-            Some(rule_set) => {
-                record.ruled_by(rule_set);
-                let limits = &snapshot.limits;
-                let inquiry = Inquiry { rule_set, request: &asked, head: &head, limits, explain: false };
-                hold::decide(&inquiry, body).await
-            }
-            None => Decided::by_head(Outcome::pass(), body),
+        let prospect = Prospect {
+            may_retry: rules.may_retry(request.method(), request.headers()),
+            body_bytes_max: snapshot.settings.server.retry_body_bytes,
+        };
+        let (mut request, mut tries) = Tries::begin(upstream, request, prospect);
+        let (head, phrase, decided) = loop {
+            let answer = tries.send(request, record).await?;
+            record.answered(answer.status());
+            let (mut head, phrase, body) = taken_apart(answer);
+            headers::strip_answer(&mut head.headers);
+            let decided = decide(&rules, &snapshot.limits, &asked, &mut head, body, record).await;
+            let Some((again, pause)) = tries.again(&decided.outcome, self.draining.get(), record) else {
+                break (head, phrase, decided);
+            };
+            decided.content.discard();
+            sleep(pause).await;
+            request = again;
         };
 
         let told = tells(&snapshot.settings.server.proxy_status, peer);
@@ -134,6 +147,22 @@ fn taken_apart(answer: Response<Incoming>) -> (AnswerHead, Option<ReasonPhrase>,
     let (mut parts, body) = answer.into_parts();
     let phrase = parts.extensions.remove();
     (AnswerHead { status: parts.status, headers: parts.headers }, phrase, body)
+}
+
+/// What the rules in force make of an answer.
+async fn decide(
+    rules: &Rules<'_>,
+    limits: &Limits,
+    asked: &RequestSnapshot,
+    head: &mut AnswerHead,
+    body: Incoming,
+    record: &mut Record,
+) -> Decided {
+    let Some(rule_set) = rules.settle(&mut head.headers) else {
+        return Decided::by_head(Outcome::pass(), body);
+    };
+    record.ruled_by(rule_set);
+    hold::decide(&Inquiry { rule_set, request: asked, head, limits, explain: false }, body).await
 }
 
 /// Carries the decision out.

@@ -82,6 +82,13 @@ impl<'a> Rules<'a> {
         self.upstream_may_choose() || self.of_request().is_some_and(|rules| rules.reads_request_headers())
     }
 
+    /// Whether the rules might have this request, as the upstream sees it, sent again.
+    pub fn may_retry(&self, method: &Method, headers: &HeaderMap) -> bool {
+        let upstream = self.upstream_header().into_iter();
+        let by_upstream = upstream.flat_map(|(selection, _)| selection.allow.values().flatten());
+        self.of_request().into_iter().chain(by_upstream).any(|rules| rules.may_retry(method, headers))
+    }
+
     /// The rule set in force. A choice of the upstream's counts where the client made none; its header is taken
     /// off the answer.
     pub fn settle(&self, headers: &mut HeaderMap) -> Option<&'a Arc<RuleSet>> {

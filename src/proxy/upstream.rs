@@ -12,9 +12,12 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::budget::Budget;
 use super::error::{ProxyError, UpstreamFault};
+use super::request_body::RequestBody;
+use super::wire::{self, Connector};
 use crate::settings::{self, HostHeader, UpstreamUrl};
 
 /// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
@@ -28,8 +31,13 @@ pub(super) struct Upstream {
     url: UpstreamUrl,
     /// The `Host` to send; `None` leaves the client's.
     host: Option<HeaderValue>,
-    response_time_max: Duration,
-    client: Client<HttpConnector, Incoming>,
+    /// Until the head of the answer.
+    pub response_time_max: Duration,
+    /// How many further tries rules may cause.
+    pub budget: Budget,
+    client: Client<Connector, RequestBody>,
+    /// Takes a new connection for every request.
+    fresh: Client<Connector, RequestBody>,
 }
 
 impl Upstream {
@@ -38,10 +46,9 @@ impl Upstream {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(upstream.timeouts.connect));
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIME_MAX)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
+        let connector = wire::connector(connector);
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_idle_timeout(IDLE_TIME_MAX).pool_timer(TokioTimer::new());
         let host = match upstream.host {
             HostHeader::Preserve => None,
             HostHeader::Upstream => HeaderValue::from_str(upstream.url.authority.as_str()).ok(),
@@ -51,18 +58,45 @@ impl Upstream {
             url: upstream.url.clone(),
             host,
             response_time_max: upstream.timeouts.response,
-            client,
+            budget: Budget::new(upstream.retry_budget, Instant::now()),
+            client: client.build(connector.clone()),
+            fresh: client.pool_max_idle_per_host(0).build(connector),
         }
     }
 
-    /// Sends the request, its body as it comes, and waits for the head of the answer.
+    /// Sends the request, its body as it comes, and waits so long for the head of the answer.
     ///
     /// # Errors
     /// [`ProxyError::Upstream`] when no answer comes, and [`ProxyError::Downstream`] when the request's own body
     /// breaks off.
-    pub async fn send(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, ProxyError> {
+    pub async fn send(
+        &self,
+        request: Request<RequestBody>,
+        time_max: Duration,
+    ) -> Result<Response<Incoming>, ProxyError> {
+        self.send_by(&self.client, request, time_max).await
+    }
+
+    /// The same, on a new connection.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn send_afresh(
+        &self,
+        request: Request<RequestBody>,
+        time_max: Duration,
+    ) -> Result<Response<Incoming>, ProxyError> {
+        self.send_by(&self.fresh, request, time_max).await
+    }
+
+    async fn send_by(
+        &self,
+        client: &Client<Connector, RequestBody>,
+        mut request: Request<RequestBody>,
+        time_max: Duration,
+    ) -> Result<Response<Incoming>, ProxyError> {
         self.address(&mut request)?;
-        match timeout(self.response_time_max, self.client.request(request)).await {
+        match timeout(time_max, client.request(request)).await {
             Ok(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 Err(UpstreamFault::Switched.into())
             }
@@ -72,7 +106,7 @@ impl Upstream {
     }
 
     /// Turns the client's request into one to this upstream.
-    fn address(&self, request: &mut Request<Incoming>) -> Result<(), ProxyError> {
+    fn address(&self, request: &mut Request<RequestBody>) -> Result<(), ProxyError> {
         *request.uri_mut() = target(&self.url, request.uri())?;
         *request.version_mut() = Version::HTTP_11;
         if let Some(host) = &self.host {

@@ -98,6 +98,7 @@ async fn serve(snapshot: Arc<Snapshot>, mut arrivals: mpsc::UnboundedReceiver<Ar
             Some(ended) = connections.join_next() => note(ended),
         }
     }
+    worker.draining.set(true);
     drop(stop);
     drain(connections, drain_time_max).await
 }

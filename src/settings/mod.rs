@@ -8,6 +8,7 @@ mod layers;
 mod log;
 mod overlay;
 mod quick;
+mod retry;
 mod section;
 mod server;
 mod upstream;
@@ -22,6 +23,7 @@ use crate::engine::hold::{Hold, Inspect};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
+pub use retry::RetryBudget;
 pub use server::{Admin, ProxyStatus, Server};
 pub use upstream::{HostHeader, Timeouts, Upstream, UpstreamUrl};
 

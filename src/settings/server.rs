@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Node, Value};
 
+use super::retry;
 use super::section::{Section, list};
 
 /// The listener for traffic.
@@ -20,6 +21,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Who is told what the upstream said.
     pub proxy_status: ProxyStatus,
+    /// How much of a request's body is kept while the request may have to be sent again; 64 KiB unless set.
+    pub retry_body_bytes: u64,
 }
 
 /// Who gets a `Proxy-Status` header (RFC 9209) that says what the upstream said and which rule changed it.
@@ -48,6 +51,7 @@ impl Default for Server {
             workers: None,
             trusted_proxies: Vec::new(),
             proxy_status: ProxyStatus::Off,
+            retry_body_bytes: retry::BODY_BYTES,
         }
     }
 }
@@ -62,7 +66,7 @@ impl Server {
     const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 
     pub(super) fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Server {
-        let keys = ["listen", "workers", "trusted_proxies", "proxy_status"];
+        let keys = ["listen", "workers", "trusted_proxies", "proxy_status", "retry"];
         let section = top.section("server", &keys, diagnostics);
         Server {
             listen: section
@@ -71,6 +75,7 @@ impl Server {
             workers: section.read("workers", workers, diagnostics),
             trusted_proxies: section.read("trusted_proxies", networks, diagnostics).unwrap_or_default(),
             proxy_status: section.read("proxy_status", proxy_status, diagnostics).unwrap_or_default(),
+            retry_body_bytes: retry::read_body_bytes(section, diagnostics),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
 
 use super::quick::Quick;
+use super::retry::RetryBudget;
 use super::section::{Section, patience};
 
 /// The name of the upstream that a short name gives.
@@ -25,6 +26,8 @@ pub struct Upstream {
     pub timeouts: Timeouts,
     /// What it is told the host is.
     pub host: HostHeader,
+    /// How many further tries rules may cause.
+    pub retry_budget: RetryBudget,
 }
 
 /// An `http://` URL: an authority, and a path that all requests are put under.
@@ -87,14 +90,22 @@ impl Upstream {
 
     /// An upstream with nothing but a place.
     pub fn new(name: &str, url: UpstreamUrl) -> Upstream {
-        Upstream { name: name.into(), url, timeouts: Timeouts::default(), host: HostHeader::default() }
+        Upstream {
+            name: name.into(),
+            url,
+            timeouts: Timeouts::default(),
+            host: HostHeader::default(),
+            retry_budget: RetryBudget::default(),
+        }
     }
 
     fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
         let name = &entry.key;
         let what = format!("upstream `{name}`");
-        let section = Section::of(&entry.node, &what, &["url", "timeouts", "host"], diagnostics);
+        let keys = ["url", "timeouts", "host", "retry_budget"];
+        let section = Section::of(&entry.node, &what, &keys, diagnostics);
         let timeouts = Timeouts::read(section, diagnostics);
+        let retry_budget = RetryBudget::read(section, diagnostics);
         let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
         let host =
             section.read("host", |node, found| node.word("a choice of `host`", &hosts, found), diagnostics);
@@ -104,7 +115,7 @@ impl Upstream {
             return None;
         };
         let url = UpstreamUrl::read(url, diagnostics)?;
-        Some(Upstream { timeouts, host: host.unwrap_or_default(), ..Upstream::new(name, url) })
+        Some(Upstream { timeouts, host: host.unwrap_or_default(), retry_budget, ..Upstream::new(name, url) })
     }
 }
 

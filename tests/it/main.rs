@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod properties;
 mod proxy;
+mod retry;
 mod schema;
 mod support;
 mod tidy;
