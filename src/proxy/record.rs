@@ -2,6 +2,7 @@
 //! answer's body is finished or dropped. Holds no bodies and no query values.
 
 use std::fmt::Write;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::panicking;
@@ -12,8 +13,9 @@ use tokio::time::{Duration, Instant};
 use tracing::{Level, enabled, event};
 
 use super::error::ProxyError;
+use super::trace_id::TraceId;
 use crate::engine::RuleSet;
-use crate::engine::outcome::{Shadow, Verdict};
+use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
@@ -30,6 +32,7 @@ macro_rules! write_event {
             target: exchange_target!(),
             $level,
             request_id = $entry.request_id.to_str().ok(),
+            trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
             client = %$entry.client,
             method = $entry.method.as_str(),
             route = $entry.route.as_deref(),
@@ -62,6 +65,7 @@ pub(super) struct Record(Option<Box<Entry>>);
 struct Entry {
     began: Instant,
     request_id: HeaderValue,
+    trace_id: Option<TraceId>,
     client: IpAddr,
     method: Method,
     target: Option<PathAndQuery>,
@@ -152,6 +156,18 @@ impl Record {
         }
     }
 
+    /// The exchange became a tunnel, which no rule looks into.
+    pub fn tunnelled(&mut self) {
+        self.decided(Verdict::PassThrough { bypass: Some(Bypass::Upgrade) }, Vec::new(), None);
+    }
+
+    /// One side of the tunnel failed: what most clients that go away look like, so no alarm.
+    pub fn tunnel_broken(&mut self, error: &io::Error) {
+        if let Some(entry) = &mut self.0 {
+            entry.error = Some(format!("the tunnel broke off: {error}"));
+        }
+    }
+
     /// The client was given the whole answer.
     pub fn complete(&mut self) {
         if let Some(entry) = &mut self.0 {
@@ -174,6 +190,7 @@ impl Entry {
         Entry {
             began: Instant::now(),
             request_id,
+            trace_id: TraceId::of(request.headers()),
             client,
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),

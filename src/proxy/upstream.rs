@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use http::uri::{PathAndQuery, Scheme};
-use http::{Request, Response, StatusCode, Uri, Version};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::error::{ProxyError, UpstreamFault};
-use crate::settings::{self, HostHeader, UpstreamUrl};
+use super::connect::connect;
+use super::error::{DownstreamError, ProxyError, UpstreamFault};
+use super::h2c::H2c;
+use super::upload::{Gate, Upload};
+use crate::settings::{self, HostHeader, Protocol, UpstreamUrl};
 
 /// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
 /// could otherwise send into a closing connection.
@@ -29,7 +33,14 @@ pub(super) struct Upstream {
     /// The `Host` to send; `None` leaves the client's.
     host: Option<HeaderValue>,
     response_time_max: Duration,
-    client: Client<HttpConnector, Incoming>,
+    connector: HttpConnector,
+    client: AnyClient,
+}
+
+/// The connections, by what is spoken on them.
+enum AnyClient {
+    Http1(Client<HttpConnector, Upload>),
+    H2c(H2c),
 }
 
 impl Upstream {
@@ -38,10 +49,15 @@ impl Upstream {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(upstream.timeouts.connect));
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIME_MAX)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
+        let client = match upstream.protocol {
+            Protocol::Http1 => AnyClient::Http1(
+                Client::builder(TokioExecutor::new())
+                    .pool_idle_timeout(IDLE_TIME_MAX)
+                    .pool_timer(TokioTimer::new())
+                    .build(connector.clone()),
+            ),
+            Protocol::H2c => AnyClient::H2c(H2c::new(connector.clone(), place(&upstream.url))),
+        };
         let host = match upstream.host {
             HostHeader::Preserve => None,
             HostHeader::Upstream => HeaderValue::from_str(upstream.url.authority.as_str()).ok(),
@@ -51,30 +67,46 @@ impl Upstream {
             url: upstream.url.clone(),
             host,
             response_time_max: upstream.timeouts.response,
+            connector,
             client,
         }
     }
 
-    /// Sends the request, its body as it comes, and waits for the head of the answer.
+    /// Sends the request, its body as it comes, and waits for the head of the answer. A body that the upstream did
+    /// not ask for stays unread behind the gate, to be dropped when the answer has been sent.
     ///
     /// # Errors
     /// [`ProxyError::Upstream`] when no answer comes, and [`ProxyError::Downstream`] when the request's own body
     /// breaks off.
-    pub async fn send(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, ProxyError> {
+    pub async fn send(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
         self.address(&mut request)?;
-        match timeout(self.response_time_max, self.client.request(request)).await {
-            Ok(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                Err(UpstreamFault::Switched.into())
+        let answered = async {
+            match &self.client {
+                AnyClient::Http1(client) => {
+                    let (mut request, gate) = Upload::when_wanted(request);
+                    *request.version_mut() = Version::HTTP_11;
+                    Ok((client.request(request).await?, gate))
+                }
+                AnyClient::H2c(h2c) => Ok((h2c.send(Upload::at_once(over_http_2(request)?)).await?, None)),
             }
-            Ok(answer) => Ok(answer?),
-            Err(_elapsed) => Err(UpstreamFault::Silent.into()),
-        }
+        };
+        timeout(self.response_time_max, answered).await.unwrap_or(Err(UpstreamFault::Silent.into()))
+    }
+
+    /// A connection that no exchange uses.
+    ///
+    /// # Errors
+    /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`.
+    pub async fn connect(&self) -> Result<TcpStream, ProxyError> {
+        Ok(connect(&self.connector, &place(&self.url)).await?.into_inner())
     }
 
     /// Turns the client's request into one to this upstream.
     fn address(&self, request: &mut Request<Incoming>) -> Result<(), ProxyError> {
         *request.uri_mut() = target(&self.url, request.uri())?;
-        *request.version_mut() = Version::HTTP_11;
         if let Some(host) = &self.host {
             request.headers_mut().insert(header::HOST, host.clone());
         }
@@ -84,6 +116,30 @@ impl Upstream {
         }
         Ok(())
     }
+}
+
+/// HTTP/2 has the host in the target, and no headers that speak about the connection (RFC 9113, sections 8.2.2
+/// and 8.3.1).
+fn over_http_2(mut request: Request<Incoming>) -> Result<Request<Incoming>, ProxyError> {
+    *request.version_mut() = Version::HTTP_2;
+    for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
+        request.headers_mut().remove(name);
+    }
+    if let Some(host) = request.headers_mut().remove(header::HOST) {
+        let mut parts = request.uri().clone().into_parts();
+        parts.authority = Some(Authority::try_from(host.as_bytes()).map_err(|_| DownstreamError::Host)?);
+        *request.uri_mut() = Uri::from_parts(parts).map_err(|_| DownstreamError::Host)?;
+    }
+    Ok(request)
+}
+
+/// Where the upstream is: its scheme and authority.
+fn place(url: &UpstreamUrl) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(url.authority.clone());
+    parts.path_and_query = Some(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).unwrap_or_default()
 }
 
 /// The upstream's URL with the path and query of the request, byte for byte.

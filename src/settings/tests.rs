@@ -83,9 +83,12 @@ server:
   workers: 512
   trusted_proxies: [10.0.0.0/8, 127.0.0.1, 'fd00::/8']
   proxy_status: [192.168.0.0/16]
+  connect: tunnel
+  via: true
+  forwarded: true
 admin: { listen: off }
 upstreams:
-  zebra: { url: 'http://z/base/', host: upstream, timeouts: { connect: 500ms, response: 1m } }
+  zebra: { url: 'http://z/base/', host: upstream, protocol: h2c, timeouts: { connect: 500ms, response: 1m } }
   ant: { url: 'http://a:1' }
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail }
 inspect: { content_types: [application/json, 'text/*'] }
@@ -102,6 +105,7 @@ rule_sets: {}
     let zebra = Upstream {
         timeouts: Timeouts { connect: Duration::from_millis(500), response: Duration::from_secs(60) },
         host: HostHeader::Upstream,
+        protocol: Protocol::H2c,
         ..upstream("zebra", "http://z/base")
     };
     let expected = Settings {
@@ -110,6 +114,9 @@ rule_sets: {}
             workers: Some(512),
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
+            connect: Connect::Tunnel,
+            via: true,
+            forwarded: true,
         },
         admin: Admin { listen: None },
         upstreams: vec![zebra, upstream("ant", "http://a:1")],
