@@ -8,5 +8,6 @@
     reason = "tests fail by panicking"
 )]
 
+mod protocols;
 mod proxy;
 mod support;
