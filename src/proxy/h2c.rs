@@ -2,13 +2,15 @@
 //! all exchanges, replaced when it has ended.
 
 use http::{Request, Response, Uri};
+use std::cell::Cell;
+use std::rc::Rc;
+
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::Mutex;
 use tokio::task::spawn_local;
-use tracing::debug;
 
 use super::connect::connect;
 use super::error::ProxyError;
@@ -21,7 +23,14 @@ pub(super) struct H2c {
     /// Its scheme and authority.
     place: Uri,
     /// Held while a connection is opened, so that exchanges that come meanwhile wait for it.
-    connection: Mutex<Option<SendRequest<Upload>>>,
+    connection: Mutex<Option<Connection>>,
+}
+
+#[derive(Clone)]
+struct Connection {
+    sender: SendRequest<Upload>,
+    /// Why it ended, for the first who asks.
+    failure: Rc<Cell<Option<hyper::Error>>>,
 }
 
 impl H2c {
@@ -36,29 +45,32 @@ impl H2c {
     /// # Errors
     /// When there is no connection, or no answer on it.
     pub async fn send(&self, request: Request<Upload>) -> Result<Response<Incoming>, ProxyError> {
-        let unsent = match self.connection().await?.try_send_request(request).await {
+        let unsent = match self.connection().await?.sender.try_send_request(request).await {
             Ok(answer) => return Ok(answer),
             Err(mut failure) => match failure.take_message() {
                 Some(request) => request,
                 None => return Err(failure.into_error().into()),
             },
         };
-        Ok(self.connection().await?.send_request(unsent).await?)
+        let mut connection = self.connection().await?;
+        let answer = connection.sender.send_request(unsent).await;
+        // What ended the connection says more than that it has ended.
+        answer.map_err(|error| {
+            connection.failure.take().filter(|_| error.is_canceled()).unwrap_or(error).into()
+        })
     }
 
-    async fn connection(&self) -> Result<SendRequest<Upload>, ProxyError> {
+    async fn connection(&self) -> Result<Connection, ProxyError> {
         let mut connection = self.connection.lock().await;
-        if let Some(open) = connection.as_ref().filter(|open| !open.is_closed()) {
+        if let Some(open) = connection.as_ref().filter(|open| !open.sender.is_closed()) {
             return Ok(open.clone());
         }
         let stream = connect(&self.connector, &self.place).await?;
         let (sender, carried) = Builder::new(Local).timer(TokioTimer::new()).handshake(stream).await?;
-        spawn_local(async {
-            if let Err(error) = carried.await {
-                debug!(%error, "an HTTP/2 connection to an upstream ended");
-            }
-        });
-        *connection = Some(sender.clone());
-        Ok(sender)
+        let failure = Rc::default();
+        let opened = Connection { sender, failure: Rc::clone(&failure) };
+        spawn_local(async move { failure.set(carried.await.err()) });
+        *connection = Some(opened.clone());
+        Ok(opened)
     }
 }

@@ -11,7 +11,7 @@ use h2::Reason;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 
 use super::support::gate;
-use super::support::h2::{self as http2, After as H2After, block_on, request};
+use super::support::h2::{self as http2, After as H2After, block_on, elsewhere, request};
 use super::support::message::{Head, Payload};
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Nowhere, Upstream};
@@ -360,19 +360,10 @@ fn a_stream_that_the_client_resets_frees_the_upstream() {
     block_on(async {
         let client = http2::Client::connect(sidecar.address).await;
         let (answer, mut stream) = client.open(request("GET", "/"), true).await;
-        tokio::task::spawn_blocking(move || {
-            upstream.received();
-            upstream
-        })
-        .await
-        .map(|upstream| {
-            stream.send_reset(Reason::CANCEL);
-            drop(answer);
-            tokio::task::spawn_blocking(move || assert_eq!(upstream.ended(), 0))
-        })
-        .unwrap()
-        .await
-        .unwrap();
+        let upstream = elsewhere(move || (upstream.received(), upstream).1).await;
+        stream.send_reset(Reason::CANCEL);
+        drop(answer);
+        assert_eq!(elsewhere(move || upstream.ended()).await, 0);
     });
 }
 
@@ -446,7 +437,7 @@ fn a_stop_says_goaway_and_finishes_the_streams_in_flight() {
     let stopping = block_on(async {
         let mut client = http2::Client::connect(address).await;
         let (slow, _) = client.open(request("GET", "/slow"), true).await;
-        upstream.received();
+        elsewhere(move || upstream.received()).await;
         let stopping = sidecar.stop();
         // A stream is refused as soon as GOAWAY has come.
         while client.sender.clone().ready().await.is_ok() {
@@ -476,7 +467,7 @@ fn http_2_is_spoken_to_upstreams_on_one_connection() {
         let answer =
             clients[round % 2].exchange("GET /a%2Fb/../c?x=%20&y", &["te: trailers", "connection: te"]);
         assert_eq!(answer.head.start, "HTTP/1.1 404 Not Found");
-        assert_eq!((answer.text(), answer.head.content_length()), (r#"{"statusCode":404}"#, Some(18)));
+        assert_eq!(answer.text(), r#"{"statusCode":404}"#);
         let (connection, head) = upstream.received();
         assert_eq!((connection, head.version), (0, Version::HTTP_2));
         assert_eq!(head.uri, "http://sidecar.test/a%2Fb/../c?x=%20&y");
@@ -585,7 +576,10 @@ fn http_2_upstreams_that_fail_are_told_apart() {
         H2After::KeepOpen
     });
     check(with(resetting.address, patient), 502, "connection_terminated");
-    let silent = http2::Upstream::scripted(|_, _answer| std::future::pending::<H2After>());
+    let silent = http2::Upstream::scripted(|_, answer| async move {
+        let _unanswered = answer;
+        std::future::pending().await
+    });
     check(with(silent.address, Duration::from_millis(20)), 504, "http_response_timeout");
 }
 

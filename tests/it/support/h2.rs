@@ -15,7 +15,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::select;
-use tokio::task::{JoinHandle, JoinSet, spawn_local};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking, spawn_local};
 use tokio::time::timeout;
 
 use super::PATIENCE;
@@ -182,4 +182,9 @@ async fn serve<F>(
             Some(Ok(After::GoAway)) = running.join_next() => connection.graceful_shutdown(),
         }
     }
+}
+
+/// Waits for something that blocks, without holding the runtime up.
+pub async fn elsewhere<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
+    spawn_blocking(wait).await.unwrap()
 }
