@@ -146,31 +146,31 @@ async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::R
         Spoken::Http1 => {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-            let served = http.serve_connection(stream, service).with_upgrades();
+            let served = pin!(http.serve_connection(stream, service).with_upgrades());
             to_the_end(served, http1::UpgradeableConnection::graceful_shutdown, stopping).await
         }
         Spoken::Http2 => {
             let mut http = http2::Builder::new(Local);
             http.timer(TokioTimer::new()).keep_alive_interval(HEAD_TIME_MAX);
-            let served = http.serve_connection(stream, service);
-            to_the_end(served, http2::Connection::graceful_shutdown, stopping).await
+            // On the heap, as is a tunnel, so that the many connections that are neither need no room for them.
+            let mut served = Box::pin(http.serve_connection(stream, service));
+            to_the_end(served.as_mut(), http2::Connection::graceful_shutdown, stopping).await
         }
     };
     if let Err(error) = result {
         debug!(client = %downstream.peer.ip, %error, "connection ended");
     }
     if let Some(tunnel) = downstream.tunnel.take() {
-        tunnel.run().await;
+        Box::pin(tunnel.run()).await;
     }
 }
 
 /// Waits for a connection to end, and asks it to when the worker is `stopping`.
 async fn to_the_end<C: Future>(
-    served: C,
+    mut served: Pin<&mut C>,
     end: fn(Pin<&mut C>),
     mut stopping: watch::Receiver<()>,
 ) -> C::Output {
-    let mut served = pin!(served);
     select! {
         biased;
         // First, so that an answer that is ready at the same moment already says `Connection: close`.
