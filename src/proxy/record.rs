@@ -329,6 +329,29 @@ mod tests {
     }
 
     #[test]
+    fn a_tunnel_is_a_bypass_and_its_breaking_no_alarm() {
+        let events = logged(Level::INFO, || {
+            let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+            let request = Request::builder().uri("/chat").header("traceparent", parent).body(()).unwrap();
+            let id = HeaderValue::from_static("id-1");
+            let mut record = Record::begin(&id, "192.0.2.7".parse().unwrap(), &request);
+            record.answered(StatusCode::SWITCHING_PROTOCOLS);
+            record.tunnelled();
+            record.responded(StatusCode::SWITCHING_PROTOCOLS);
+            record.sent(7);
+            record.tunnel_broken(&io::ErrorKind::ConnectionReset.into());
+        });
+        let expected = json!({
+            "level": "INFO", "target": "candor::exchange", "message": "exchange",
+            "request_id": "id-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "client": "192.0.2.7",
+            "method": "GET", "path": "/chat", "upstream_status": 101, "status": 101,
+            "verdict": "pass", "reason": "upgrade", "sent_bytes": 7,
+            "error": "the tunnel broke off: connection reset",
+        });
+        assert_eq!(events, [expected]);
+    }
+
+    #[test]
     fn what_an_operator_should_see_is_a_warning() {
         let events = logged(Level::WARN, || {
             let mut passed = begin();

@@ -225,6 +225,8 @@ fn wrong_values_are_told() {
     check_message("server: { workers: many }", "expected `workers` (a whole number), found text");
     check_message("server: { trusted_proxies: [10.0.0.0/33] }", "`10.0.0.0/33` is not a network");
     check_message("server: { proxy_status: alwys }", "`alwys` is not a choice of `proxy_status`");
+    check_message("server: { connect: yes please }", "`yes please` is not a choice of `connect`");
+    check_message("server: { via: maybe }", "expected `true` or `false`, found text");
     check_message("server: { proxy_status: { a: 1 } }", "expected a network, found a map");
     check_message("admin: off", "expected `admin` (a map), found text");
     check_message("hold: { on_limit: drop }", "`drop` is not a choice of `on_limit`");
@@ -247,6 +249,7 @@ fn wrong_upstreams_are_told() {
     check("{}", "no upstream to send requests to");
     check("[http://app]", "expected `upstreams` (a map), found a list");
     check("{ a: { host: upstream } }", "upstream `a` needs `url`");
+    check("{ a: { url: 'http://a', protocol: h2 } }", "`h2` is not a choice of `protocol`");
     check("{ a: { url: [x] } }", "expected a URL, found a list");
     check(
         "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",

@@ -164,6 +164,24 @@ fn an_upgrade_to_http_itself_is_not_passed_on() {
 }
 
 #[test]
+fn an_upgrade_beside_one_to_http_is_passed_on_alone() {
+    let upstream = Upstream::answering_once(SWITCH);
+    let mut client = Sidecar::start(upstream.address, NONE).client();
+    client.ask("GET /", &["connection: upgrade", "upgrade: h2c, websocket"]);
+    assert_eq!(client.head().status(), 101);
+    assert_eq!(upstream.received().head.header("upgrade"), Some("websocket"));
+}
+
+#[test]
+fn an_upgrade_is_not_asked_of_an_http_2_upstream() {
+    let upstream = http2::Upstream::answering(&[], "ok");
+    let answer = h2c(&upstream, NONE).exchange("GET /", &WEBSOCKET);
+    assert_eq!((answer.status(), answer.text()), (200, "ok"));
+    let (_, head) = upstream.received();
+    assert_eq!((head.headers.get("upgrade"), head.headers.get("connection")), (None, None));
+}
+
+#[test]
 fn http_1_0_has_no_upgrades() {
     let upstream = Upstream::answering(json("{}"));
     let mut client = Sidecar::start(upstream.address, NONE).client();
@@ -567,7 +585,10 @@ fn http_2_upstreams_that_fail_are_told_apart() {
     let address = old.local_addr().unwrap();
     thread::spawn(move || {
         for stream in old.incoming() {
-            let _ = stream.unwrap().write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+            let mut stream = stream.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").unwrap();
+            // Closed before the request was read, the connection would be reset and the answer lost.
+            let _ = stream.read_to_end(&mut Vec::new());
         }
     });
     check(with(address, patient), 502, "http_protocol_error");
