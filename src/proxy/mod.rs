@@ -120,7 +120,7 @@ impl Worker {
         let upstream = self.upstream(route.upstream)?;
         record.routed(route, &upstream.name);
         if request.method() == Method::CONNECT {
-            return tunnelled(upstream, request, record).await;
+            return Box::pin(tunnelled(upstream, request, record)).await;
         }
         if request.version() == Version::HTTP_2 {
             headers::join_cookies(request.headers_mut());

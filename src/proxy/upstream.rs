@@ -1,6 +1,7 @@
 //! The upstreams of one worker, each with its pool of kept-alive connections.
 //! Sends a request and waits for the head of the answer; knows nothing of rules.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,17 +84,29 @@ impl Upstream {
         mut request: Request<Incoming>,
     ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
         self.address(&mut request)?;
-        let answered = async {
-            match &self.client {
-                AnyClient::Http1(client) => {
-                    let (mut request, gate) = Upload::when_wanted(request);
-                    *request.version_mut() = Version::HTTP_11;
-                    Ok((client.request(request).await?, gate))
-                }
-                AnyClient::H2c(h2c) => Ok((h2c.send(Upload::at_once(over_http_2(request)?)).await?, None)),
+        match &self.client {
+            AnyClient::Http1(client) => {
+                let (mut request, gate) = Upload::when_wanted(request);
+                *request.version_mut() = Version::HTTP_11;
+                Ok((self.in_time(client.request(request)).await?, gate))
             }
-        };
-        timeout(self.response_time_max, answered).await.unwrap_or(Err(UpstreamFault::Silent.into()))
+            AnyClient::H2c(h2c) => {
+                let request = Upload::at_once(over_http_2(request)?);
+                // On the heap, so that exchanges over HTTP/1.1 need no room for it.
+                Ok((self.in_time(Box::pin(h2c.send(request))).await?, None))
+            }
+        }
+    }
+
+    /// The head of the answer, or that it did not come.
+    async fn in_time<E: Into<ProxyError>>(
+        &self,
+        answered: impl Future<Output = Result<Response<Incoming>, E>>,
+    ) -> Result<Response<Incoming>, ProxyError> {
+        match timeout(self.response_time_max, answered).await {
+            Ok(answer) => answer.map_err(Into::into),
+            Err(_elapsed) => Err(UpstreamFault::Silent.into()),
+        }
     }
 
     /// A connection that no exchange uses.
