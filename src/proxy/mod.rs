@@ -45,7 +45,7 @@ use hold::Decided;
 use record::Record;
 use select::Rules;
 use tunnel::{Ends, Offer, Tunnel};
-use upload::Gate;
+use upload::{Gate, Upload};
 use upstream::Upstream;
 
 use crate::engine::mutation::{BodyChange, allows_body};
@@ -75,7 +75,7 @@ struct Reply {
     /// Before the request's body, when the answer came without it.
     gate: Option<Gate>,
     /// What the connection becomes after the answer.
-    tunnel: Option<Ends>,
+    tunnel: Option<Box<Ends>>,
 }
 
 impl Downstream {
@@ -130,7 +130,7 @@ impl Worker {
 
         let offer = Offer::take(&mut request);
         prepare(&mut request, peer, server, offer.as_ref());
-        let (mut answer, gate) = upstream.send(request).await?;
+        let (mut answer, gate) = upstream.send(request.map(Upload::from)).await?;
         record.answered(answer.status());
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             let ends = offer.ok_or(UpstreamFault::Switched)?.accept(&mut answer)?;
@@ -289,7 +289,7 @@ impl Reply {
     }
 
     fn tunnel(head: AnswerHead, ends: Ends) -> Reply {
-        Reply { head, reason: None, content: Content::Empty, gate: None, tunnel: Some(ends) }
+        Reply { head, reason: None, content: Content::Empty, gate: None, tunnel: Some(Box::new(ends)) }
     }
 
     /// The answer for hyper. With a tunnel it is not the end of the exchange, whose record goes with the tunnel.

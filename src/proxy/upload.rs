@@ -36,22 +36,16 @@ pub(super) struct Gate(Asking);
 type Asking = Arc<Mutex<Option<oneshot::Sender<()>>>>;
 
 impl Upload {
-    /// The request as it is sent, its body read when it is sent.
-    pub fn at_once(request: Request<Incoming>) -> Request<Upload> {
-        request.map(|body| Upload { body, wanted: None })
-    }
-
-    /// The request as it is sent, its body read when the upstream asks for it, where the client waits for that.
-    pub fn when_wanted(request: Request<Incoming>) -> (Request<Upload>, Option<Gate>) {
-        if !is_waited_for(&request) {
-            return (Upload::at_once(request), None);
+    /// Leaves the body unread until the upstream asks for it, where the client waits for that.
+    pub fn wait_until_wanted(request: &mut Request<Upload>) -> Option<Gate> {
+        if !is_waited_for(request) {
+            return None;
         }
         let (ask, asked) = oneshot::channel();
         let asking: Asking = Arc::new(Mutex::new(Some(ask)));
-        let wanted = Some(Box::pin(timeout(SILENCE_TIME_MAX, asked)));
-        let mut request = request.map(|body| Upload { body, wanted });
+        request.body_mut().wanted = Some(Box::pin(timeout(SILENCE_TIME_MAX, asked)));
         let gate = Gate(Arc::clone(&asking));
-        on_informational(&mut request, move |interim| {
+        on_informational(request, move |interim| {
             if interim.status() == StatusCode::CONTINUE
                 && let Some(ask) = take(&asking)
             {
@@ -59,12 +53,18 @@ impl Upload {
                 let _ = ask.send(());
             }
         });
-        (request, Some(gate))
+        Some(gate)
+    }
+}
+
+impl From<Incoming> for Upload {
+    fn from(body: Incoming) -> Upload {
+        Upload { body, wanted: None }
     }
 }
 
 /// HTTP/1.0 has no interim answers; on HTTP/2 Candor has no way to send them.
-fn is_waited_for(request: &Request<Incoming>) -> bool {
+fn is_waited_for(request: &Request<Upload>) -> bool {
     let expect = request.headers().get(header::EXPECT);
     request.version() == Version::HTTP_11
         && expect.is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))

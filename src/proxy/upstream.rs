@@ -81,17 +81,17 @@ impl Upstream {
     /// breaks off.
     pub async fn send(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<Upload>,
     ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
         self.address(&mut request)?;
         match &self.client {
             AnyClient::Http1(client) => {
-                let (mut request, gate) = Upload::when_wanted(request);
+                let gate = Upload::wait_until_wanted(&mut request);
                 *request.version_mut() = Version::HTTP_11;
                 Ok((self.in_time(client.request(request)).await?, gate))
             }
             AnyClient::H2c(h2c) => {
-                let request = Upload::at_once(over_http_2(request)?);
+                address_over_http_2(&mut request)?;
                 // On the heap, so that exchanges over HTTP/1.1 need no room for it.
                 Ok((self.in_time(Box::pin(h2c.send(request))).await?, None))
             }
@@ -118,7 +118,7 @@ impl Upstream {
     }
 
     /// Turns the client's request into one to this upstream.
-    fn address(&self, request: &mut Request<Incoming>) -> Result<(), ProxyError> {
+    fn address(&self, request: &mut Request<Upload>) -> Result<(), ProxyError> {
         *request.uri_mut() = target(&self.url, request.uri())?;
         if let Some(host) = &self.host {
             request.headers_mut().insert(header::HOST, host.clone());
@@ -133,7 +133,7 @@ impl Upstream {
 
 /// HTTP/2 has the host in the target, and no headers that speak about the connection (RFC 9113, sections 8.2.2
 /// and 8.3.1).
-fn over_http_2(mut request: Request<Incoming>) -> Result<Request<Incoming>, ProxyError> {
+fn address_over_http_2(request: &mut Request<Upload>) -> Result<(), ProxyError> {
     *request.version_mut() = Version::HTTP_2;
     for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
         request.headers_mut().remove(name);
@@ -143,7 +143,7 @@ fn over_http_2(mut request: Request<Incoming>) -> Result<Request<Incoming>, Prox
         parts.authority = Some(Authority::try_from(host.as_bytes()).map_err(|_| DownstreamError::Host)?);
         *request.uri_mut() = Uri::from_parts(parts).map_err(|_| DownstreamError::Host)?;
     }
-    Ok(request)
+    Ok(())
 }
 
 /// Where the upstream is: its scheme and authority.
