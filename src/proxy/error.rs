@@ -29,9 +29,9 @@ pub(super) enum ProxyError {
 /// What is wrong with a request.
 #[derive(Debug)]
 pub(super) enum DownstreamError {
-    /// HTTP/1.1 without exactly one `Host` (RFC 9112, section 3.2).
+    /// No host, or more than one (RFC 9112, section 3.2; RFC 9113, section 8.3.1).
     Host,
-    /// `CONNECT`: a reverse proxy opens no tunnels.
+    /// `CONNECT`, where tunnels are not wanted or not possible.
     Connect,
     /// No route matches.
     NoRoute,
@@ -75,7 +75,7 @@ pub(super) enum UpstreamFault {
     Lost,
     /// What it sent is not HTTP.
     NotHttp,
-    /// It switched protocols, which no request of ours asks for.
+    /// It switched protocols unasked, or to one that was not asked for.
     Switched,
     /// The head of its answer did not come in `timeouts.response`.
     Silent,
@@ -158,6 +158,19 @@ impl From<UpstreamFault> for ProxyError {
     }
 }
 
+/// An exchange over HTTP/2, whose request body is sent by the same task as in the other protocol.
+impl From<hyper::Error> for ProxyError {
+    fn from(error: hyper::Error) -> ProxyError {
+        if error.is_user() {
+            return DownstreamError::BodyCutShort.into();
+        }
+        ProxyError::Upstream(UpstreamError {
+            fault: UpstreamFault::of_stream(&error),
+            cause: Some(error.into()),
+        })
+    }
+}
+
 /// The client sends the request's body too, so that its errors may be the downstream's.
 impl From<ClientError> for ProxyError {
     fn from(error: ClientError) -> ProxyError {
@@ -172,6 +185,12 @@ impl ProxyError {
     /// The upstream broke off in the middle of its body, which nothing of has been sent on.
     pub fn cut_short(cause: hyper::Error) -> ProxyError {
         ProxyError::Upstream(UpstreamError { fault: UpstreamFault::CutShort, cause: Some(cause.into()) })
+    }
+
+    /// No connection to the upstream could be opened.
+    pub fn not_connected(cause: Box<dyn StdError + Send + Sync>) -> ProxyError {
+        let fault = UpstreamFault::of_connecting(cause.as_ref());
+        ProxyError::Upstream(UpstreamError { fault, cause: Some(cause) })
     }
 }
 
@@ -189,7 +208,7 @@ impl DownstreamError {
 
     fn detail(&self) -> &str {
         match self {
-            DownstreamError::Host => "the request needs exactly one Host header",
+            DownstreamError::Host => "the request must name exactly one host",
             DownstreamError::Connect => "CONNECT is not supported",
             DownstreamError::NoRoute => "no route matches this host and path",
             DownstreamError::Method { .. } => "no route for this path takes this method",
@@ -211,7 +230,16 @@ impl UpstreamFault {
         }
     }
 
-    fn of_connecting(error: &ClientError) -> UpstreamFault {
+    /// What happened to an exchange on an HTTP/2 connection.
+    fn of_stream(error: &hyper::Error) -> UpstreamFault {
+        match causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) {
+            // Found out on this side: the upstream broke the protocol.
+            Some(cause) if cause.is_library() => UpstreamFault::NotHttp,
+            _ => UpstreamFault::Closed,
+        }
+    }
+
+    fn of_connecting(error: &(dyn StdError + 'static)) -> UpstreamFault {
         // The connector's error type is public by its text alone.
         if causes(error).any(|cause| cause.to_string() == "dns error") {
             return UpstreamFault::Name;

@@ -2,6 +2,7 @@
 //! answer's body is finished or dropped. Holds no bodies and no query values.
 
 use std::fmt::Write;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::panicking;
@@ -13,8 +14,9 @@ use tracing::{Level, enabled, event};
 
 use super::error::ProxyError;
 use super::retry::Obstacle;
+use super::trace_id::TraceId;
 use crate::engine::RuleSet;
-use crate::engine::outcome::{Shadow, Verdict};
+use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
@@ -31,6 +33,7 @@ macro_rules! write_event {
             target: exchange_target!(),
             $level,
             request_id = $entry.request_id.to_str().ok(),
+            trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
             client = %$entry.client,
             method = $entry.method.as_str(),
             route = $entry.route.as_deref(),
@@ -69,6 +72,7 @@ pub(super) struct Record(Option<Box<Entry>>);
 struct Entry {
     began: Instant,
     request_id: HeaderValue,
+    trace_id: Option<TraceId>,
     client: IpAddr,
     method: Method,
     target: Option<PathAndQuery>,
@@ -191,6 +195,18 @@ impl Record {
         }
     }
 
+    /// The exchange became a tunnel, which no rule looks into.
+    pub fn tunnelled(&mut self) {
+        self.decided(Verdict::PassThrough { bypass: Some(Bypass::Upgrade) }, Vec::new(), None);
+    }
+
+    /// One side of the tunnel failed: what most clients that go away look like, so no alarm.
+    pub fn tunnel_broken(&mut self, error: &io::Error) {
+        if let Some(entry) = &mut self.0 {
+            entry.error = Some(format!("the tunnel broke off: {error}"));
+        }
+    }
+
     /// The client was given the whole answer.
     pub fn complete(&mut self) {
         if let Some(entry) = &mut self.0 {
@@ -213,6 +229,7 @@ impl Entry {
         Entry {
             began: Instant::now(),
             request_id,
+            trace_id: TraceId::of(request.headers()),
             client,
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
@@ -354,6 +371,29 @@ mod tests {
             "request_id": "id-1", "client": "192.0.2.7", "method": "GET", "path": "/orders/17",
             "upstream_status": 200, "status": 404, "rule": "orders/not-found", "mode": "enforce",
             "verdict": "rewrite", "shadow": "orders/a=409, orders/b=failed", "held_bytes": 20, "sent_bytes": 20,
+        });
+        assert_eq!(events, [expected]);
+    }
+
+    #[test]
+    fn a_tunnel_is_a_bypass_and_its_breaking_no_alarm() {
+        let events = logged(Level::INFO, || {
+            let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+            let request = Request::builder().uri("/chat").header("traceparent", parent).body(()).unwrap();
+            let id = HeaderValue::from_static("id-1");
+            let mut record = Record::begin(&id, "192.0.2.7".parse().unwrap(), &request);
+            record.answered(StatusCode::SWITCHING_PROTOCOLS);
+            record.tunnelled();
+            record.responded(StatusCode::SWITCHING_PROTOCOLS);
+            record.sent(7);
+            record.tunnel_broken(&io::ErrorKind::ConnectionReset.into());
+        });
+        let expected = json!({
+            "level": "INFO", "target": "candor::exchange", "message": "exchange",
+            "request_id": "id-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "client": "192.0.2.7",
+            "method": "GET", "path": "/chat", "upstream_status": 101, "status": 101,
+            "verdict": "pass", "reason": "upgrade", "sent_bytes": 7,
+            "error": "the tunnel broke off: connection reset",
         });
         assert_eq!(events, [expected]);
     }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::error::ProxyError;
 use super::record::Record;
 use super::request_body::{BodyCopy, RequestBody};
+use super::upload::Gate;
 use super::upstream::Upstream;
 use crate::engine::Outcome;
 use crate::engine::outcome::Verdict;
@@ -113,7 +114,7 @@ impl<'a> Tries<'a> {
         &self,
         request: Request<RequestBody>,
         record: &mut Record,
-    ) -> Result<Response<Incoming>, ProxyError> {
+    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
         record.tried();
         match self.upstream.send(request, self.time_left()).await {
             Err(error) if error.is_lost_connection() => {

@@ -24,8 +24,8 @@ pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
-pub use server::{Admin, ProxyStatus, Server};
-pub use upstream::{HostHeader, Timeouts, Upstream, UpstreamUrl};
+pub use server::{Admin, Connect, ProxyStatus, Server};
+pub use upstream::{HostHeader, Protocol, Timeouts, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 

@@ -86,9 +86,12 @@ server:
   trusted_proxies: [10.0.0.0/8, 127.0.0.1, 'fd00::/8']
   proxy_status: [192.168.0.0/16]
   retry: { body_bytes: 1MiB }
+  connect: tunnel
+  via: true
+  forwarded: true
 admin: { listen: off }
 upstreams:
-  zebra: { url: 'http://z/base/', host: upstream, timeouts: { connect: 500ms, response: 1m } }
+  zebra: { url: 'http://z/base/', host: upstream, protocol: h2c, timeouts: { connect: 500ms, response: 1m } }
   ant: { url: 'http://a:1', retry_budget: { ratio: 0.025, min_per_second: 0 } }
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail }
 inspect: { content_types: [application/json, 'text/*'] }
@@ -105,6 +108,7 @@ rule_sets: {}
     let zebra = Upstream {
         timeouts: Timeouts { connect: Duration::from_millis(500), response: Duration::from_secs(60) },
         host: HostHeader::Upstream,
+        protocol: Protocol::H2c,
         ..upstream("zebra", "http://z/base")
     };
     let ant = Upstream {
@@ -118,6 +122,9 @@ rule_sets: {}
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
             retry_body_bytes: 1 << 20,
+            connect: Connect::Tunnel,
+            via: true,
+            forwarded: true,
         },
         admin: Admin { listen: None },
         upstreams: vec![zebra, ant],
@@ -226,6 +233,8 @@ fn wrong_values_are_told() {
     check_message("server: { workers: many }", "expected `workers` (a whole number), found text");
     check_message("server: { trusted_proxies: [10.0.0.0/33] }", "`10.0.0.0/33` is not a network");
     check_message("server: { proxy_status: alwys }", "`alwys` is not a choice of `proxy_status`");
+    check_message("server: { connect: yes please }", "`yes please` is not a choice of `connect`");
+    check_message("server: { via: maybe }", "expected `true` or `false`, found text");
     check_message("server: { proxy_status: { a: 1 } }", "expected a network, found a map");
     check_message("server: { retry: { body_bytes: x } }", "expected a size in bytes, found `x`");
     check_message("admin: off", "expected `admin` (a map), found text");
@@ -249,6 +258,7 @@ fn wrong_upstreams_are_told() {
     check("{}", "no upstream to send requests to");
     check("[http://app]", "expected `upstreams` (a map), found a list");
     check("{ a: { host: upstream } }", "upstream `a` needs `url`");
+    check("{ a: { url: 'http://a', protocol: h2 } }", "`h2` is not a choice of `protocol`");
     check("{ a: { url: [x] } }", "expected a URL, found a list");
     check(
         "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",

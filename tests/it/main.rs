@@ -13,6 +13,7 @@ mod conformance;
 mod demo;
 mod docs;
 mod properties;
+mod protocols;
 mod proxy;
 mod retry;
 mod schema;
