@@ -12,6 +12,7 @@ mod cli;
 mod conformance;
 mod demo;
 mod docs;
+mod encodings;
 mod properties;
 mod protocols;
 mod proxy;

@@ -218,7 +218,7 @@ fn no_byte_comes_out_past_the_bound() {
     assert_eq!(decode("gzip, gzip", [&stacked[..]], 5000).1, Err(DecodeError::OverBytes { bytes_max: 5000 }));
 }
 
-/// A billion zeros in each coding; the encoded forms repeat, so that they need not be computed.
+/// Up to a billion zeros; encoded forms repeat where they may, so that they need not be computed.
 #[test]
 fn bombs_end_quickly() {
     let over_ratio = |name: &str, encoded: &[u8]| {
@@ -235,9 +235,9 @@ fn bombs_end_quickly() {
     let zeros = vec![0; 1_000_000];
     let million = |coding| encode(coding, &zeros);
     over_ratio("gzip", &million(Gzip).repeat(1000));
-    over_ratio("gzip", &encode(Gzip, &[&zeros[..]; 40].concat()));
-    over_ratio("deflate", &encode(Deflate, &[&zeros[..]; 40].concat()));
-    over_ratio("br", &encode(Brotli, &[&zeros[..]; 40].concat()));
+    over_ratio("gzip", &encode(Gzip, &[&zeros[..]; 8].concat()));
+    over_ratio("deflate", &encode(Deflate, &[&zeros[..]; 8].concat()));
+    over_ratio("br", &encode(Brotli, &[&zeros[..]; 8].concat()));
     over_ratio("zstd", &million(Zstd).repeat(1000));
     // Blocks of 128 KiB in four bytes each.
     over_ratio("zstd", &[&b"(\xb5/\xfd\0\x58"[..], &b"\x02\0\x10\0".repeat(8000)].concat());
@@ -254,7 +254,7 @@ fn a_window_that_is_too_large_is_refused() {
 
 #[test]
 fn decoding_ends_when_enough_is_known() {
-    let bomb = encode(Gzip, &vec![0; 40_000_000]);
+    let bomb = encode(Gzip, &vec![0; 1_000_000]);
     let mut decoder = Decoder::new(&codings("gzip"), u64::MAX);
     let mut pieces = 0;
     let fed = decoder.feed(&bomb, &mut |_| {
