@@ -27,6 +27,12 @@ const BY_TEXT: &str = r"
     then: { status: 404 }
 ";
 
+const BY_LITERAL: &str = r"
+  - name: not-found-literal
+    when: { body: { contains: record not found } }
+    then: { status: 404 }
+";
+
 /// A body by the name that the comparison with other proxies has for it.
 fn body(name: &str) -> String {
     match name {
@@ -85,10 +91,16 @@ fn one_json_rule(bencher: Bencher<'_, '_>, name: &str) {
     decide(bencher, FROM_THE_FIELD, body(name));
 }
 
-/// One rule on the whole text of the body.
+/// One rule that has a pattern for the whole text of the body.
 #[divan::bench(args = ["small-ok", "big-ok", "big-text"])]
 fn one_text_rule(bencher: Bencher<'_, '_>, name: &str) {
     decide(bencher, BY_TEXT, body(name));
+}
+
+/// One rule that looks for words in the body.
+#[divan::bench(args = ["small-ok", "big-ok", "big-text"])]
+fn one_contains_rule(bencher: Bencher<'_, '_>, name: &str) {
+    decide(bencher, BY_LITERAL, body(name));
 }
 
 /// So many rules on `$.code`, each with a pattern of its own; the last one fits.
