@@ -1,4 +1,5 @@
 //! What the engine costs an exchange: `cargo bench`. The bodies are those of the comparison with other proxies.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a bench fails by panicking")]
 
 use bytes::Bytes;
 use candor::diagnostic::{Diagnostics, Source};
@@ -24,6 +25,12 @@ const FROM_THE_FIELD: &str = r"
 const BY_TEXT: &str = r"
   - name: not-found-text
     when: { status: '2\d{2}', body: { matches: '(?is).*record not found.*' } }
+    then: { status: 404 }
+";
+
+const BY_LITERAL: &str = r"
+  - name: not-found-literal
+    when: { body: { contains: record not found } }
     then: { status: 404 }
 ";
 
@@ -85,10 +92,16 @@ fn one_json_rule(bencher: Bencher<'_, '_>, name: &str) {
     decide(bencher, FROM_THE_FIELD, body(name));
 }
 
-/// One rule on the whole text of the body.
+/// One rule that has a pattern for the whole text of the body.
 #[divan::bench(args = ["small-ok", "big-ok", "big-text"])]
 fn one_text_rule(bencher: Bencher<'_, '_>, name: &str) {
     decide(bencher, BY_TEXT, body(name));
+}
+
+/// One rule that looks for words in the body.
+#[divan::bench(args = ["small-ok", "big-ok", "big-text"])]
+fn one_contains_rule(bencher: Bencher<'_, '_>, name: &str) {
+    decide(bencher, BY_LITERAL, body(name));
 }
 
 /// So many rules on `$.code`, each with a pattern of its own; the last one fits.
