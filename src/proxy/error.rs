@@ -14,6 +14,7 @@ use super::proxy_status::{self, PROXY_STATUS};
 use super::wire;
 use crate::engine::exchange::AnswerHead;
 use crate::engine::problem::{PROBLEM_JSON, Problem};
+use crate::engine::selection::Rejected;
 
 /// Why an exchange got no answer of the upstream's.
 #[derive(Debug)]
@@ -149,6 +150,12 @@ impl fmt::Display for ProxyError {
 impl From<DownstreamError> for ProxyError {
     fn from(error: DownstreamError) -> ProxyError {
         ProxyError::Downstream(error)
+    }
+}
+
+impl From<Rejected> for ProxyError {
+    fn from(rejected: Rejected) -> ProxyError {
+        DownstreamError::RuleSet { detail: rejected.detail }.into()
     }
 }
 

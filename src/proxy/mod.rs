@@ -49,13 +49,13 @@ use forwarded::Peer;
 use hold::Decided;
 use record::Record;
 use retry::{Prospect, Tries};
-use select::Rules;
 use tunnel::{Ends, Offer, Tunnel};
 use upload::Gate;
 use upstream::Upstream;
 
 use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Verdict};
+use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, Limits, RequestSnapshot};
 use crate::live::Snapshot;
 use crate::settings::{ProxyStatus, Server};
@@ -133,7 +133,7 @@ impl Worker {
         if request.version() == Version::HTTP_2 {
             headers::join_cookies(request.headers_mut());
         }
-        let rules = Rules::choose(snapshot.selection.as_ref(), route, request.headers_mut(), peer)?;
+        let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
         let asked = asked(&request, &rules);
 
         let offer = Offer::take(&mut request);
@@ -215,8 +215,8 @@ fn prepare(request: &mut Request<Incoming>, peer: &Peer, server: &Server, offer:
 }
 
 /// What rules may ask of the request, before anything is done to it.
-fn asked(request: &Request<Incoming>, rules: &Rules<'_>) -> RequestSnapshot {
-    let headers = if rules.read_request_headers() { request.headers().clone() } else { HeaderMap::new() };
+fn asked(request: &Request<Incoming>, rules: &Chosen<'_>) -> RequestSnapshot {
+    let headers = if rules.reads_request_headers() { request.headers().clone() } else { HeaderMap::new() };
     RequestSnapshot { method: request.method().clone(), uri: request.uri().clone(), headers }
 }
 
@@ -229,7 +229,7 @@ fn taken_apart(answer: Response<Incoming>) -> (AnswerHead, Option<ReasonPhrase>,
 
 /// What the rules in force make of an answer.
 async fn decide(
-    rules: &Rules<'_>,
+    rules: &Chosen<'_>,
     limits: &Limits,
     asked: &RequestSnapshot,
     head: &mut AnswerHead,
