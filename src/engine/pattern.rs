@@ -7,6 +7,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use regex_automata::Anchored;
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::util::start;
+use regex_syntax::hir::Hir;
 
 /// A compiled pattern; a larger one is refused at load.
 const COMPILED_BYTES_MAX: usize = 4 << 20;
@@ -77,6 +78,11 @@ impl Pattern {
     /// The compiled text: two patterns of equal text match the same values.
     pub fn compiled_text(&self) -> &str {
         self.regex.as_str()
+    }
+
+    /// The pattern's meaning, as written: not anchored. `None` would be a pattern that did not compile.
+    pub fn hir(&self) -> Option<Hir> {
+        regex_syntax::parse(&self.written).ok()
     }
 
     /// For a value that does not match as a whole: how many bytes of it could still have begun a match.
