@@ -88,11 +88,6 @@ impl Automaton {
         Some(Automaton { dfa, start, searches: searches.iter().map(|(number, _)| *number).collect(), ahead })
     }
 
-    /// The numbers of the searches that the table is for.
-    pub fn searches(&self) -> &[usize] {
-        &self.searches
-    }
-
     /// Before the first byte.
     pub fn start(&self) -> At {
         At::State(self.start)
