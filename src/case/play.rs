@@ -108,7 +108,7 @@ impl Case {
             Some(rules) => evaluate(rules, &exchange, &self.snapshot.limits, true),
             None => Outcome::pass(),
         };
-        let Outcome { verdict, mut mutation, shadows, trace } = outcome;
+        let Outcome { verdict, mut mutation, shadows, trace, .. } = outcome;
         let (mut head, received) = (exchange.answer.head, self.given.upstream.answer.head.status);
         let written = mutation.reason.take();
         let body = match mutation.apply(&mut head, method) {

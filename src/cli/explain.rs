@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::mutation::BodyChange;
+use crate::engine::retry::Retry;
 use crate::engine::route::Found;
 use crate::engine::{self, Answer, AnswerHead, Exchange, Limits, Outcome, RequestSnapshot, RuleSet};
 use crate::rules::Rules;
@@ -156,6 +157,19 @@ fn rule_set<'r>(
     }
 }
 
+/// What the proxy would do before it sends this answer.
+fn told(retry: &Retry, request: &RequestSnapshot) -> String {
+    if is_allowed(retry, request) {
+        format!("would retry {retry}, and answer this when no further try helps")
+    } else {
+        format!("would not retry: this rule does not repeat a {} request like this one", request.method)
+    }
+}
+
+fn is_allowed(retry: &Retry, request: &RequestSnapshot) -> bool {
+    retry.repeatable.allows(&request.method, &request.headers)
+}
+
 impl Explanation {
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let request = &self.exchange.request;
@@ -172,6 +186,9 @@ impl Explanation {
         let by = verdict.rule().map(|rule| format!(" by {rule}")).unwrap_or_default();
         let reason = verdict.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
         writeln!(out, "verdict   {}{by}{reason}", verdict.word())?;
+        if let Some(retry) = &self.outcome.retry {
+            writeln!(out, "retry     {}", told(retry, request))?;
+        }
         for shadow in &self.outcome.shadows {
             let status = shadow.status.map_or("fail".to_owned(), |status| format!("answer {status}"));
             writeln!(out, "shadow    {} would {status}", shadow.rule)?;
@@ -214,6 +231,9 @@ impl Explanation {
             "verdict": verdict.word(),
             "rule": verdict.rule(),
             "reason": verdict.reason(),
+            "retry": self.outcome.retry.as_ref().map(|retry| {
+                json!({ "attempts": retry.attempts, "allowed": is_allowed(retry, &self.exchange.request) })
+            }),
             "shadows": shadows,
             "trace": self.outcome.trace.to_json(),
             "answer": {
@@ -223,5 +243,26 @@ impl Explanation {
                 "body": String::from_utf8_lossy(&self.answer.body),
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::retry::Repeatable;
+
+    #[test]
+    fn a_retry_is_told_with_its_bound_or_why_there_is_none() {
+        let check = |attempts: u32, method: Method, expected: &str| {
+            let (backoff, repeatable) = (Duration::ZERO, Repeatable::default());
+            let retry = Retry { attempts, backoff, max_backoff: backoff, repeatable };
+            let request = RequestSnapshot { method, uri: Uri::default(), headers: HeaderMap::new() };
+            assert_eq!(told(&retry, &request), expected);
+        };
+        check(2, Method::GET, "would retry up to 2 times, and answer this when no further try helps");
+        check(1, Method::PUT, "would retry up to 1 time, and answer this when no further try helps");
+        check(2, Method::POST, "would not retry: this rule does not repeat a POST request like this one");
     }
 }

@@ -1,6 +1,8 @@
 //! What a rule produces when it fires: status, headers and body, from literals and from values of the exchange.
 //! [`Action::carry_out`] turns it into a [`Mutation`] or says why it cannot.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, StatusCode};
@@ -9,6 +11,7 @@ use super::condition::{Condition, Leaf, Test};
 use super::facts::{Datum, Facts, Seen};
 use super::mutation::{BodyChange, HeaderOp, Mutation};
 use super::problem::{PROBLEM_JSON, Problem};
+use super::retry::Retry;
 use super::subject::Subject;
 
 /// What to produce.
@@ -24,6 +27,8 @@ pub struct Action {
     pub body: BodyChoice,
     /// Whether caches may keep the answer.
     pub cache: Cache,
+    /// Whether the request is sent again first; this is then produced when no further try is left.
+    pub retry: Option<Arc<Retry>>,
 }
 
 /// Where the status comes from.

@@ -13,6 +13,7 @@ use super::hold::OnLimit;
 use super::mutation::{BodyChange, HeaderOp, Mutation};
 use super::outcome::{Bypass, Outcome, Shadow, Verdict};
 use super::problem::{PROBLEM_JSON, Problem};
+use super::retry::Retry;
 use super::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use super::trace::{Check, Step, StepResult, Trace};
 
@@ -26,7 +27,7 @@ pub fn decide(rule_set: &RuleSet, facts: &Facts<'_>, on_limit: OnLimit, explain:
             Considered::Waiting => return None,
             Considered::Settled(verdict, mutation) => {
                 decision.not_reached(rule_set.rules.get(index + 1..).unwrap_or_default());
-                return Some(decision.outcome(verdict, mutation));
+                return Some(decision.outcome(verdict, mutation, rule.retry()));
             }
         }
     }
@@ -169,7 +170,7 @@ impl Decision<'_, '_> {
             // A default is for answers that were looked at; a body that is never looked at is passed on.
             Fallback::Produce(label, action) if bypass.is_none() => (label, action),
             Fallback::Pass | Fallback::Produce(..) => {
-                return Some(self.outcome(Verdict::PassThrough { bypass }, Mutation::default()));
+                return Some(self.outcome(Verdict::PassThrough { bypass }, Mutation::default(), None));
             }
         };
         let considered = match carried_out(action, None, self.facts)? {
@@ -177,7 +178,7 @@ impl Decision<'_, '_> {
             Err(failure) => self.failed(label, failure),
         };
         let Considered::Settled(verdict, mutation) = considered else { return None };
-        Some(self.outcome(verdict, mutation))
+        Some(self.outcome(verdict, mutation, action.retry.as_ref()))
     }
 
     fn bypass(&self) -> Option<Bypass> {
@@ -199,8 +200,10 @@ impl Decision<'_, '_> {
         }
     }
 
-    fn outcome(self, verdict: Verdict, mutation: Mutation) -> Outcome {
-        Outcome { verdict, mutation, shadows: self.shadows, trace: self.trace.unwrap_or_default() }
+    /// A retry is part of what a rule produces, so there is none where nothing could be produced.
+    fn outcome(self, verdict: Verdict, mutation: Mutation, retry: Option<&Arc<Retry>>) -> Outcome {
+        let retry = retry.filter(|_| matches!(verdict, Verdict::Rewrite { .. })).cloned();
+        Outcome { verdict, mutation, retry, shadows: self.shadows, trace: self.trace.unwrap_or_default() }
     }
 }
 

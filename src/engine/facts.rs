@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 use http::header;
 use serde_json::Value;
 
+use super::charset;
 use super::exchange::{AnswerHead, RequestSnapshot};
 use super::json::{self, Document, JsonText, Kind, Path, Scan, State};
 use super::outcome::{Bypass, Undecided};
@@ -205,7 +206,9 @@ impl<'a> Facts<'a> {
                 unseen => unseen,
             },
             Subject::Body => match self.whole() {
-                Ok(bytes) => one(Cow::Borrowed(self.text.get_or_init(|| String::from_utf8_lossy(bytes)))),
+                Ok(bytes) => {
+                    one(Cow::Borrowed(self.text.get_or_init(|| charset::text(charset::without_mark(bytes)))))
+                }
                 Err(unseen) => unseen,
             },
             Subject::Xml { index, .. } => match self.found_elements() {

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use http::{HeaderMap, Method};
+
 use super::action::Action;
 use super::condition::Condition;
 use super::envelope::Contract;
 use super::hold::HoldChange;
+use super::retry::Retry;
 use super::subject::Subjects;
 
 /// Compiled rules, ready for any number of exchanges.
@@ -23,6 +26,8 @@ pub struct RuleSet {
     pub on_error: OnError,
     /// This set's own bounds on holding a body.
     pub hold: HoldChange,
+    /// What the rules that act say about sending requests again; empty for most sets.
+    pub retries: Vec<Arc<Retry>>,
 }
 
 /// A condition and what to produce.
@@ -82,6 +87,16 @@ pub enum OnError {
     Fail,
 }
 
+impl Rule {
+    /// What the rule says about sending the request again.
+    pub fn retry(&self) -> Option<&Arc<Retry>> {
+        match &self.kind {
+            RuleKind::Translate { then, .. } => then.retry.as_ref(),
+            RuleKind::Unwrap(_) => None,
+        }
+    }
+}
+
 impl RuleSet {
     /// Whether some rule looks at the body.
     pub fn reads_body(&self) -> bool {
@@ -91,5 +106,10 @@ impl RuleSet {
     /// Whether some rule looks at the request's headers.
     pub fn reads_request_headers(&self) -> bool {
         self.subjects.request_headers
+    }
+
+    /// Whether some rule might have a request with this method and these headers sent again.
+    pub fn may_retry(&self, method: &Method, headers: &HeaderMap) -> bool {
+        self.retries.iter().any(|retry| retry.repeatable.allows(method, headers))
     }
 }

@@ -12,10 +12,10 @@ use crate::engine::action::{
 use crate::engine::mutation::{allows_body, is_reserved};
 use crate::engine::subject::Subjects;
 
-use super::source;
+use super::{retry, source};
 
 /// Keys of `then:` and of a `default:` that produces an answer.
-pub const KEYS: &[&str] = &["status", "reason", "headers", "body", "cache"];
+pub const KEYS: &[&str] = &["status", "reason", "headers", "body", "cache", "retry"];
 /// Keys of `headers:`.
 pub const HEADER_KEYS: &[&str] = &["set", "append", "remove"];
 /// Keys of a `problem:`.
@@ -30,7 +30,7 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
         diagnostics.push(
             Diagnostic::error("an action that changes nothing")
                 .at(&node.place)
-                .help("give a `status`, `headers` or a `body`"),
+                .help("give a `status`, `headers`, a `body` or a `retry`"),
         );
         return None;
     }
@@ -40,13 +40,14 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
     let body = fields.get("body").and_then(|node| body(node, subjects, diagnostics)).unwrap_or_default();
     let caches = [("no-store", Cache::NoStore), ("keep", Cache::Keep), ("auto", Cache::Auto)];
     let cache = fields.get("cache").and_then(|node| node.word("a `cache` choice", &caches, diagnostics));
+    let retry = fields.get("retry").and_then(|node| retry::read(node, diagnostics));
     if let (Some(StatusChoice::Fixed(status)), Some(entry), false) =
         (&status, fields.entry("body"), matches!(body, BodyChoice::Keep))
         && !allows_body(*status)
     {
         diagnostics.error(&entry.key_place, format!("an answer of status {} has no body", status.as_u16()));
     }
-    Some(Action { status, reason, headers, body, cache: cache.unwrap_or_default() })
+    Some(Action { status, reason, headers, body, cache: cache.unwrap_or_default(), retry })
 }
 
 fn status(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> Option<StatusChoice> {

@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{Entry, Fields, Node};
 use crate::engine::envelope::Contract;
 use crate::engine::hold::{HoldChange, OnLimit};
+use crate::engine::retry::Retry;
 use crate::engine::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use crate::engine::subject::Subjects;
 
@@ -117,6 +118,7 @@ impl<'a> Sets<'a> {
             default: Fallback::Pass,
             on_error: OnError::Pass,
             hold: HoldChange::default(),
+            retries: Vec::new(),
         };
         if let Some(node) = own {
             self.append(name, &node, &mut build, diagnostics);
@@ -137,7 +139,8 @@ impl<'a> Sets<'a> {
                 self.append(&text, &preset, &mut build, diagnostics);
             }
         }
-        RuleSet { rules: build.rules, subjects: build.subjects, ..set }
+        let retries = retries(&build.rules, &set.default);
+        RuleSet { rules: build.rules, subjects: build.subjects, retries, ..set }
     }
 
     /// The set as written: by the file, else as a preset.
@@ -299,6 +302,16 @@ fn fallback(
         Some(action) => Fallback::Produce(format!("{set}/default").into(), Box::new(action)),
         None => Fallback::Pass,
     }
+}
+
+/// What rules that act, and the default, say about sending requests again.
+fn retries(rules: &[Rule], default: &Fallback) -> Vec<Arc<Retry>> {
+    let of_default = match default {
+        Fallback::Produce(_, action) => action.retry.as_ref(),
+        Fallback::Pass => None,
+    };
+    let acting = rules.iter().filter(|rule| rule.mode == Mode::Enforce);
+    acting.filter_map(Rule::retry).chain(of_default).cloned().collect()
 }
 
 /// Reads `hold:` of a rule set; what it leaves out is as for all.

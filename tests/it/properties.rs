@@ -1,6 +1,7 @@
 //! What holds whatever comes: the engine and the readers never panic, answers are valid HTTP, and a body decided on
 //! piece by piece is decided on as the whole.
 
+use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
@@ -15,11 +16,13 @@ use candor::engine::{
 };
 use candor::rules::{self, Quick, presets};
 use candor::settings::Layers;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use flate2::Compression;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::support::files;
 
@@ -279,6 +282,57 @@ fn pieces<'b>(body: &'b [u8], cuts: &[Index]) -> Vec<&'b [u8]> {
     begins.zip(ends).map(|(begin, end)| &body[begin..end]).collect()
 }
 
+/// What upstreams may make of a text, and the header that says so.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+    Utf16,
+}
+
+impl Form {
+    fn of(self, body: &[u8]) -> Vec<u8> {
+        match self {
+            Form::Gzip => flate2::bufread::GzEncoder::new(body, Compression::fast()).read_all(),
+            Form::Deflate => flate2::bufread::ZlibEncoder::new(body, Compression::fast()).read_all(),
+            Form::Brotli => brotli::CompressorReader::new(body, 4096, 1, 18).read_all(),
+            Form::Zstd => compress_to_vec(body, CompressionLevel::Fastest),
+            Form::Utf16 => {
+                let text = str::from_utf8(body).unwrap();
+                text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+            }
+        }
+    }
+
+    fn header(self) -> (HeaderName, HeaderValue) {
+        let coding = |name| (CONTENT_ENCODING, HeaderValue::from_static(name));
+        match self {
+            Form::Gzip => coding("gzip"),
+            Form::Deflate => coding("deflate"),
+            Form::Brotli => coding("br"),
+            Form::Zstd => coding("zstd"),
+            Form::Utf16 => (CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-16be")),
+        }
+    }
+}
+
+trait ReadAll: Read + Sized {
+    fn read_all(mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+}
+
+impl<R: Read> ReadAll for R {}
+
+/// A text without a byte order mark, which is no part of a text.
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    body().prop_filter("a text", |body| str::from_utf8(body).is_ok_and(|text| !text.contains('\u{feff}')))
+}
+
 fn decided(outcome: &Outcome) -> String {
     format!("{:?} {:?} {:?}", outcome.verdict, outcome.mutation, outcome.shadows)
 }
@@ -317,6 +371,32 @@ proptest! {
             let whole = evaluate(rule_set, &exchange, &limits, false);
             let in_pieces = piece_by_piece(&inquiry, body, &cuts);
             prop_assert_eq!(decided(&in_pieces), decided(&whole), "{} in {:?}", rule_set.name, pieces(body, &cuts));
+        }
+    }
+
+    #[test]
+    fn an_encoded_body_is_decided_on_as_the_plain_one(
+        exchange in exchange(),
+        body in text(),
+        form in select(&[Form::Gzip, Form::Deflate, Form::Brotli, Form::Zstd, Form::Utf16]),
+        cuts in vec(any::<Index>(), 0..6),
+    ) {
+        let mut plain = exchange;
+        plain.answer.head.headers.remove(CONTENT_ENCODING);
+        plain.answer.head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        plain.answer.body = body.into();
+        let mut encoded = plain.clone();
+        let (name, value) = form.header();
+        encoded.answer.head.headers.insert(name, value);
+        encoded.answer.body = form.of(&plain.answer.body).into();
+        let Exchange { request, answer: Answer { head, body } } = &encoded;
+        // A bound on bytes holds for what was sent, too, which is longer in another form.
+        for rule_set in RULE_SETS.iter().filter(|rule_set| rule_set.hold.max_bytes.is_none()) {
+            let limits = Limits::default();
+            let inquiry = Inquiry { rule_set, request, head, limits: &limits, explain: false };
+            let expected = decided(&evaluate(rule_set, &plain, &limits, false));
+            prop_assert_eq!(&decided(&evaluate(rule_set, &encoded, &limits, false)), &expected, "{}", rule_set.name);
+            prop_assert_eq!(&decided(&piece_by_piece(&inquiry, body, &cuts)), &expected, "{}", rule_set.name);
         }
     }
 
