@@ -153,7 +153,11 @@ impl Automaton {
 
     /// Writes down what matched when the state was entered; whether any of it is news.
     fn note_matches(&self, state: StateID, findings: &mut Findings) -> bool {
-        matches(&self.dfa, state).fold(false, |news, own| self.settle(own, true, findings) || news)
+        let mut news = false;
+        for own in matches(&self.dfa, state) {
+            news |= self.settle(own, true, findings);
+        }
+        news
     }
 
     /// A match shows one step late, so that the table can look at what stands behind it. What every step would
