@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Node, Value};
 
+use super::bounds::{ServerLimits, ServerTimeouts};
 use super::section::{Section, list};
 
 /// The listener for traffic.
@@ -20,6 +21,10 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Who is told what the upstream said.
     pub proxy_status: ProxyStatus,
+    /// How long clients are waited for.
+    pub timeouts: ServerTimeouts,
+    /// How much clients may send.
+    pub limits: ServerLimits,
 }
 
 /// Who gets a `Proxy-Status` header (RFC 9209) that says what the upstream said and which rule changed it.
@@ -48,6 +53,8 @@ impl Default for Server {
             workers: None,
             trusted_proxies: Vec::new(),
             proxy_status: ProxyStatus::Off,
+            timeouts: ServerTimeouts::default(),
+            limits: ServerLimits::default(),
         }
     }
 }
@@ -62,7 +69,7 @@ impl Server {
     const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 
     pub(super) fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Server {
-        let keys = ["listen", "workers", "trusted_proxies", "proxy_status"];
+        let keys = ["listen", "workers", "trusted_proxies", "proxy_status", "timeouts", "limits"];
         let section = top.section("server", &keys, diagnostics);
         Server {
             listen: section
@@ -71,6 +78,8 @@ impl Server {
             workers: section.read("workers", workers, diagnostics),
             trusted_proxies: section.read("trusted_proxies", networks, diagnostics).unwrap_or_default(),
             proxy_status: section.read("proxy_status", proxy_status, diagnostics).unwrap_or_default(),
+            timeouts: ServerTimeouts::read(section, diagnostics),
+            limits: ServerLimits::read(section, diagnostics),
         }
     }
 }

@@ -69,6 +69,10 @@ fn defaults_are_complete() {
     assert_eq!((upstream.timeouts.connect, upstream.timeouts.response), (seconds(2), seconds(29)));
     assert_eq!(upstream.host, HostHeader::Preserve);
     assert_eq!(settings.hold, Hold { max_bytes: 1_048_576, max_time: seconds(10), on_limit: OnLimit::Pass });
+    assert_eq!(settings.hold_total_bytes, 128 << 20);
+    assert_eq!((upstream.timeouts, upstream.limits), (Timeouts::default(), Limits::default()));
+    assert_eq!(settings.server.timeouts, ServerTimeouts::default());
+    assert_eq!(settings.server.limits, ServerLimits::default());
     assert_eq!(settings.inspect, Inspect::default());
     assert_eq!(settings.drain.timeout, seconds(25));
     assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
@@ -83,11 +87,20 @@ server:
   workers: 512
   trusted_proxies: [10.0.0.0/8, 127.0.0.1, 'fd00::/8']
   proxy_status: [192.168.0.0/16]
+  timeouts: { request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
+  limits:
+    header_bytes: 8KiB
+    headers: 256
+    uri_bytes: 4096
+    request_body_bytes: 10MiB
+    connections: 7
+    requests_per_connection: 1000
 admin: { listen: off }
 upstreams:
-  zebra: { url: 'http://z/base/', host: upstream, timeouts: { connect: 500ms, response: 1m } }
-  ant: { url: 'http://a:1' }
-hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail }
+  zebra: { url: 'http://z/base/', host: upstream, timeouts: { connect: 500ms, response: 1m, body_idle: 5s, total: 6s },
+    limits: { response_body_bytes: 1GiB } }
+  ant: { url: 'http://a:1', timeouts: { body_idle: off, total: off }, limits: { response_body_bytes: off } }
+hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { timeout: 1m 30s }
 log: { filter: 'info,candor=trace', format: json }
@@ -99,10 +112,21 @@ rule_sets: {}
     assert_eq!(problems, []);
     let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().unwrap()).collect::<Vec<_>>();
     let upstream = |name: &str, url: &str| Upstream::new(name, UpstreamUrl::parse(url).unwrap());
+    let seconds = Duration::from_secs;
     let zebra = Upstream {
-        timeouts: Timeouts { connect: Duration::from_millis(500), response: Duration::from_secs(60) },
+        timeouts: Timeouts {
+            connect: Duration::from_millis(500),
+            response: seconds(60),
+            body_idle: Some(seconds(5)),
+            total: Some(seconds(6)),
+        },
+        limits: Limits { response_body_bytes: Some(1 << 30) },
         host: HostHeader::Upstream,
         ..upstream("zebra", "http://z/base")
+    };
+    let ant = Upstream {
+        timeouts: Timeouts { body_idle: None, ..Timeouts::default() },
+        ..upstream("ant", "http://a:1")
     };
     let expected = Settings {
         server: Server {
@@ -110,10 +134,25 @@ rule_sets: {}
             workers: Some(512),
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
+            timeouts: ServerTimeouts {
+                request_head: seconds(1),
+                request_body_idle: seconds(2),
+                answer_idle: seconds(3),
+                keep_alive: seconds(4),
+            },
+            limits: ServerLimits {
+                header_bytes: 8192,
+                headers: 256,
+                uri_bytes: 4096,
+                request_body_bytes: Some(10 << 20),
+                connections: 7,
+                requests_per_connection: Some(1000),
+            },
         },
         admin: Admin { listen: None },
-        upstreams: vec![zebra, upstream("ant", "http://a:1")],
+        upstreams: vec![zebra, ant],
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },
+        hold_total_bytes: 1 << 20,
         inspect: Inspect {
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },

@@ -1,15 +1,15 @@
-//! A backend that requests are sent to: its name in the configuration, where it is, and how long it is waited for.
+//! A backend that requests are sent to: its name in the configuration, where it is, and its bounds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
 
+use super::bounds::{Limits, Timeouts};
 use super::quick::Quick;
-use super::section::{Section, patience};
+use super::section::Section;
 
 /// The name of the upstream that a short name gives.
 const DEFAULT_NAME: &str = "default";
@@ -23,6 +23,8 @@ pub struct Upstream {
     pub url: UpstreamUrl,
     /// How long it is waited for.
     pub timeouts: Timeouts,
+    /// How much it may send.
+    pub limits: Limits,
     /// What it is told the host is.
     pub host: HostHeader,
 }
@@ -36,15 +38,6 @@ pub struct UpstreamUrl {
     pub base_path: String,
 }
 
-/// How long an upstream is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Until a connection stands; 2 s unless set.
-    pub connect: Duration,
-    /// From the request to the head of the answer; 29 s unless set, which is API Gateway's.
-    pub response: Duration,
-}
-
 /// The `Host` that the upstream sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HostHeader {
@@ -53,12 +46,6 @@ pub enum HostHeader {
     Preserve,
     /// The authority of the upstream's URL.
     Upstream,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts { connect: Duration::from_secs(2), response: Duration::from_secs(29) }
-    }
 }
 
 impl Upstream {
@@ -87,14 +74,21 @@ impl Upstream {
 
     /// An upstream with nothing but a place.
     pub fn new(name: &str, url: UpstreamUrl) -> Upstream {
-        Upstream { name: name.into(), url, timeouts: Timeouts::default(), host: HostHeader::default() }
+        Upstream {
+            name: name.into(),
+            url,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            host: HostHeader::default(),
+        }
     }
 
     fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
         let name = &entry.key;
         let what = format!("upstream `{name}`");
-        let section = Section::of(&entry.node, &what, &["url", "timeouts", "host"], diagnostics);
+        let section = Section::of(&entry.node, &what, &["url", "timeouts", "limits", "host"], diagnostics);
         let timeouts = Timeouts::read(section, diagnostics);
+        let limits = Limits::read(section, diagnostics);
         let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
         let host =
             section.read("host", |node, found| node.word("a choice of `host`", &hosts, found), diagnostics);
@@ -104,18 +98,7 @@ impl Upstream {
             return None;
         };
         let url = UpstreamUrl::read(url, diagnostics)?;
-        Some(Upstream { timeouts, host: host.unwrap_or_default(), ..Upstream::new(name, url) })
-    }
-}
-
-impl Timeouts {
-    fn read(upstream: Section<'_>, diagnostics: &mut Diagnostics) -> Timeouts {
-        let default = Timeouts::default();
-        let section = upstream.section("timeouts", &["connect", "response"], diagnostics);
-        Timeouts {
-            connect: section.read("connect", patience, diagnostics).unwrap_or(default.connect),
-            response: section.read("response", patience, diagnostics).unwrap_or(default.response),
-        }
+        Some(Upstream { timeouts, limits, host: host.unwrap_or_default(), ..Upstream::new(name, url) })
     }
 }
 

@@ -89,6 +89,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         admin: Admin { listen: None },
         upstreams: vec![Upstream::new("legacy", url)],
         hold: Default::default(),
+        hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
         inspect: Default::default(),
         drain: Drain::default(),
         log: Log::default(),
