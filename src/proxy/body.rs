@@ -10,10 +10,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::door::Turn;
+use super::download::{Download, DownloadError};
+use super::hold::Share;
 use super::record::Record;
 
 /// What is read of a body that nobody wants, to save its connection.
@@ -29,7 +31,7 @@ pub(super) enum Content {
     /// These bytes, whole.
     Full(Bytes),
     /// The upstream's body, frame by frame.
-    Streaming(Incoming),
+    Streaming(Download),
     /// What was held of the upstream's body, then the rest of it.
     Held(Held),
 }
@@ -42,30 +44,34 @@ pub(super) struct Held {
     /// The trailers, when the body has ended with some.
     pub trailers: Option<HeaderMap>,
     /// The rest of the body, when it has not ended.
-    pub rest: Option<Incoming>,
+    pub rest: Option<Download>,
+    /// What the chunks count for among all that is held.
+    pub share: Share,
 }
 
-/// A [`Content`] and the record of the exchange, which is written when the body is finished or dropped.
+/// A [`Content`], and what ends with the exchange: its record, which is written when the body is finished or
+/// dropped, and its turn on the connection.
 #[derive(Debug)]
-pub struct Body {
+pub(super) struct Body {
     content: Content,
     record: Record,
+    _turn: Turn,
 }
 
 impl Body {
-    pub(super) fn new(content: Content, record: Record) -> Body {
-        Body { content, record }
+    pub fn new(content: Content, record: Record, turn: Turn) -> Body {
+        Body { content, record, _turn: turn }
     }
 }
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = DownloadError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let polled = self.content.poll(context);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => self.record.sent(frame.data_ref().map_or(0, Bytes::len)),
@@ -112,7 +118,7 @@ impl Content {
     }
 
     /// The next frame. A content that has ended is [`Content::Empty`] from then on.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let polled = match self {
             Content::Empty => Poll::Ready(None),
             Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -145,7 +151,7 @@ impl Content {
 }
 
 /// Reads and forgets, as long as it is less work than a new connection.
-async fn read_to_end(mut rest: Incoming) {
+async fn read_to_end(mut rest: Download) {
     let mut left = DISCARD_BYTES_MAX;
     while let Some(Ok(frame)) = rest.frame().await {
         let bytes = frame.data_ref().map_or(0, Bytes::len);
@@ -155,8 +161,9 @@ async fn read_to_end(mut rest: Incoming) {
 }
 
 impl Held {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         if let Some(chunk) = self.chunks.pop_front() {
+            self.share.release(chunk.len());
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
         match &mut self.rest {
@@ -184,19 +191,21 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::task::Waker;
+
+    use super::*;
+    use crate::proxy::door::Latch;
 
     fn held(chunks: &[&'static str], trailers: bool) -> Content {
         let chunks = chunks.iter().map(|chunk| Bytes::from_static(chunk.as_bytes())).collect();
-        Content::Held(Held { chunks, trailers: trailers.then(HeaderMap::new), rest: None })
+        Content::Held(Held { chunks, trailers: trailers.then(HeaderMap::new), ..Held::default() })
     }
 
     /// Frames as text, trailers as `-`.
     #[track_caller]
     fn check(content: Content, length: Option<u64>, expected: &[&str]) {
         assert_eq!(content.size_hint().exact(), length);
-        let mut body = Body::new(content, Record::default());
+        let mut body = Body::new(content, Record::default(), Latch::new().begin());
         let mut context = Context::from_waker(Waker::noop());
         let mut frames = Vec::new();
         while !body.is_end_stream() {

@@ -10,7 +10,10 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
 use hyper_util::client::legacy::Error as ClientError;
 
+use super::download::DownloadError;
+use super::intake::IntakeError;
 use super::proxy_status::{self, PROXY_STATUS};
+use super::refusal::Refusal;
 use crate::engine::exchange::AnswerHead;
 use crate::engine::problem::{PROBLEM_JSON, Problem};
 
@@ -46,6 +49,8 @@ pub(super) enum DownstreamError {
     },
     /// The request's body broke off.
     BodyCutShort,
+    /// It is not fit to be carried, whatever it asks for.
+    Refused(Refusal),
 }
 
 /// What an upstream did, with its cause for the log.
@@ -70,14 +75,22 @@ pub(super) enum UpstreamFault {
     NoSocket,
     /// It closed the connection without an answer.
     Closed,
-    /// What it sent is not HTTP.
+    /// What it sent is not HTTP, or could be read in two ways.
     NotHttp,
+    /// Its answer has a transfer coding besides `chunked`, which cannot be undone.
+    TransferCoding,
     /// It switched protocols, which no request of ours asks for.
     Switched,
     /// The head of its answer did not come in `timeouts.response`.
     Silent,
     /// Its answer broke off while it was held.
     CutShort,
+    /// Its answer's body stood still for `timeouts.body_idle` while it was held.
+    Stalled,
+    /// Its answer was not over in `timeouts.total`.
+    Late,
+    /// Its answer's body is over `limits.response_body_bytes`.
+    TooLarge,
 }
 
 impl ProxyError {
@@ -99,6 +112,12 @@ impl ProxyError {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PROXY_STATUS, proxy_status::error(self.kind()));
+        if let ProxyError::Downstream(DownstreamError::Refused(refusal)) = self {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            if *refusal == Refusal::NoRoom {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            }
+        }
         if let ProxyError::Downstream(DownstreamError::Method { allow }) = self
             && let Ok(allow) = HeaderValue::try_from(allow)
         {
@@ -111,6 +130,7 @@ impl ProxyError {
     fn kind(&self) -> &'static str {
         match self {
             ProxyError::Downstream(DownstreamError::NoRoute) => "destination_not_found",
+            ProxyError::Downstream(DownstreamError::Refused(refusal)) => refusal.kind(),
             ProxyError::Downstream(_) => "http_request_error",
             ProxyError::Upstream(error) => error.fault.kind(),
             ProxyError::Internal(_) => "proxy_internal_error",
@@ -144,6 +164,12 @@ impl From<DownstreamError> for ProxyError {
     }
 }
 
+impl From<Refusal> for ProxyError {
+    fn from(refusal: Refusal) -> ProxyError {
+        DownstreamError::Refused(refusal).into()
+    }
+}
+
 impl From<UpstreamFault> for ProxyError {
     fn from(fault: UpstreamFault) -> ProxyError {
         ProxyError::Upstream(UpstreamError { fault, cause: None })
@@ -154,20 +180,40 @@ impl From<UpstreamFault> for ProxyError {
 impl From<ClientError> for ProxyError {
     fn from(error: ClientError) -> ProxyError {
         if hyper_cause(&error).is_some_and(hyper::Error::is_user) {
-            return DownstreamError::BodyCutShort.into();
+            return DownstreamError::of_body(&error).into();
         }
         ProxyError::Upstream(UpstreamError { fault: UpstreamFault::of(&error), cause: Some(error.into()) })
     }
 }
 
-impl ProxyError {
-    /// The upstream broke off in the middle of its body, which nothing of has been sent on.
-    pub fn cut_short(cause: hyper::Error) -> ProxyError {
-        ProxyError::Upstream(UpstreamError { fault: UpstreamFault::CutShort, cause: Some(cause.into()) })
+/// The upstream's body has no end, and nothing of it has been sent on.
+impl From<DownloadError> for ProxyError {
+    fn from(error: DownloadError) -> ProxyError {
+        let (fault, cause) = match error {
+            DownloadError::CutShort(cause) => (UpstreamFault::CutShort, Some(cause.into())),
+            DownloadError::Idle => (UpstreamFault::Stalled, None),
+            DownloadError::Late => (UpstreamFault::Late, None),
+            DownloadError::TooLarge => (UpstreamFault::TooLarge, None),
+        };
+        ProxyError::Upstream(UpstreamError { fault, cause })
     }
 }
 
 impl DownstreamError {
+    /// Why the request's body has no end.
+    fn of_body(error: &(dyn StdError + 'static)) -> DownstreamError {
+        if let Some(IntakeError::Refused(refusal)) = causes(error).find_map(|cause| cause.downcast_ref()) {
+            return DownstreamError::Refused(*refusal);
+        }
+        let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
+        match io.map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+                DownstreamError::Refused(Refusal::Malformed("the request's body is not framed rightly"))
+            }
+            _ => DownstreamError::BodyCutShort,
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             DownstreamError::Host | DownstreamError::RuleSet { .. } | DownstreamError::BodyCutShort => {
@@ -176,6 +222,7 @@ impl DownstreamError {
             DownstreamError::Connect => StatusCode::NOT_IMPLEMENTED,
             DownstreamError::NoRoute => StatusCode::NOT_FOUND,
             DownstreamError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            DownstreamError::Refused(refusal) => refusal.status(),
         }
     }
 
@@ -187,6 +234,7 @@ impl DownstreamError {
             DownstreamError::Method { .. } => "no route for this path takes this method",
             DownstreamError::RuleSet { detail } => detail,
             DownstreamError::BodyCutShort => "the request's body broke off",
+            DownstreamError::Refused(refusal) => refusal.detail(),
         }
     }
 }
@@ -221,7 +269,10 @@ impl UpstreamFault {
 
     fn status(self) -> StatusCode {
         match self {
-            UpstreamFault::ConnectTimeout | UpstreamFault::Silent => StatusCode::GATEWAY_TIMEOUT,
+            UpstreamFault::ConnectTimeout
+            | UpstreamFault::Silent
+            | UpstreamFault::Stalled
+            | UpstreamFault::Late => StatusCode::GATEWAY_TIMEOUT,
             UpstreamFault::NoSocket => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         }
@@ -236,9 +287,11 @@ impl UpstreamFault {
             UpstreamFault::NoSocket => "connection_limit_reached",
             UpstreamFault::Closed => "connection_terminated",
             UpstreamFault::NotHttp => "http_protocol_error",
+            UpstreamFault::TransferCoding => "http_response_transfer_coding",
             UpstreamFault::Switched => "http_upgrade_failed",
-            UpstreamFault::Silent => "http_response_timeout",
+            UpstreamFault::Silent | UpstreamFault::Stalled | UpstreamFault::Late => "http_response_timeout",
             UpstreamFault::CutShort => "http_response_incomplete",
+            UpstreamFault::TooLarge => "http_response_body_size",
         }
     }
 
@@ -251,12 +304,19 @@ impl UpstreamFault {
             UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
             UpstreamFault::Closed => "the upstream closed the connection without an answer",
             UpstreamFault::NotHttp => "the upstream's answer is not HTTP",
+            UpstreamFault::TransferCoding => "the upstream's answer has an unknown transfer coding",
             UpstreamFault::Switched => "the upstream switched protocols unasked",
             UpstreamFault::Silent => "the upstream did not answer in time",
             UpstreamFault::CutShort => "the upstream's answer broke off",
+            UpstreamFault::Stalled => "the upstream's answer stood still for too long",
+            UpstreamFault::Late => "the upstream's answer took too long",
+            UpstreamFault::TooLarge => "the upstream's answer is too large",
         }
     }
 }
+
+/// When a client may look for room again: connections come and go.
+const RETRY_AFTER_SECONDS: &str = "1";
 
 /// `errno` of a full file table, of the system and of the process; the same on Linux, macOS and the BSDs.
 const ENFILE: i32 = 23;
@@ -305,6 +365,20 @@ mod tests {
         check(UpstreamFault::NoSocket, 503, "connection_limit_reached");
         check(UpstreamFault::ConnectTimeout, 504, "connection_timeout");
         check(UpstreamFault::Silent, 504, "http_response_timeout");
+        check(UpstreamFault::Stalled, 504, "http_response_timeout");
+        check(UpstreamFault::Late, 504, "http_response_timeout");
+        check(UpstreamFault::TooLarge, 502, "http_response_body_size");
+        check(UpstreamFault::TransferCoding, 502, "http_response_transfer_coding");
+        check(Refusal::Malformed("no"), 400, "http_request_error");
+        check(Refusal::SlowHead, 408, "http_request_error");
+        check(Refusal::SlowBody, 408, "http_request_error");
+        check(Refusal::BodyTooLarge, 413, "http_request_error");
+        check(Refusal::UriTooLong, 414, "http_request_error");
+        check(Refusal::HeadTooLarge, 431, "http_request_error");
+        check(Refusal::TooManyHeaders, 431, "http_request_error");
+        check(Refusal::TransferCoding, 501, "http_request_error");
+        check(Refusal::NoRoom, 503, "connection_limit_reached");
+        check(Refusal::Version, 505, "http_request_error");
         check(ProxyError::Internal("no upstream"), 500, "proxy_internal_error");
     }
 

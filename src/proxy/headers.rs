@@ -3,6 +3,8 @@
 
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 
+use super::error::UpstreamFault;
+
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
@@ -22,6 +24,21 @@ pub(super) fn strip_request(headers: &mut HeaderMap) {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
     }
+}
+
+/// Looks at how an answer's body ends.
+///
+/// # Errors
+/// When a length beside a transfer coding says something else (RFC 9112, section 6.3), so that the next reader
+/// could see two answers where we saw one; and when there is a coding that cannot be undone.
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), UpstreamFault> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return Ok(()) };
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        return Err(UpstreamFault::NotHttp);
+    }
+    let chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    if chunked && codings.next().is_none() { Ok(()) } else { Err(UpstreamFault::TransferCoding) }
 }
 
 /// Takes hop-by-hop headers off an answer.

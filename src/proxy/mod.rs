@@ -4,13 +4,18 @@
 //! upstream connections, and no lock. `Worker::handle` is the path of an exchange. All that is decided is
 //! decided by [`engine`](crate::engine); all that goes wrong becomes an answer in `error.rs`.
 
+mod alarm;
 mod body;
+mod door;
+mod download;
 mod error;
 mod forwarded;
 mod headers;
 mod hold;
+mod intake;
 mod proxy_status;
 mod record;
+mod refusal;
 mod request_id;
 mod select;
 pub mod server;
@@ -20,16 +25,20 @@ mod worker;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Request, Response};
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 
 pub use server::{Drained, StopSignals, bind, run};
 
 use body::{Body, Content};
+use door::Turn;
+use download::Download;
 use error::ProxyError;
 use forwarded::Peer;
-use hold::Decided;
+use hold::{Decided, Holds};
+use intake::Intake;
 use record::Record;
 use select::Rules;
 use upstream::Upstream;
@@ -44,6 +53,7 @@ use crate::settings::ProxyStatus;
 struct Worker {
     snapshot: Arc<Snapshot>,
     upstreams: Vec<Upstream>,
+    holds: Arc<Holds>,
 }
 
 /// An answer that is ready for the client.
@@ -55,23 +65,37 @@ struct Reply {
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
-    fn new(snapshot: Arc<Snapshot>) -> Worker {
+    fn new(snapshot: Arc<Snapshot>, holds: Arc<Holds>) -> Worker {
         let upstreams = snapshot.settings.upstreams.iter().map(Upstream::new).collect();
-        Worker { snapshot, upstreams }
+        Worker { snapshot, upstreams, holds }
     }
 
     /// Carries one exchange. Whatever happens, the client gets an answer with the exchange's id on it.
-    async fn handle(&self, peer: &Peer, mut request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, peer: &Peer, mut request: Request<Incoming>, turn: Turn) -> Response<Body> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(&request_id, peer.ip, &request);
-        let method = request.method().clone();
-        let mut reply = match self.carry(peer, request, &mut record).await {
-            Ok(reply) => reply,
-            Err(error) => Reply::own(&error, &method, &mut record),
+        let (method, version) = (request.method().clone(), request.version());
+        let carried = match turn.refusal {
+            Some(refusal) => {
+                record.unread();
+                Err(refusal.into())
+            }
+            None => self.carry(peer, request, &mut record).await,
         };
+        let mut reply = carried.unwrap_or_else(|error| Reply::own(&error, &method, &mut record));
         reply.head.headers.insert(request_id::REQUEST_ID, request_id);
+        if version <= Version::HTTP_11 && self.is_last(&turn) {
+            reply.head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         record.responded(reply.head.status);
-        reply.into_response(record)
+        turn.answered(reply.head.status == StatusCode::SWITCHING_PROTOCOLS);
+        reply.into_response(record, turn)
+    }
+
+    /// Whether the connection has carried as many exchanges as it may.
+    fn is_last(&self, turn: &Turn) -> bool {
+        let max = self.snapshot.settings.server.limits.requests_per_connection;
+        max.is_some_and(|max| turn.number >= max)
     }
 
     async fn carry(
@@ -81,6 +105,7 @@ impl Worker {
         record: &mut Record,
     ) -> Result<Reply, ProxyError> {
         let snapshot = &self.snapshot();
+        let server = &snapshot.settings.server;
         select::settle_host(&mut request)?;
         let route = select::route(&snapshot.routes, &request)?;
         let upstream = self.upstream(route.upstream)?;
@@ -89,7 +114,9 @@ impl Worker {
         let asked = asked(&request, &rules);
 
         headers::strip_request(request.headers_mut());
-        peer.forward(request.headers_mut(), &snapshot.settings.server.trusted_proxies);
+        peer.forward(request.headers_mut(), &server.trusted_proxies);
+        let (parts, incoming) = request.into_parts();
+        let request = Request::from_parts(parts, Intake::new(incoming, server)?);
         let answer = upstream.send(request).await?;
         record.answered(answer.status());
 
@@ -100,12 +127,12 @@ impl Worker {
                 record.ruled_by(rule_set);
                 let limits = &snapshot.limits;
                 let inquiry = Inquiry { rule_set, request: &asked, head: &head, limits, explain: false };
-                hold::decide(&inquiry, body).await
+                hold::decide(&inquiry, body, &self.holds).await
             }
             None => Decided::by_head(Outcome::pass(), body),
         };
 
-        let told = tells(&snapshot.settings.server.proxy_status, peer);
+        let told = tells(&server.proxy_status, peer);
         let mut reply = rewritten(head, phrase, decided, &asked.method, told, record)?;
         if let Some(header) = rules.vary() {
             vary::add(&mut reply.head.headers, &asked.method, header);
@@ -130,7 +157,7 @@ fn asked(request: &Request<Incoming>, rules: &Rules<'_>) -> RequestSnapshot {
 }
 
 /// Head, reason phrase when it is not the status's usual one, and body.
-fn taken_apart(answer: Response<Incoming>) -> (AnswerHead, Option<ReasonPhrase>, Incoming) {
+fn taken_apart(answer: Response<Download>) -> (AnswerHead, Option<ReasonPhrase>, Download) {
     let (mut parts, body) = answer.into_parts();
     let phrase = parts.extensions.remove();
     (AnswerHead { status: parts.status, headers: parts.headers }, phrase, body)
@@ -156,7 +183,7 @@ fn rewritten(
     let reason = reason.or(phrase.filter(|_| head.status == received));
     record.decided(verdict, shadows, held_bytes);
     let content = match (change, broken) {
-        (BodyChange::Keep, Some(error)) => return Err(ProxyError::cut_short(error)),
+        (BodyChange::Keep, Some(error)) => return Err(error.into()),
         (BodyChange::Keep, None) if method != Method::HEAD && allows_body(head.status) => content,
         (BodyChange::Keep, _) => {
             content.discard();
@@ -198,8 +225,8 @@ impl Reply {
         Reply { head, reason: None, content }
     }
 
-    fn into_response(self, record: Record) -> Response<Body> {
-        let mut response = Response::new(Body::new(self.content, record));
+    fn into_response(self, record: Record, turn: Turn) -> Response<Body> {
+        let mut response = Response::new(Body::new(self.content, record, turn));
         *response.status_mut() = self.head.status;
         *response.headers_mut() = self.head.headers;
         if let Some(reason) = self.reason {

@@ -12,10 +12,14 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
+use super::download::{Bounds, Download};
 use super::error::{ProxyError, UpstreamFault};
-use crate::settings::{self, HostHeader, UpstreamUrl};
+use super::headers;
+use super::intake::Intake;
+use crate::engine::hold::is_endless;
+use crate::settings::{self, HostHeader, Limits, Timeouts, UpstreamUrl};
 
 /// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
 /// could otherwise send into a closing connection.
@@ -28,8 +32,9 @@ pub(super) struct Upstream {
     url: UpstreamUrl,
     /// The `Host` to send; `None` leaves the client's.
     host: Option<HeaderValue>,
-    response_time_max: Duration,
-    client: Client<HttpConnector, Incoming>,
+    timeouts: Timeouts,
+    limits: Limits,
+    client: Client<HttpConnector, Intake>,
 }
 
 impl Upstream {
@@ -50,7 +55,8 @@ impl Upstream {
             name: Arc::clone(&upstream.name),
             url: upstream.url.clone(),
             host,
-            response_time_max: upstream.timeouts.response,
+            timeouts: upstream.timeouts,
+            limits: upstream.limits,
             client,
         }
     }
@@ -60,19 +66,42 @@ impl Upstream {
     /// # Errors
     /// [`ProxyError::Upstream`] when no answer comes, and [`ProxyError::Downstream`] when the request's own body
     /// breaks off.
-    pub async fn send(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, ProxyError> {
+    pub async fn send(&self, mut request: Request<Intake>) -> Result<Response<Download>, ProxyError> {
         self.address(&mut request)?;
-        match timeout(self.response_time_max, self.client.request(request)).await {
+        let now = Instant::now();
+        let end = self.timeouts.total.map(|time| now + time);
+        let silent_at = now + self.timeouts.response;
+        let head_at = end.map_or(silent_at, |end| end.min(silent_at));
+        match timeout_at(head_at, self.client.request(request)).await {
             Ok(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 Err(UpstreamFault::Switched.into())
             }
-            Ok(answer) => Ok(answer?),
+            Ok(answer) => self.take(answer?, end),
+            Err(_elapsed) if head_at < silent_at => Err(UpstreamFault::Late.into()),
             Err(_elapsed) => Err(UpstreamFault::Silent.into()),
         }
     }
 
+    /// The answer with its body bounded. One that is over a bound by its head alone, or could be read in two
+    /// ways, is let go with its connection.
+    fn take(
+        &self,
+        answer: Response<Incoming>,
+        end: Option<Instant>,
+    ) -> Result<Response<Download>, ProxyError> {
+        headers::check_framing(answer.headers())?;
+        let content_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let bounds = Bounds {
+            bytes_left: self.limits.response_body_bytes.unwrap_or(u64::MAX),
+            idle_time_max: self.timeouts.body_idle.filter(|_| !content_type.is_some_and(is_endless)),
+            end,
+        };
+        let (parts, incoming) = answer.into_parts();
+        Ok(Response::from_parts(parts, Download::new(incoming, bounds)?))
+    }
+
     /// Turns the client's request into one to this upstream.
-    fn address(&self, request: &mut Request<Incoming>) -> Result<(), ProxyError> {
+    fn address(&self, request: &mut Request<Intake>) -> Result<(), ProxyError> {
         *request.uri_mut() = target(&self.url, request.uri())?;
         *request.version_mut() = Version::HTTP_11;
         if let Some(host) = &self.host {

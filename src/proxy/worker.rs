@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::select;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,11 +22,12 @@ use tokio::time::timeout;
 use tracing::{debug, error};
 
 use super::Worker;
+use super::door::{Door, Latch};
 use super::forwarded::Peer;
+use super::hold::Holds;
+use super::refusal::Refusal;
 use crate::live::Snapshot;
-
-/// How long a kept-alive connection may be idle, and a request's head may take to come.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
+use crate::settings::ServerLimits;
 
 /// A connection that was accepted, on its way to a worker.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(super) struct Arrival {
     pub stream: TcpStream,
     /// The client's address.
     pub peer: SocketAddr,
+    /// Why it gets no more than an answer that says so.
+    pub refusal: Option<Refusal>,
     /// Counts the connection for as long as it lives.
     pub load: Load,
 }
@@ -65,6 +68,7 @@ impl Drop for Load {
 pub(super) async fn start(
     name: String,
     snapshot: Arc<Snapshot>,
+    holds: Arc<Holds>,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     cut: oneshot::Sender<usize>,
 ) -> io::Result<()> {
@@ -74,7 +78,7 @@ pub(super) async fn start(
             Ok(runtime) => {
                 // Nobody waits for these when the server itself was dropped.
                 let _ = started.send(Ok(()));
-                let _ = cut.send(runtime.block_on(serve(snapshot, arrivals)));
+                let _ = cut.send(runtime.block_on(serve(snapshot, holds, arrivals)));
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -84,9 +88,13 @@ pub(super) async fn start(
     result.await.unwrap_or_else(|_| Err(io::Error::other("the worker ended before it began")))
 }
 
-async fn serve(snapshot: Arc<Snapshot>, mut arrivals: mpsc::UnboundedReceiver<Arrival>) -> usize {
+async fn serve(
+    snapshot: Arc<Snapshot>,
+    holds: Arc<Holds>,
+    mut arrivals: mpsc::UnboundedReceiver<Arrival>,
+) -> usize {
     let drain_time_max = snapshot.settings.drain.timeout;
-    let worker = Rc::new(Worker::new(snapshot));
+    let worker = Rc::new(Worker::new(snapshot, holds));
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -124,19 +132,25 @@ fn note(ended: Result<(), JoinError>) {
 /// Serves one connection to its end. When `stopping` says so, the exchange under way is finished and the
 /// connection closed.
 async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
-    let Arrival { stream, peer, load: _load } = arrival;
+    let Arrival { stream, peer, refusal, load: _load } = arrival;
     let stream = match tokio::net::TcpStream::from_std(stream) {
         Ok(stream) => stream,
         Err(error) => return debug!(%error, "a connection could not be taken over"),
     };
+    let server = worker.snapshot().settings.server.clone();
     let peer = Rc::new(Peer::new(peer.ip()));
+    let latch = Latch::new();
+    let mut door = Door::new(TokioIo::new(stream), Arc::clone(&latch), &server);
+    if let Some(refusal) = refusal {
+        door.refuse(refusal);
+    }
     let service = service_fn(|request| {
+        // Before the door passes anything more.
+        let turn = latch.begin();
         let (worker, peer) = (Rc::clone(&worker), Rc::clone(&peer));
-        async move { Ok::<_, Infallible>(worker.handle(&peer, request).await) }
+        async move { Ok::<_, Infallible>(worker.handle(&peer, request, turn).await) }
     });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut served = pin!(http(&server.limits).serve_connection(door, service));
     let result = select! {
         biased;
         // First, so that an answer that is ready at the same moment already says `Connection: close`.
@@ -149,4 +163,15 @@ async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::R
     if let Err(error) = result {
         debug!(client = %peer.ip, %error, "connection ended");
     }
+}
+
+/// The HTTP library behind a door that has the bounds, all but the room for header lines: more than the usual
+/// number costs it an allocation a request.
+fn http(limits: &ServerLimits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None);
+    if limits.headers > ServerLimits::default().headers {
+        http.max_headers(limits.headers);
+    }
+    http
 }
