@@ -77,6 +77,8 @@ pub(super) enum UpstreamFault {
     Closed,
     /// What it sent is not HTTP, or could be read in two ways.
     NotHttp,
+    /// The head of its answer is too large.
+    HeadTooLarge,
     /// Its answer has a transfer coding besides `chunked`, which cannot be undone.
     TransferCoding,
     /// It switched protocols, which no request of ours asks for.
@@ -245,6 +247,7 @@ impl UpstreamFault {
             return UpstreamFault::of_connecting(error);
         }
         match hyper_cause(error) {
+            Some(cause) if cause.is_parse_too_large() => UpstreamFault::HeadTooLarge,
             Some(cause) if cause.is_parse() => UpstreamFault::NotHttp,
             _ => UpstreamFault::Closed,
         }
@@ -287,6 +290,7 @@ impl UpstreamFault {
             UpstreamFault::NoSocket => "connection_limit_reached",
             UpstreamFault::Closed => "connection_terminated",
             UpstreamFault::NotHttp => "http_protocol_error",
+            UpstreamFault::HeadTooLarge => "http_response_header_section_size",
             UpstreamFault::TransferCoding => "http_response_transfer_coding",
             UpstreamFault::Switched => "http_upgrade_failed",
             UpstreamFault::Silent | UpstreamFault::Stalled | UpstreamFault::Late => "http_response_timeout",
@@ -304,6 +308,7 @@ impl UpstreamFault {
             UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
             UpstreamFault::Closed => "the upstream closed the connection without an answer",
             UpstreamFault::NotHttp => "the upstream's answer is not HTTP",
+            UpstreamFault::HeadTooLarge => "the head of the upstream's answer is too large",
             UpstreamFault::TransferCoding => "the upstream's answer has an unknown transfer coding",
             UpstreamFault::Switched => "the upstream switched protocols unasked",
             UpstreamFault::Silent => "the upstream did not answer in time",
@@ -368,6 +373,7 @@ mod tests {
         check(UpstreamFault::Stalled, 504, "http_response_timeout");
         check(UpstreamFault::Late, 504, "http_response_timeout");
         check(UpstreamFault::TooLarge, 502, "http_response_body_size");
+        check(UpstreamFault::HeadTooLarge, 502, "http_response_header_section_size");
         check(UpstreamFault::TransferCoding, 502, "http_response_transfer_coding");
         check(Refusal::Malformed("no"), 400, "http_request_error");
         check(Refusal::SlowHead, 408, "http_request_error");

@@ -20,9 +20,12 @@ pub(super) fn settle_host<B>(request: &mut Request<B>) -> Result<(), DownstreamE
     if request.method() == Method::CONNECT {
         return Err(DownstreamError::Connect);
     }
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        return Err(DownstreamError::Host);
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_11 => return Err(DownstreamError::Host),
+        (Some(host), None) if !is_host(host) => return Err(DownstreamError::Host),
+        (_, Some(_)) => return Err(DownstreamError::Host),
+        _ => {}
     }
     if let Some(authority) = request.uri().authority() {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
@@ -30,6 +33,13 @@ pub(super) fn settle_host<B>(request: &mut Request<B>) -> Result<(), DownstreamE
         request.headers_mut().insert(header::HOST, host);
     }
     Ok(())
+}
+
+/// Whether the value has only what a host and a port are made of (RFC 9110, section 7.2), and so is the same one
+/// for everybody who reads it. It may be empty.
+fn is_host(value: &HeaderValue) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(byte);
+    value.as_bytes().iter().all(is_plain)
 }
 
 /// The route of a request whose host is settled.
@@ -152,6 +162,9 @@ mod tests {
         assert!(matches!(check(Version::HTTP_11, "GET", "/", &[]), DownstreamError::Host));
         assert!(matches!(check(Version::HTTP_11, "GET", "/", &["a", "a"]), DownstreamError::Host));
         assert!(matches!(check(Version::HTTP_10, "GET", "/", &["a", "b"]), DownstreamError::Host));
+        for host in ["a b", "a, b", "a/b", "me@a", "a#", "a?b", "a\\b", "a\t"] {
+            assert!(matches!(check(Version::HTTP_11, "GET", "/", &[host]), DownstreamError::Host), "{host}");
+        }
         assert!(matches!(check(Version::HTTP_11, "CONNECT", "a:1", &["a:1"]), DownstreamError::Connect));
     }
 }

@@ -8,5 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod bounds;
+mod faults;
+mod hygiene;
 mod proxy;
 mod support;

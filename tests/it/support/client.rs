@@ -1,7 +1,7 @@
 //! A client that sees what really comes over the wire.
 
 use std::io::{BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::PATIENCE;
 use super::message::{Head, Payload, chunk};
@@ -54,6 +54,17 @@ impl Client {
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends bytes that the other side need not take to their end.
+    pub fn send_in_vain(&mut self, bytes: impl AsRef<[u8]>) {
+        // The answer says what became of it.
+        let _ = self.0.get_mut().write_all(bytes.as_ref());
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish(&mut self) {
+        self.0.get_mut().shutdown(Shutdown::Write).unwrap();
     }
 
     /// Sends a request without body: `GET /path` and further header lines.

@@ -13,6 +13,7 @@ use candor::settings::{Admin, Drain, Log, Server, Settings, Upstream, UpstreamUr
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
+use super::log;
 
 /// A running sidecar; stops when told, or with the process.
 pub struct Sidecar {
@@ -32,6 +33,7 @@ impl Sidecar {
 
     /// The same, with other settings than a test's usual ones.
     pub fn with(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Settings)) -> Sidecar {
+        log::keep();
         let mut settings = settings(upstream);
         change(&mut settings);
         let snapshot = snapshot(settings, rules);

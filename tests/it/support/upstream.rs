@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::PATIENCE;
 use super::message::{Head, Payload};
@@ -60,6 +61,26 @@ impl Upstream {
         Upstream { address, received: Mutex::new(received), ended: Mutex::new(ended) }
     }
 
+    /// A backend that is given each connection, numbered from 0, and keeps to no protocol.
+    pub fn raw(script: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Upstream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_, received) = channel();
+        let (end_sender, ended) = channel();
+        let script = Arc::new(script);
+        thread::spawn(move || {
+            for (connection, stream) in listener.incoming().enumerate() {
+                let (script, ended) = (Arc::clone(&script), end_sender.clone());
+                thread::spawn(move || {
+                    script(connection, stream.unwrap());
+                    // Nobody listens when the test is over.
+                    let _ = ended.send(connection);
+                });
+            }
+        });
+        Upstream { address, received: Mutex::new(received), ended: Mutex::new(ended) }
+    }
+
     /// A backend that answers every request with these bytes.
     pub fn answering(answer: impl Into<Vec<u8>>) -> Upstream {
         let answer = answer.into();
@@ -86,6 +107,31 @@ impl Upstream {
     /// Waits until a connection has ended; its number.
     pub fn ended(&self) -> usize {
         self.ended.lock().unwrap().recv_timeout(PATIENCE).expect("the end of a connection in time")
+    }
+}
+
+/// Closes a connection with a reset instead of an end.
+pub fn reset(stream: &TcpStream) {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// A port where nobody takes connections, and nobody refuses them.
+pub struct Deaf {
+    /// Its address.
+    pub address: SocketAddr,
+    _listening: Socket,
+    _waiting: TcpStream,
+}
+
+impl Deaf {
+    /// Listens with no room for more than one connection, and makes that one.
+    pub fn listen() -> Deaf {
+        let listening = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listening.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        listening.listen(0).unwrap();
+        let address = listening.local_addr().unwrap().as_socket().unwrap();
+        let waiting = TcpStream::connect(address).unwrap();
+        Deaf { address, _listening: listening, _waiting: waiting }
     }
 }
 
