@@ -54,13 +54,15 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct Body {
     content: Content,
+    /// Why the content has no end, when what came before may go out first.
+    broken: Option<DownloadError>,
     record: Record,
     _turn: Turn,
 }
 
 impl Body {
     pub fn new(content: Content, record: Record, turn: Turn) -> Body {
-        Body { content, record, _turn: turn }
+        Body { content, broken: None, record, _turn: turn }
     }
 }
 
@@ -72,17 +74,27 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let polled = self.content.poll(context);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => self.record.sent(frame.data_ref().map_or(0, Bytes::len)),
-            Poll::Ready(Some(Err(error))) => self.record.broken_off(error),
+        match polled {
+            Poll::Ready(Some(Ok(ref frame))) => self.record.sent(frame.data_ref().map_or(0, Bytes::len)),
+            // An error ends the connection at once, with all that waits to be written, be it the head. Pending,
+            // the body has it written first.
+            Poll::Ready(Some(Err(error))) => {
+                self.record.broken_off(&error);
+                self.broken = Some(error);
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             Poll::Ready(None) | Poll::Pending => {}
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end()
+        self.broken.is_none() && self.content.is_end()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -86,10 +86,10 @@ impl Upstream {
     /// ways, is let go with its connection.
     fn take(
         &self,
-        answer: Response<Incoming>,
+        mut answer: Response<Incoming>,
         end: Option<Instant>,
     ) -> Result<Response<Download>, ProxyError> {
-        headers::check_framing(answer.headers())?;
+        headers::check_framing(answer.headers_mut())?;
         let content_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let bounds = Bounds {
             bytes_left: self.limits.response_body_bytes.unwrap_or(u64::MAX),

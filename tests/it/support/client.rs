@@ -108,6 +108,14 @@ impl Client {
         bytes
     }
 
+    /// Reads to the end of the connection, in order or not.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // What came before a reset counts.
+        let _ = self.0.read_to_end(&mut bytes);
+        bytes
+    }
+
     /// Whether the other side closes the connection without a word more.
     pub fn is_closed(&mut self) -> bool {
         match self.0.read(&mut [0]) {
