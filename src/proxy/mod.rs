@@ -13,6 +13,7 @@ mod forwarded;
 mod headers;
 mod hold;
 mod intake;
+mod pace;
 mod proxy_status;
 mod record;
 mod refusal;

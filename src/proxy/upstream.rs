@@ -18,6 +18,7 @@ use super::download::{Bounds, Download};
 use super::error::{ProxyError, UpstreamFault};
 use super::headers;
 use super::intake::Intake;
+use super::pace::{self, Connector};
 use crate::engine::hold::is_endless;
 use crate::settings::{self, HostHeader, Limits, Timeouts, UpstreamUrl};
 
@@ -34,7 +35,7 @@ pub(super) struct Upstream {
     host: Option<HeaderValue>,
     timeouts: Timeouts,
     limits: Limits,
-    client: Client<HttpConnector, Intake>,
+    client: Client<Connector, Intake>,
 }
 
 impl Upstream {
@@ -46,7 +47,7 @@ impl Upstream {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIME_MAX)
             .pool_timer(TokioTimer::new())
-            .build(connector);
+            .build(pace::connector(connector));
         let host = match upstream.host {
             HostHeader::Preserve => None,
             HostHeader::Upstream => HeaderValue::from_str(upstream.url.authority.as_str()).ok(),

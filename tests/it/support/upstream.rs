@@ -28,8 +28,10 @@ pub struct Received {
 pub enum After {
     /// The next request may come.
     KeepOpen,
-    /// It is closed.
+    /// It is closed in order.
     Close,
+    /// It is dropped, with a reset if one was asked for.
+    Drop,
 }
 
 /// A scripted backend. It is there until the test's process ends.
@@ -110,7 +112,7 @@ impl Upstream {
     }
 }
 
-/// Closes a connection with a reset instead of an end.
+/// Makes the connection end with a reset when it is dropped.
 pub fn reset(stream: &TcpStream) {
     SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
@@ -163,9 +165,13 @@ fn serve(connection: usize, stream: TcpStream, script: &Script, sender: &Sender<
         let payload = if has_body { Payload::read(&head, &mut reader) } else { Payload::none() };
         let received = Received { connection, head, payload };
         let _ = sender.send(received.clone());
-        if script(&received, &mut writer) == After::Close {
-            let _ = writer.shutdown(Shutdown::Both);
-            return;
+        match script(&received, &mut writer) {
+            After::KeepOpen => {}
+            After::Close => {
+                let _ = writer.shutdown(Shutdown::Both);
+                return;
+            }
+            After::Drop => return,
         }
     }
 }
