@@ -12,22 +12,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tower::util::MapResponse;
 
-/// Reads in a row until the others get their turn. Most answers need one.
-const READS_MAX: u32 = 8;
+/// Bytes read in a row until the others get their turn. Most answers are over before.
+const TURN_BYTES: usize = 256 << 10;
 
 /// Makes [`Paced`] connections.
 pub(super) type Connector = MapResponse<HttpConnector, fn(TokioIo<TcpStream>) -> TokioIo<Paced>>;
 
 /// A connector whose connections take turns.
 pub(super) fn connector(connector: HttpConnector) -> Connector {
-    MapResponse::new(connector, |stream| TokioIo::new(Paced { stream: stream.into_inner(), reads: 0 }))
+    MapResponse::new(connector, |stream| TokioIo::new(Paced { stream: stream.into_inner(), bytes: 0 }))
 }
 
 /// A connection to an upstream.
 pub(super) struct Paced {
     stream: TcpStream,
-    /// In a row.
-    reads: u32,
+    /// Read in a row.
+    bytes: usize,
 }
 
 impl Connection for Paced {
@@ -42,13 +42,14 @@ impl AsyncRead for Paced {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.reads == READS_MAX {
-            self.reads = 0;
+        if self.bytes >= TURN_BYTES {
+            self.bytes = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.reads = if read.is_ready() { self.reads + 1 } else { 0 };
+        self.bytes = if read.is_ready() { self.bytes + buffer.filled().len() - before } else { 0 };
         read
     }
 }
@@ -88,6 +89,7 @@ mod tests {
     use std::future::poll_fn;
     use std::io::Write;
     use std::net::TcpListener;
+    use std::thread;
 
     use super::*;
 
@@ -95,16 +97,28 @@ mod tests {
     async fn a_reader_that_always_has_something_lets_others_run() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        listener.accept().unwrap().0.write_all(&[b'x'; 1000]).unwrap();
-        stream.readable().await.unwrap();
-        let mut paced = Paced { stream, reads: 0 };
-        let one_turn = poll_fn(|context| {
-            let mut read = 0;
-            while Pin::new(&mut paced).poll_read(context, &mut ReadBuf::new(&mut [0])).is_ready() {
-                read += 1;
+        let mut writer = listener.accept().unwrap().0;
+        let flood = thread::spawn(move || while writer.write_all(&[b'x'; 65536]).is_ok() {});
+        let mut paced = Paced { stream, bytes: 0 };
+        let mut turns = 0;
+        let mut read = 0;
+        poll_fn(|context| {
+            let mut turn = 0;
+            let mut bytes = [0; 8192];
+            loop {
+                let mut buffer = ReadBuf::new(&mut bytes);
+                let Poll::Ready(result) = Pin::new(&mut paced).poll_read(context, &mut buffer) else { break };
+                result.unwrap();
+                turn += buffer.filled().len();
             }
-            Poll::Ready(read)
-        });
-        assert_eq!(one_turn.await, READS_MAX);
+            assert!(turn < TURN_BYTES + bytes.len(), "{turn} bytes in one turn");
+            turns += 1;
+            read += turn;
+            if read > 10 * TURN_BYTES { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert!(turns > 10, "it goes on in the next turn");
+        drop(paced);
+        flood.join().unwrap();
     }
 }

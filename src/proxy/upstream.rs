@@ -47,6 +47,7 @@ impl Upstream {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIME_MAX)
             .pool_timer(TokioTimer::new())
+            .http1_max_buf_size(upstream.limits.response_header_bytes)
             .build(pace::connector(connector));
         let host = match upstream.host {
             HostHeader::Preserve => None,

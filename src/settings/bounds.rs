@@ -55,8 +55,10 @@ pub struct Timeouts {
 }
 
 /// How much an upstream may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Bytes of an answer's head, status line and headers; 64 KiB unless set.
+    pub response_header_bytes: usize,
     /// Bytes of an answer's body; `None` unless set.
     pub response_body_bytes: Option<u64>,
 }
@@ -93,6 +95,12 @@ impl Default for Timeouts {
             body_idle: Some(Duration::from_secs(60)),
             total: None,
         }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { response_header_bytes: 64 << 10, response_body_bytes: None }
     }
 }
 
@@ -168,9 +176,21 @@ impl Timeouts {
 }
 
 impl Limits {
+    /// What a head may be at most: the HTTP library reads no less at once than the one, and so much of the
+    /// worker's time goes into one turn as the other takes.
+    const HEADER_BYTES: RangeInclusive<u64> = 8192..=1 << 20;
+
     pub(super) fn read(upstream: Section<'_>, diagnostics: &mut Diagnostics) -> Limits {
-        let section = upstream.section("limits", &["response_body_bytes"], diagnostics);
+        let keys = ["response_header_bytes", "response_body_bytes"];
+        let section = upstream.section("limits", &keys, diagnostics);
+        let head = section.read(
+            "response_header_bytes",
+            |node, found| within("response_header_bytes", node, Limits::HEADER_BYTES, true, found),
+            diagnostics,
+        );
+        let head = head.and_then(|bytes| usize::try_from(bytes).ok());
         Limits {
+            response_header_bytes: head.unwrap_or(Limits::default().response_header_bytes),
             response_body_bytes: section.read_or_off("response_body_bytes", None, Node::bytes, diagnostics),
         }
     }

@@ -98,7 +98,7 @@ server:
 admin: { listen: off }
 upstreams:
   zebra: { url: 'http://z/base/', host: upstream, timeouts: { connect: 500ms, response: 1m, body_idle: 5s, total: 6s },
-    limits: { response_body_bytes: 1GiB } }
+    limits: { response_header_bytes: 8KiB, response_body_bytes: 1GiB } }
   ant: { url: 'http://a:1', timeouts: { body_idle: off, total: off }, limits: { response_body_bytes: off } }
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
@@ -120,7 +120,7 @@ rule_sets: {}
             body_idle: Some(seconds(5)),
             total: Some(seconds(6)),
         },
-        limits: Limits { response_body_bytes: Some(1 << 30) },
+        limits: Limits { response_header_bytes: 8192, response_body_bytes: Some(1 << 30) },
         host: HostHeader::Upstream,
         ..upstream("zebra", "http://z/base")
     };
