@@ -265,6 +265,11 @@ impl UpstreamFault {
             io::ErrorKind::ConnectionRefused => UpstreamFault::Refused,
             io::ErrorKind::TimedOut => UpstreamFault::ConnectTimeout,
             io::ErrorKind::AddrNotAvailable => UpstreamFault::NoSocket,
+            // Taken and dropped, before it could be used.
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected => UpstreamFault::Closed,
             _ if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) => UpstreamFault::NoSocket,
             _ => UpstreamFault::Unreachable,
         }

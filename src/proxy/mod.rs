@@ -89,7 +89,7 @@ impl Worker {
             reply.head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         record.responded(reply.head.status);
-        turn.answered(reply.head.status == StatusCode::SWITCHING_PROTOCOLS);
+        turn.answered(switches(&method, reply.head.status));
         reply.into_response(record, turn)
     }
 
@@ -149,6 +149,11 @@ impl Worker {
     fn upstream(&self, index: usize) -> Result<&Upstream, ProxyError> {
         self.upstreams.get(index).ok_or(ProxyError::Internal("the route's upstream does not exist"))
     }
+}
+
+/// Whether the connection is no longer one of HTTP/1.1 after this answer.
+fn switches(method: &Method, status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS || (method == Method::CONNECT && status.is_success())
 }
 
 /// What rules may ask of the request, before anything is done to it.

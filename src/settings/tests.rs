@@ -258,6 +258,15 @@ fn wrong_values_are_told() {
     check_message("server: { trusted_proxies: [10.0.0.0/33] }", "`10.0.0.0/33` is not a network");
     check_message("server: { proxy_status: alwys }", "`alwys` is not a choice of `proxy_status`");
     check_message("server: { proxy_status: { a: 1 } }", "expected a network, found a map");
+    check_message("server: { timeouts: { keep_alive: 0s } }", "a timeout of zero would let nothing through");
+    check_message("server: { limits: { headers: 257 } }", "`headers` must be 1 to 256, not 257");
+    check_message(
+        "server: { limits: { header_bytes: 1MiB } }",
+        "`header_bytes` must be 1024 to 262144 bytes, not 1048576",
+    );
+    check_message("server: { limits: { uri_bytes: 1 } }", "`uri_bytes` must be 64 to 65000 bytes, not 1");
+    check_message("server: { limits: { header_bytes: off } }", "expected a size in bytes, found `off`");
+    check_message("hold: { total_bytes: lots }", "expected a size in bytes, found `lots`");
     check_message("admin: off", "expected `admin` (a map), found text");
     check_message("hold: { on_limit: drop }", "`drop` is not a choice of `on_limit`");
     check_message("hold: { max_bytes: lots }", "expected a size in bytes, found `lots`");
@@ -283,6 +292,11 @@ fn wrong_upstreams_are_told() {
     check(
         "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",
         "a timeout of zero would let nothing through",
+    );
+    check("{ a: { url: 'http://a', timeouts: { total: soon } } }", "expected a time, found `soon`");
+    check(
+        "{ a: { url: 'http://a', limits: { response_header_bytes: 1 } } }",
+        "`response_header_bytes` must be 8192 to 1048576 bytes, not 1",
     );
     check("{ a: { url: 'http://a', timeouts: { read: 1s } } }", "unknown key `read` in `timeouts`");
 }

@@ -394,6 +394,25 @@ fn answers_are_bounded() {
 }
 
 #[test]
+fn heads_of_answers_are_bounded_as_configured() {
+    let check = |bytes_max: usize, fits: bool| {
+        let value = "v".repeat(10_000);
+        let upstream =
+            Upstream::answering(format!("HTTP/1.1 200 OK\r\nx: {value}\r\ncontent-length: 0\r\n\r\n"));
+        let bounded = |it: &mut settings::Upstream| it.limits.response_header_bytes = bytes_max;
+        let answer = Sidecar::with(upstream.address, NO_RULES, with_upstream(bounded)).exchange("GET /", &[]);
+        if fits {
+            assert_eq!((answer.status(), answer.header("x")), (200, Some(value.as_str())));
+        } else {
+            assert_eq!((answer.status(), own_error(&answer)), (502, "http_response_header_section_size"));
+            check_logged(&answer, "the head of the upstream's answer is too large");
+        }
+    };
+    check(8192, false);
+    check(16384, true);
+}
+
+#[test]
 fn a_head_answer_s_length_is_no_body() {
     let upstream = Upstream::answering("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
     let bounded = |it: &mut settings::Upstream| it.limits.response_body_bytes = Some(10);

@@ -1,6 +1,6 @@
 //! The client's side of a connection. Every request passes the door before the HTTP library sees a byte of it:
-//! heads are checked strictly and as a whole ([`head`]), bodies followed to their end ([`chunks`]), and slow
-//! clients are not waited for. Answers pass unread.
+//! heads are checked strictly and as a whole, bodies followed to their end ([`passage`]), and slow clients are not
+//! waited for. Answers pass unread.
 //!
 //! A request that is refused is not simply dropped: its client is to be told why, after the answers to what it
 //! sent before. The door passes a head of its own in place of the bad one, and the exchange that this begins
@@ -9,6 +9,7 @@
 mod chunks;
 mod head;
 mod latch;
+mod passage;
 
 use std::io::{self, IoSlice};
 use std::mem::{MaybeUninit, take};
@@ -24,9 +25,8 @@ pub(super) use latch::{Latch, Turn};
 
 use super::alarm::Alarm;
 use super::refusal::Refusal;
-use crate::settings::{Server, ServerLimits, ServerTimeouts};
-use chunks::{Chunks, Followed};
-use head::{Framing, Lines};
+use crate::settings::{Server, ServerTimeouts};
+use passage::{Passage, Stage};
 
 /// Read at once from the client. On the stack, so that an idle connection holds none of it.
 const SCRATCH_BYTES: usize = 16 << 10;
@@ -46,47 +46,16 @@ const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\n\r\n";
 pub(super) struct Door<I> {
     io: I,
     latch: Arc<Latch>,
-    limits: ServerLimits,
     timeouts: ServerTimeouts,
-    stage: Stage,
-    /// Heads that passed.
-    heads: u64,
+    passage: Passage,
     /// What came and could not pass yet.
     held: Vec<u8>,
+    /// When the first byte of a head came that is not yet whole.
+    head_began: Option<Instant>,
     reading: Alarm,
     writing: Alarm,
     /// Since when the client takes nothing of what is to be written, or of the connection's end.
     stalled: Option<Instant>,
-}
-
-/// What the next bytes from the client are.
-#[derive(Debug)]
-enum Stage {
-    /// A head that is not yet whole, and when its first byte came.
-    Head(Lines, Option<Instant>),
-    /// So many bytes of a head that was checked.
-    Checked(usize, Next),
-    /// So many bytes of a body.
-    Length(u64, Next),
-    /// A chunked body.
-    Chunked(Chunks, Next),
-    /// Not known until the request has its answer.
-    Answer,
-    /// No longer ours to look at.
-    Open,
-    /// A body that is not framed rightly.
-    Broken,
-    /// Nothing anybody reads.
-    Refused,
-}
-
-/// What comes after a message, or a part of it.
-#[derive(Debug, Clone, Copy)]
-enum Next {
-    Body(Framing, bool),
-    Head,
-    Answer,
-    Refused,
 }
 
 /// What becomes of a read that has nothing to pass.
@@ -105,11 +74,10 @@ impl<I: Read + Write + Unpin> Door<I> {
         Door {
             io,
             latch,
-            limits: server.limits,
             timeouts: server.timeouts,
-            stage: Stage::head(),
-            heads: 0,
+            passage: Passage::new(server.limits),
             held: Vec::new(),
+            head_began: None,
             reading: Alarm::default(),
             writing: Alarm::default(),
             stalled: None,
@@ -120,69 +88,18 @@ impl<I: Read + Write + Unpin> Door<I> {
     pub fn refuse(&mut self, refusal: Refusal) {
         self.latch.refuse(refusal);
         self.held = REFUSED.to_vec();
-        self.stage = Stage::Checked(REFUSED.len(), Next::Refused);
+        self.passage.last(REFUSED.len());
     }
 
-    /// Passes what may pass of the bytes that come next; says how much that was. Never passes the end of one
-    /// message and the beginning of another at once, so that a refusal finds its exchange.
+    /// Passes what may pass of the bytes that come next; says how much that was.
     fn pass(&mut self, bytes: &[u8], out: &mut ReadBufCursor<'_>) -> Result<usize, Refusal> {
-        let mut used = 0;
-        loop {
-            let rest = bytes.get(used..).unwrap_or_default();
-            if used == 0 && matches!(self.stage, Stage::Head(..)) && !self.is_whole(rest)? {
-                return Ok(0);
-            }
-            let room = rest.get(..rest.len().min(out.remaining())).unwrap_or_default();
-            let passed = match &mut self.stage {
-                Stage::Head(..) | Stage::Answer | Stage::Broken | Stage::Refused => 0,
-                Stage::Checked(left, _) => {
-                    let passed = room.len().min(*left);
-                    *left -= passed;
-                    passed
-                }
-                Stage::Length(left, _) => {
-                    let passed = usize::try_from(*left).map_or(room.len(), |left| left.min(room.len()));
-                    *left -= passed as u64;
-                    passed
-                }
-                Stage::Chunked(chunks, next) => match chunks.follow(room) {
-                    Followed::On => room.len(),
-                    Followed::End(passed) => {
-                        self.stage = Stage::after(*next);
-                        passed
-                    }
-                    Followed::Broken(passed) => {
-                        self.stage = Stage::Broken;
-                        passed
-                    }
-                },
-                Stage::Open => room.len(),
-            };
-            if let Stage::Checked(0, next) | Stage::Length(0, next) = self.stage {
-                self.stage = Stage::after(next);
-            }
-            if passed == 0 {
-                return Ok(used);
-            }
-            out.put_slice(room.get(..passed).unwrap_or_default());
-            used += passed;
+        let passed = self.passage.pass(bytes, out.remaining())?;
+        out.put_slice(bytes.get(..passed).unwrap_or_default());
+        match self.passage.stage() {
+            Stage::Head(lines) if lines.begun() => drop(self.head_began.get_or_insert_with(Instant::now)),
+            _ => self.head_began = None,
         }
-    }
-
-    /// Whether a whole head has come, which then may pass.
-    fn is_whole(&mut self, bytes: &[u8]) -> Result<bool, Refusal> {
-        let Stage::Head(lines, began) = &mut self.stage else { return Ok(false) };
-        let Some(length) = lines.find(bytes, &self.limits)? else {
-            if lines.begun() {
-                began.get_or_insert_with(Instant::now);
-            }
-            return Ok(false);
-        };
-        let head = bytes.get(..length).unwrap_or_default();
-        let head = head::check(head, &self.limits)?;
-        self.heads += 1;
-        self.stage = Stage::Checked(length, Next::Body(head.framing, head.may_switch));
-        Ok(true)
+        Ok(passed)
     }
 
     /// Passes what was held, if that is anything.
@@ -208,7 +125,7 @@ impl<I: Read + Write + Unpin> Door<I> {
     ) -> Poll<io::Result<Result<Option<usize>, Refusal>>> {
         let mut scratch = [MaybeUninit::uninit(); SCRATCH_BYTES];
         // In a body, no more is read than can pass.
-        let bytes_max = match self.stage {
+        let bytes_max = match self.passage.stage() {
             Stage::Length(..) | Stage::Chunked(..) => out.remaining().min(SCRATCH_BYTES),
             _ => SCRATCH_BYTES,
         };
@@ -231,12 +148,12 @@ impl<I: Read + Write + Unpin> Door<I> {
 
     /// Nothing can be read. Waits for as long as the stage allows.
     fn poll_wait(&mut self, context: &mut Context<'_>) -> Poll<Waited> {
-        match &self.stage {
-            Stage::Head(_, Some(began)) => {
-                ready!(self.reading.poll(context, *began + self.timeouts.request_head));
+        match (self.passage.stage(), self.head_began) {
+            (Stage::Head(_), Some(began)) => {
+                ready!(self.reading.poll(context, began + self.timeouts.request_head));
                 Poll::Ready(Waited::Late)
             }
-            Stage::Head(_, None) => {
+            (Stage::Head(_), None) => {
                 let mut due = self.latch.quiet_since() + self.timeouts.keep_alive;
                 loop {
                     ready!(self.reading.poll(context, due));
@@ -246,9 +163,9 @@ impl<I: Read + Write + Unpin> Door<I> {
                     due = Instant::now() + self.timeouts.keep_alive;
                 }
             }
-            Stage::Answer => {
-                let switched = ready!(self.latch.poll_switched(context, self.heads));
-                self.stage = if switched { Stage::Open } else { Stage::head() };
+            (Stage::Answer, _) => {
+                let switched = ready!(self.latch.poll_switched(context, self.passage.heads));
+                self.passage.answered(switched);
                 Poll::Ready(Waited::Moved)
             }
             _ => Poll::Pending,
@@ -257,7 +174,7 @@ impl<I: Read + Write + Unpin> Door<I> {
 
     /// Whether reading more from the client can lead to anything now.
     fn reads(&self) -> bool {
-        match self.stage {
+        match self.passage.stage() {
             Stage::Refused | Stage::Broken => false,
             // Up to a bound, to learn of the client's leaving.
             Stage::Answer => self.held.len() < SCRATCH_BYTES,
@@ -267,7 +184,7 @@ impl<I: Read + Write + Unpin> Door<I> {
 
     /// Whether the client may still be sending what nobody reads.
     fn is_unread(&self) -> bool {
-        !matches!(self.stage, Stage::Head(..) | Stage::Answer | Stage::Open) || !self.held.is_empty()
+        !matches!(self.passage.stage(), Stage::Head(_) | Stage::Answer | Stage::Open) || !self.held.is_empty()
     }
 
     /// Gives up a write that has been waiting for the client for too long.
@@ -282,34 +199,6 @@ impl<I: Read + Write + Unpin> Door<I> {
     }
 }
 
-impl Stage {
-    fn head() -> Stage {
-        Stage::Head(Lines::default(), None)
-    }
-
-    fn after(next: Next) -> Stage {
-        match next {
-            Next::Body(Framing::Length(0), may_switch) => Stage::after(Next::message(may_switch)),
-            Next::Body(Framing::Length(length), may_switch) => {
-                Stage::Length(length, Next::message(may_switch))
-            }
-            Next::Body(Framing::Chunked, may_switch) => {
-                Stage::Chunked(Chunks::default(), Next::message(may_switch))
-            }
-            Next::Head => Stage::head(),
-            Next::Answer => Stage::Answer,
-            Next::Refused => Stage::Refused,
-        }
-    }
-}
-
-impl Next {
-    /// What comes after a message.
-    fn message(may_switch: bool) -> Next {
-        if may_switch { Next::Answer } else { Next::Head }
-    }
-}
-
 impl<I: Read + Write + Unpin> Read for Door<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -318,7 +207,7 @@ impl<I: Read + Write + Unpin> Read for Door<I> {
     ) -> Poll<io::Result<()>> {
         let door = &mut *self;
         loop {
-            if matches!(door.stage, Stage::Open) && door.held.is_empty() {
+            if matches!(door.passage.stage(), Stage::Open) && door.held.is_empty() {
                 return Pin::new(&mut door.io).poll_read(context, out);
             }
             match door.pass_held(&mut out) {
@@ -329,7 +218,7 @@ impl<I: Read + Write + Unpin> Read for Door<I> {
                     continue;
                 }
             }
-            if matches!(door.stage, Stage::Broken) {
+            if matches!(door.passage.stage(), Stage::Broken) {
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }
             let filled = if door.reads() { door.poll_fill(context, &mut out)? } else { Poll::Pending };
