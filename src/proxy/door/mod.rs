@@ -157,7 +157,8 @@ impl<I: Read + Write + Unpin> Door<I> {
                 let mut due = self.latch.quiet_since() + self.timeouts.keep_alive;
                 loop {
                     ready!(self.reading.poll(context, due));
-                    if !self.latch.is_busy() {
+                    // An answer that the client is still taking is not over, though its exchange is.
+                    if !self.latch.is_busy() && self.stalled.is_none() {
                         return Poll::Ready(Waited::Idle);
                     }
                     due = Instant::now() + self.timeouts.keep_alive;
@@ -280,5 +281,89 @@ impl<I: Read + Write + Unpin> Write for Door<I> {
                 Poll::Pending => return door.writing.poll(context, since + LINGER).map(Ok),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// A client that neither sends nor takes anything.
+    struct Stone;
+
+    impl Read for Stone {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl Write for Stone {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// A door that waits five seconds for requests and eight for an answer to be taken.
+    fn door() -> Door<Stone> {
+        let mut server = Server::default();
+        server.timeouts.keep_alive = Duration::from_secs(5);
+        server.timeouts.answer_idle = Duration::from_secs(8);
+        Door::new(Stone, Latch::new(), &server)
+    }
+
+    /// Whether the door says that the client has nothing more to send.
+    async fn is_closed(door: &mut Door<Stone>) -> bool {
+        let read = poll_fn(|context| {
+            let mut room = [0; 64];
+            let mut buffer = ReadBuf::new(&mut room);
+            Poll::Ready(Pin::new(&mut *door).poll_read(context, buffer.unfilled()))
+        });
+        matches!(read.await, Poll::Ready(Ok(())))
+    }
+
+    async fn write(door: &mut Door<Stone>) -> Poll<io::Result<usize>> {
+        poll_fn(|context| Poll::Ready(Pin::new(&mut *door).poll_write(context, b"answer"))).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_door_closes_when_nothing_goes_on() {
+        let mut door = door();
+        let turn = door.latch.begin();
+        advance(Duration::from_secs(6)).await;
+        assert!(!is_closed(&mut door).await, "an exchange is under way");
+        drop(turn);
+        advance(Duration::from_secs(4)).await;
+        assert!(!is_closed(&mut door).await, "it is over for less than five seconds");
+        advance(Duration::from_secs(2)).await;
+        assert!(is_closed(&mut door).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_still_being_taken_keeps_it_open() {
+        let mut door = door();
+        drop(door.latch.begin());
+        assert!(write(&mut door).await.is_pending());
+        advance(Duration::from_secs(6)).await;
+        assert!(!is_closed(&mut door).await);
+        assert!(write(&mut door).await.is_pending());
+        advance(Duration::from_secs(3)).await;
+        let Poll::Ready(Err(error)) = write(&mut door).await else { panic!("it is not taken") };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }
