@@ -13,13 +13,16 @@ use crate::settings::Connect;
 /// # Errors
 /// When there is none or more than one, so that no two readers of the request can differ about it.
 pub(super) fn settle_host<B>(request: &mut Request<B>) -> Result<(), DownstreamError> {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let mut hosts = request.headers().get_all(header::HOST).iter();
     let http_2 = request.version() == Version::HTTP_2;
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        return Err(DownstreamError::Host);
-    }
+    let without_host = match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_11 => return Err(DownstreamError::Host),
+        (Some(host), None) if !is_host(host) => return Err(DownstreamError::Host),
+        (_, Some(_)) => return Err(DownstreamError::Host),
+        (host, None) => host.is_none(),
+    };
     let Some(authority) = request.uri().authority() else {
-        return if http_2 && hosts == 0 { Err(DownstreamError::Host) } else { Ok(()) };
+        return if http_2 && without_host { Err(DownstreamError::Host) } else { Ok(()) };
     };
     let host = authority.as_str().rsplit('@').next().unwrap_or_default();
     let host = HeaderValue::from_str(host).map_err(|_| DownstreamError::Host)?;
@@ -40,6 +43,13 @@ pub(super) fn settle_host<B>(request: &mut Request<B>) -> Result<(), DownstreamE
 pub(super) fn admit<B>(request: &Request<B>, connect: Connect) -> Result<(), DownstreamError> {
     let refused = connect == Connect::Refuse || request.version() == Version::HTTP_2;
     if request.method() == Method::CONNECT && refused { Err(DownstreamError::Connect) } else { Ok(()) }
+}
+
+/// Whether the value has only what a host and a port are made of (RFC 9110, section 7.2), and so is the same one
+/// for everybody who reads it. It may be empty.
+fn is_host(value: &HeaderValue) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(byte);
+    value.as_bytes().iter().all(is_plain)
 }
 
 /// The route of a request whose host is settled.
@@ -98,6 +108,9 @@ mod tests {
         check(Version::HTTP_10, "/", &["a", "b"]);
         check(Version::HTTP_2, "/", &[]);
         check(Version::HTTP_2, "http://a/", &["b"]);
+        for host in ["a b", "a, b", "a/b", "me@a", "a#", "a?b", "a\\b", "a\t"] {
+            check(Version::HTTP_11, "/", &[host]);
+        }
     }
 
     #[test]
