@@ -8,7 +8,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderValue, StatusCode};
 
 use super::condition::{Condition, Leaf, Test};
-use super::facts::{Datum, Facts, Seen};
+use super::facts::{Body, Datum, Facts, Seen};
 use super::mutation::{BodyChange, HeaderOp, Mutation};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::retry::Retry;
@@ -152,6 +152,8 @@ pub enum Cache {
 pub enum Hindrance {
     /// A value it needs has not gone by yet.
     Pending,
+    /// A value it needs is in a part of the body that will not be known.
+    Unknown,
     /// It cannot be done; in the operator's words.
     Failed(String),
 }
@@ -311,7 +313,7 @@ impl Found<'_, '_> {
             }
             Origin::Subject(subject) => match self.facts.values(subject) {
                 Seen::Pending => return Err(Hindrance::Pending),
-                Seen::Withheld => None,
+                Seen::Withheld => self.without()?,
                 Seen::Values(seen) => {
                     values = seen;
                     values.iter().find(|value| !value.is_null())
@@ -320,6 +322,14 @@ impl Found<'_, '_> {
         };
         let default = source.default.as_deref().map(|text| Datum::Text(text.into()));
         Ok(value.or(default.as_ref()).and_then(read))
+    }
+
+    /// In place of a value that is withheld: a body that is never looked at has none, any other might.
+    fn without<T>(&self) -> Result<Option<T>, Hindrance> {
+        match self.facts.body {
+            Body::Unknown(_) => Err(Hindrance::Unknown),
+            _ => Ok(None),
+        }
     }
 
     fn text(&self, source: &Source) -> Result<Option<String>, Hindrance> {
@@ -381,7 +391,7 @@ impl Found<'_, '_> {
         let values = match self.facts.values(&leaf.subject) {
             Seen::Values(values) => values,
             Seen::Pending => return Err(Hindrance::Pending),
-            Seen::Withheld => return Ok(None),
+            Seen::Withheld => return self.without(),
         };
         Ok(naming.find_map(|pattern| {
             values.iter().find_map(|value| {

@@ -10,7 +10,7 @@ use encoding_rs::{CoderResult, Encoding, UTF_8};
 const PIECE_BYTES: usize = 8 * 1024;
 
 /// Characters in which an XML declaration has to say its encoding.
-const DECLARATION_BYTES_MAX: usize = 256;
+pub const DECLARATION_BYTES_MAX: usize = 256;
 
 /// A body on its way to UTF-8.
 pub struct Transcoder {
@@ -95,6 +95,12 @@ pub fn text(body: &[u8]) -> Cow<'_, str> {
             None => String::from_utf8_lossy(body),
         },
     }
+}
+
+/// Whether a body that begins so says that it is not UTF-8, or may still say so.
+pub fn may_declare(opening: &[u8]) -> bool {
+    let begun = opening.trim_ascii_start().starts_with(b"<?xml");
+    begun && (memchr::memmem::find(opening, b"?>").is_none() || declared(opening).is_some())
 }
 
 /// `<?xml version="1.0" encoding="ISO-8859-1"?>` (XML 1.0, section 4.3.3).

@@ -6,6 +6,7 @@ use std::fmt;
 use super::facts::{Datum, Facts, Seen};
 use super::pattern::{Extent, Pattern};
 use super::subject::Subject;
+use super::text::Sought;
 use super::trace::Check;
 
 /// What is known of a condition (Kleene's three-valued logic).
@@ -57,6 +58,8 @@ pub struct Leaf {
     pub subject: Subject,
     /// What it is asked.
     pub test: Test,
+    /// For a test of the body's text, what decides it while the body goes by.
+    pub sought: Option<Sought>,
 }
 
 /// What a value is asked.
@@ -108,6 +111,19 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// [`Condition::leaves`], to be changed.
+    pub fn leaves_mut(&mut self) -> Box<dyn Iterator<Item = &mut Leaf> + '_> {
+        match self {
+            Condition::All(conditions) | Condition::Any(conditions) => {
+                Box::new(conditions.iter_mut().flat_map(Condition::leaves_mut))
+            }
+            Condition::Not(condition) => condition.leaves_mut(),
+            Condition::Leaf(leaf) => Box::new(std::iter::once(leaf)),
+        }
+    }
+}
+
 /// Joins conditions of which one that is `deciding` decides.
 fn join(
     conditions: &[Condition],
@@ -128,11 +144,18 @@ fn join(
 
 impl Leaf {
     fn truth(&self, facts: &Facts<'_>, checks: &mut Option<Vec<Check>>) -> Truth {
-        let seen = facts.values(&self.subject);
-        let truth = match &seen {
+        let told = self.sought.as_ref().and_then(|sought| facts.told(sought)).map(Truth::from);
+        if let (Some(truth), None) = (told, &checks) {
+            return truth;
+        }
+        let seen = match told {
+            Some(_) => facts.shown(&self.subject),
+            None => facts.values(&self.subject),
+        };
+        let truth = told.unwrap_or_else(|| match &seen {
             Seen::Values(values) => self.test.holds(values).into(),
             Seen::Pending | Seen::Withheld => Truth::Unknown,
-        };
+        });
         if let Some(checks) = checks {
             checks.push(Check::of(self, &seen, truth, facts));
         }

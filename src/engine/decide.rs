@@ -11,7 +11,7 @@ use super::envelope::{self, Contract, Envelope, Malformed};
 use super::facts::{Body, Facts, Seen};
 use super::hold::OnLimit;
 use super::mutation::{BodyChange, HeaderOp, Mutation};
-use super::outcome::{Bypass, Outcome, Shadow, Verdict};
+use super::outcome::{Bypass, Outcome, Shadow, Undecided, Verdict};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::retry::Retry;
 use super::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
@@ -102,7 +102,7 @@ impl Decision<'_, '_> {
             RuleKind::Translate { when, then } => match when.truth(self.facts, checks) {
                 Truth::False => Some(Said::Nothing(None)),
                 Truth::Unknown => self.unless_pending(Said::Unknown),
-                Truth::True => carried_out(then, Some(when), self.facts).map(Said::Fires),
+                Truth::True => carried_out(then, Some(when), self.facts),
             },
             RuleKind::Unwrap(contract) => match self.facts.whole() {
                 Ok(body) => Some(self.unwrap(body, *contract)),
@@ -130,7 +130,7 @@ impl Decision<'_, '_> {
     /// open whether it would have come first, so nothing after it may decide. A shadow rule never stops anything.
     fn unknown(&mut self, rule: &Rule, mode: Mode, checks: Vec<Check>) -> Considered {
         let reason = match (&self.facts.body, mode) {
-            (Body::Unknown(reason), Mode::Enforce) => reason.clone(),
+            (Body::Unknown(reason), Mode::Enforce) => reason,
             (body, _) => {
                 let note = match body {
                     Body::Bypassed(bypass) => Some(format!("body not looked at: {bypass}")),
@@ -142,6 +142,10 @@ impl Decision<'_, '_> {
             }
         };
         self.step(rule, StepResult::Undecided, checks, Some(reason.to_string()));
+        self.undecided(reason)
+    }
+
+    fn undecided(&self, reason: &Undecided) -> Considered {
         let mutation = match self.on_limit {
             OnLimit::Pass => Mutation::default(),
             OnLimit::Fail => refused(
@@ -149,7 +153,7 @@ impl Decision<'_, '_> {
                 format!("the upstream's answer could not be checked: {reason}"),
             ),
         };
-        Considered::Settled(Verdict::Undecided { reason }, mutation)
+        Considered::Settled(Verdict::Undecided { reason: reason.clone() }, mutation)
     }
 
     fn failed(&self, label: &Arc<str>, failure: Failure) -> Considered {
@@ -173,9 +177,13 @@ impl Decision<'_, '_> {
                 return Some(self.outcome(Verdict::PassThrough { bypass }, Mutation::default(), None));
             }
         };
-        let considered = match carried_out(action, None, self.facts)? {
-            Ok(mutation) => Considered::Settled(Verdict::Rewrite { rule: Arc::clone(label) }, mutation),
-            Err(failure) => self.failed(label, failure),
+        let considered = match (carried_out(action, None, self.facts)?, &self.facts.body) {
+            (Said::Fires(Ok(mutation)), _) => {
+                Considered::Settled(Verdict::Rewrite { rule: Arc::clone(label) }, mutation)
+            }
+            (Said::Fires(Err(failure)), _) => self.failed(label, failure),
+            (Said::Unknown, Body::Unknown(reason)) => self.undecided(reason),
+            (Said::Unknown | Said::Nothing(_), _) => return None,
         };
         let Considered::Settled(verdict, mutation) = considered else { return None };
         Some(self.outcome(verdict, mutation, action.retry.as_ref()))
@@ -207,15 +215,13 @@ impl Decision<'_, '_> {
     }
 }
 
-fn carried_out(
-    action: &Action,
-    when: Option<&Condition>,
-    facts: &Facts<'_>,
-) -> Option<Result<Mutation, Failure>> {
+/// What comes of an action whose turn it is; `None` when the body must go on first.
+fn carried_out(action: &Action, when: Option<&Condition>, facts: &Facts<'_>) -> Option<Said> {
     match action.carry_out(when, facts) {
-        Ok(mutation) => Some(Ok(mutation)),
+        Ok(mutation) => Some(Said::Fires(Ok(mutation))),
         Err(Hindrance::Pending) => None,
-        Err(Hindrance::Failed(error)) => Some(Err(Failure { error, answer: None })),
+        Err(Hindrance::Unknown) => Some(Said::Unknown),
+        Err(Hindrance::Failed(error)) => Some(Said::Fires(Err(Failure { error, answer: None }))),
     }
 }
 

@@ -3,24 +3,28 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::ops::Deref;
 
+use bytes::Bytes;
 use http::header;
 use serde_json::Value;
 
 use super::charset;
 use super::exchange::{AnswerHead, RequestSnapshot};
-use super::json::{self, Document, JsonText, Kind, Path, Scan, State};
+use super::json::{self, Document, JsonText, Kind, Path, State};
+use super::learnt::Learnt;
 use super::outcome::{Bypass, Undecided};
 use super::subject::{JsonPlace, JsonSubject, Subject, Subjects};
+use super::text::Sought;
 use super::xml;
 
 /// The body, as far as it is known.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Body<'a> {
     /// Still going by.
     Pending,
-    /// All of it.
-    Whole(&'a [u8]),
+    /// All of it, put together when somebody asks.
+    Whole(&'a dyn Deref<Target = Bytes>),
     /// It will not be looked at.
     Bypassed(Bypass),
     /// It cannot be known.
@@ -49,7 +53,7 @@ pub enum Values<'f> {
     Many(Vec<Datum<'f>>),
 }
 
-impl<'f> std::ops::Deref for Values<'f> {
+impl<'f> Deref for Values<'f> {
     type Target = [Datum<'f>];
 
     fn deref(&self) -> &[Datum<'f>] {
@@ -158,27 +162,27 @@ pub struct Facts<'a> {
     /// The body, as far as it is known.
     pub body: Body<'a>,
     subjects: &'a Subjects,
-    scan: &'a Scan,
+    learnt: &'a Learnt,
     text: OnceCell<Cow<'a, str>>,
     tree: OnceCell<Option<Value>>,
     elements: OnceCell<xml::Found>,
 }
 
 impl<'a> Facts<'a> {
-    /// Facts of an exchange whose body has been scanned so far by `scan`.
+    /// Facts of an exchange of whose body so much has been learnt.
     pub fn new(
         subjects: &'a Subjects,
         request: &'a RequestSnapshot,
         head: &'a AnswerHead,
         body: Body<'a>,
-        scan: &'a Scan,
+        learnt: &'a Learnt,
     ) -> Facts<'a> {
         Facts {
             request,
             head,
             body,
             subjects,
-            scan,
+            learnt,
             text: OnceCell::new(),
             tree: OnceCell::new(),
             elements: OnceCell::new(),
@@ -211,24 +215,34 @@ impl<'a> Facts<'a> {
                 }
                 Err(unseen) => unseen,
             },
-            Subject::Xml { index, .. } => match self.found_elements() {
-                Ok(found) => match found.values.get(*index).and_then(Option::as_deref) {
-                    Some(text) => one(Cow::Borrowed(text)),
-                    None => Seen::Values(Values::None),
-                },
-                Err(unseen) => unseen,
-            },
+            Subject::Xml { index, .. } => self.xml_values(*index),
+            Subject::EmptyBody if self.learnt.has_begun() => one(Cow::Borrowed("false")),
             Subject::EmptyBody => match self.whole() {
-                Ok(bytes) => one(Cow::Borrowed(if bytes.is_empty() { "true" } else { "false" })),
+                Ok(_) => one(Cow::Borrowed("true")),
                 Err(unseen) => unseen,
             },
+        }
+    }
+
+    /// Whether a test of the body's text holds, if that was seen as it went by.
+    pub fn told(&self, sought: &Sought) -> Option<bool> {
+        self.learnt.text(sought)
+    }
+
+    /// The values of a subject as a trace shows them: of the body, what has gone by.
+    pub fn shown(&self, subject: &Subject) -> Seen<'_> {
+        match (self.values(subject), self.learnt.text_so_far()) {
+            (Seen::Pending | Seen::Withheld, Some(text)) if matches!(subject, Subject::Body) => {
+                one(Cow::Borrowed(text))
+            }
+            (seen, _) => seen,
         }
     }
 
     /// The whole body, or why it is not there.
     pub fn whole(&self) -> Result<&'a [u8], Seen<'static>> {
         match self.body {
-            Body::Whole(bytes) => Ok(bytes),
+            Body::Whole(whole) => Ok(whole),
             Body::Pending => Err(Seen::Pending),
             Body::Bypassed(_) | Body::Unknown(_) => Err(Seen::Withheld),
         }
@@ -238,13 +252,10 @@ impl<'a> Facts<'a> {
     pub fn why_missing(&self, subject: &Subject) -> Option<String> {
         match subject {
             Subject::Json(json) | Subject::Error(json) => Some(self.why_no_json(json)),
-            Subject::Xml { .. } => match self.found_elements() {
-                Ok(found) => Some(match &found.not_xml {
-                    Some(not_xml) => format!("not XML (byte {}: {})", not_xml.offset, not_xml.reason),
-                    None => "element missing".to_owned(),
-                }),
-                Err(_) => None,
-            },
+            Subject::Xml { .. } => Some(match self.not_xml() {
+                Some(not_xml) => format!("not XML (byte {}: {})", not_xml.offset, not_xml.reason),
+                None => "element missing".to_owned(),
+            }),
             Subject::Header(_) | Subject::RequestHeader(_) | Subject::ContentType => {
                 Some("header absent".to_owned())
             }
@@ -254,7 +265,7 @@ impl<'a> Facts<'a> {
     }
 
     fn why_no_json(&self, json: &JsonSubject) -> String {
-        match (json.outer, self.scan.document()) {
+        match (json.outer, self.learnt.scan().document()) {
             (JsonPlace::Query(_), _) if matches!(self.tree.get(), Some(None)) => "not JSON".to_owned(),
             (JsonPlace::Slot(_), Document::NotJson { offset }) => format!("not JSON (byte {offset})"),
             (JsonPlace::Slot(_), Document::CutShort) => "the JSON is cut short".to_owned(),
@@ -272,7 +283,7 @@ impl<'a> Facts<'a> {
     }
 
     fn slot_values(&self, slot: json::Slot) -> Seen<'_> {
-        match (&self.body, self.scan.slot(slot)) {
+        match (&self.body, self.learnt.scan().slot(slot)) {
             (Body::Bypassed(_), _) => Seen::Withheld,
             (_, State::Found(text)) => Seen::Values(Values::One([Datum::Json(text)])),
             (_, State::Null) => Seen::Values(Values::One([Datum::Json(JsonText::new(b"null"))])),
@@ -295,9 +306,24 @@ impl<'a> Facts<'a> {
         Seen::Values(query.nodes(tree).into_iter().map(Datum::Tree).collect())
     }
 
-    fn found_elements(&self) -> Result<&xml::Found, Seen<'static>> {
-        let bytes = self.whole()?;
-        Ok(self.elements.get_or_init(|| xml::find(&self.subjects.elements, bytes)))
+    fn xml_values(&self, index: usize) -> Seen<'_> {
+        match self.learnt.xml().map_or(xml::State::Pending, |scan| scan.state(index)) {
+            xml::State::Found(text) => one(Cow::Borrowed(text)),
+            xml::State::Missing => Seen::Values(Values::None),
+            xml::State::Pending => match self.whole() {
+                Ok(bytes) => {
+                    let found = self.elements.get_or_init(|| xml::find(&self.subjects.elements, bytes));
+                    let value = found.values.get(index).and_then(Option::as_deref);
+                    Seen::Values(value.map(|text| Datum::Text(Cow::Borrowed(text))).into_iter().collect())
+                }
+                Err(unseen) => unseen,
+            },
+        }
+    }
+
+    fn not_xml(&self) -> Option<&xml::NotXml> {
+        let seen = self.learnt.xml().and_then(xml::Scan::not_xml);
+        seen.or_else(|| self.elements.get()?.not_xml.as_ref())
     }
 }
 

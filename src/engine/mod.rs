@@ -6,6 +6,7 @@
 //! outcome is settled or the body ends.
 
 pub mod action;
+mod characters;
 mod charset;
 pub mod condition;
 mod decide;
@@ -16,6 +17,7 @@ mod facts;
 pub mod hold;
 mod inspect;
 pub mod json;
+mod learnt;
 pub mod mutation;
 pub mod outcome;
 pub mod pattern;
@@ -30,6 +32,7 @@ pub mod text;
 pub mod trace;
 pub mod xml;
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -42,7 +45,7 @@ pub use ruleset::RuleSet;
 use decode::DecodeError;
 use facts::{Body, Facts};
 use hold::{Hold, Inspect};
-use json::{PathSet, Scan, Skim};
+use learnt::{Chunk, Learnt};
 use outcome::Undecided;
 use reading::Reading;
 
@@ -101,10 +104,10 @@ pub enum Progress {
     Waiting(Evaluation),
 }
 
-/// What has been learnt of a body that is going by.
+/// An inquiry under way, and what has been learnt of the body that is going by.
 pub struct Evaluation {
     reading: Reading,
-    skim: Skim,
+    learnt: Learnt,
 }
 
 impl fmt::Debug for Evaluation {
@@ -116,13 +119,15 @@ impl fmt::Debug for Evaluation {
 impl Inquiry<'_> {
     /// Looks at the head.
     pub fn begin(&self) -> Progress {
-        let paths = &self.rule_set.subjects.paths;
-        // A trace tells what the body is, so for one the body is read.
-        let skim = if self.explain { Skim::reading_all(paths) } else { Skim::new(paths) };
-        match self.decide(inspect::body(self.request, self.head, &self.limits.inspect), skim.scan()) {
-            Some(outcome) => Progress::Settled(Box::new(outcome)),
-            None => Progress::Waiting(Evaluation { reading: self.reading(), skim }),
+        let mut learnt = Learnt::new(self.rule_set, self.explain);
+        let facts = self.facts(inspect::body(self.request, self.head, &self.limits.inspect), &learnt);
+        if let Some(outcome) = self.decide(&facts) {
+            return Progress::Settled(Box::new(outcome));
         }
+        if self.rule_set.awaits_text(&facts) {
+            learnt.read_text(self.rule_set, self.explain);
+        }
+        Progress::Waiting(Evaluation { reading: self.reading(), learnt })
     }
 
     /// The bounds that hold for this rule set.
@@ -136,9 +141,12 @@ impl Inquiry<'_> {
         Reading::new(self.head, &codings, self.rule_set.subjects.whole_body, self.hold().max_bytes)
     }
 
-    fn decide(&self, body: Body<'_>, scan: &Scan) -> Option<Outcome> {
-        let facts = Facts::new(&self.rule_set.subjects, self.request, self.head, body, scan);
-        decide::decide(self.rule_set, &facts, self.hold().on_limit, self.explain)
+    fn facts<'f>(&'f self, body: Body<'f>, learnt: &'f Learnt) -> Facts<'f> {
+        Facts::new(&self.rule_set.subjects, self.request, self.head, body, learnt)
+    }
+
+    fn decide(&self, facts: &Facts<'_>) -> Option<Outcome> {
+        decide::decide(self.rule_set, facts, self.hold().on_limit, self.explain)
     }
 }
 
@@ -146,79 +154,69 @@ impl Evaluation {
     /// Looks at the next bytes; an outcome as soon as no later byte can change it. Keeps a share in bytes that
     /// it need not read yet.
     pub fn feed(&mut self, inquiry: &Inquiry<'_>, chunk: &Bytes) -> Option<Outcome> {
-        let Evaluation { reading, skim } = self;
+        let Evaluation { reading, learnt } = self;
         if reading.is_as_sent(chunk) {
-            return learn(skim, inquiry, |skim, paths| skim.feed(paths, chunk));
+            return learnt
+                .feed(inquiry.rule_set, Chunk::Shared(chunk))
+                .then(|| so_far(inquiry, learnt))
+                .flatten();
         }
-        read(skim, inquiry, |sink| reading.feed(chunk, sink))
+        read(learnt, inquiry, |sink| reading.feed(chunk, sink))
     }
 
     /// The body is slow to come: reads what it was spared, in case the outcome can be told without the rest.
     pub fn catch_up(&mut self, inquiry: &Inquiry<'_>) -> Option<Outcome> {
-        learn(&mut self.skim, inquiry, Skim::catch_up)
+        self.learnt.catch_up(inquiry.rule_set).then(|| so_far(inquiry, &self.learnt)).flatten()
     }
 
-    /// The body has ended. `whole` gives all of it as it was sent, and is only asked where a rule looks at more than
-    /// JSON paths and that is what it looks at.
+    /// The body has ended. `whole` gives all of it as it was sent, and is only asked where a rule looks at what was
+    /// not read as it went by.
     pub fn finish(self, inquiry: &Inquiry<'_>, whole: impl FnOnce() -> Bytes) -> Outcome {
-        let Evaluation { mut reading, mut skim } = self;
-        if let Some(outcome) = read(&mut skim, inquiry, |sink| reading.finish(sink)) {
+        let Evaluation { mut reading, mut learnt } = self;
+        if let Some(outcome) = read(&mut learnt, inquiry, |sink| reading.finish(sink)) {
             return outcome;
         }
-        let subjects = &inquiry.rule_set.subjects;
-        skim.finish(&subjects.paths);
-        let text = match reading.into_whole() {
-            Some(text) => text.into(),
-            None if subjects.whole_body => whole(),
-            None => Bytes::new(),
-        };
-        last(&skim, inquiry, Body::Whole(&text))
+        learnt.finish(inquiry.rule_set);
+        let whole = LazyCell::new(|| reading.into_whole().map_or_else(whole, Bytes::from));
+        last(&learnt, inquiry, Body::Whole(&whole))
     }
 
     /// The body will not be known to its end.
     pub fn give_up(mut self, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
-        without_the_rest(&mut self.skim, inquiry, reason)
+        without_the_rest(&mut self.learnt, inquiry, reason)
     }
 }
 
 /// Learns from a text as it becomes readable; an outcome as well when it turns out not to be.
 fn read(
-    skim: &mut Skim,
+    learnt: &mut Learnt,
     inquiry: &Inquiry<'_>,
     text: impl FnOnce(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), DecodeError>,
 ) -> Option<Outcome> {
     let mut outcome = None;
     let result = text(&mut |text| {
-        outcome = learn(skim, inquiry, |skim, paths| skim.feed(paths, &Bytes::copy_from_slice(text)));
+        let news = learnt.feed(inquiry.rule_set, Chunk::Borrowed(text));
+        outcome = if news { so_far(inquiry, learnt) } else { None };
         if outcome.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match result {
         Ok(()) => outcome,
-        Err(error) => Some(without_the_rest(skim, inquiry, Undecided::Decoding(error))),
+        Err(error) => Some(without_the_rest(learnt, inquiry, Undecided::Decoding(error))),
     }
 }
 
 /// An outcome if what is learnt now settles it.
-fn learn(skim: &mut Skim, inquiry: &Inquiry<'_>, learn: impl FnOnce(&mut Skim, &PathSet)) -> Option<Outcome> {
-    let pending = skim.scan().pending();
-    if pending == 0 {
-        return None;
-    }
-    learn(skim, &inquiry.rule_set.subjects.paths);
-    // Nothing new has been found: no rule can have changed its mind.
-    if skim.scan().pending() == pending {
-        return None;
-    }
-    inquiry.decide(Body::Pending, skim.scan())
+fn so_far(inquiry: &Inquiry<'_>, learnt: &Learnt) -> Option<Outcome> {
+    inquiry.decide(&inquiry.facts(Body::Pending, learnt))
 }
 
 /// What becomes of an answer whose body will not be known to its end.
-fn without_the_rest(skim: &mut Skim, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
-    skim.catch_up(&inquiry.rule_set.subjects.paths);
-    last(skim, inquiry, Body::Unknown(reason))
+fn without_the_rest(learnt: &mut Learnt, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
+    learnt.catch_up(inquiry.rule_set);
+    last(learnt, inquiry, Body::Unknown(reason))
 }
 
-fn last(skim: &Skim, inquiry: &Inquiry<'_>, body: Body<'_>) -> Outcome {
+fn last(learnt: &Learnt, inquiry: &Inquiry<'_>, body: Body<'_>) -> Outcome {
     // Only a pending body keeps a decision waiting, and this one is not.
-    inquiry.decide(body, skim.scan()).unwrap_or_else(Outcome::pass)
+    inquiry.decide(&inquiry.facts(body, learnt)).unwrap_or_else(Outcome::pass)
 }

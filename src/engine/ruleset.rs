@@ -5,11 +5,13 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 
 use super::action::Action;
-use super::condition::Condition;
+use super::condition::{Condition, Leaf, Truth};
 use super::envelope::Contract;
+use super::facts::Facts;
 use super::hold::HoldChange;
 use super::retry::Retry;
-use super::subject::Subjects;
+use super::subject::{Subject, Subjects};
+use super::text::TextSet;
 
 /// Compiled rules, ready for any number of exchanges.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// Everything the rules look at in a body.
     pub subjects: Subjects,
+    /// Tests of the body's text that are decided while it goes by: see [`RuleSet::with_texts`].
+    pub texts: TextSet,
+    /// The rules with such tests, by their index.
+    pub text_rules: Vec<usize>,
     /// When no rule matches.
     pub default: Fallback,
     /// When a rule that matched cannot be carried out.
@@ -88,6 +94,24 @@ pub enum OnError {
 }
 
 impl Rule {
+    /// The condition, where the rule has one and is looked at.
+    fn asked(&self) -> Option<&Condition> {
+        match &self.kind {
+            RuleKind::Translate { when, .. } if self.mode != Mode::Off => Some(when),
+            _ => None,
+        }
+    }
+
+    /// The tests of the body's text.
+    fn text_tests(&mut self) -> impl Iterator<Item = &mut Leaf> {
+        let when = match &mut self.kind {
+            RuleKind::Translate { when, .. } if self.mode != Mode::Off => Some(when),
+            _ => None,
+        };
+        let leaves = when.into_iter().flat_map(Condition::leaves_mut);
+        leaves.filter(|leaf| matches!(leaf.subject, Subject::Body))
+    }
+
     /// What the rule says about sending the request again.
     pub fn retry(&self) -> Option<&Arc<Retry>> {
         match &self.kind {
@@ -98,6 +122,28 @@ impl Rule {
 }
 
 impl RuleSet {
+    /// Prepares the tests of the body's text to be decided while it goes by; without that they wait for its end.
+    pub fn with_texts(mut self) -> RuleSet {
+        let rules = self.rules.iter_mut().enumerate();
+        let tests = rules.flat_map(|(index, rule)| rule.text_tests().map(move |leaf| (index, leaf)));
+        let mut tests: Vec<(usize, &mut Leaf)> = tests.collect();
+        let (texts, sought) = TextSet::new(tests.iter().map(|(_, leaf)| &leaf.test));
+        for ((_, leaf), sought) in tests.iter_mut().zip(sought) {
+            leaf.sought = sought;
+        }
+        let mut text_rules: Vec<usize> = tests.into_iter().map(|(index, _)| index).collect();
+        text_rules.dedup();
+        RuleSet { texts, text_rules, ..self }
+    }
+
+    /// Whether some rule still waits for the body's text or for what it is as XML.
+    pub fn awaits_text(&self, facts: &Facts<'_>) -> bool {
+        let waits =
+            |rule: &Rule| rule.asked().is_some_and(|when| when.truth(facts, &mut None) == Truth::Unknown);
+        let text_rules = self.text_rules.iter().filter_map(|index| self.rules.get(*index));
+        !self.subjects.elements.is_empty() || !self.texts.is_empty() && text_rules.into_iter().any(waits)
+    }
+
     /// Whether some rule looks at the body.
     pub fn reads_body(&self) -> bool {
         self.subjects.body

@@ -190,7 +190,7 @@ pub fn leaf(subject: Option<Subject>, test: Option<Test>) -> Option<Condition> {
         (Subject::EmptyBody, Test::Exists(wanted)) => (Subject::EmptyBody, is_empty(wanted)),
         asked => asked,
     };
-    Some(Condition::Leaf(Leaf { subject, test }))
+    Some(Condition::Leaf(Leaf { subject, test, sought: None }))
 }
 
 /// The one operator among these fields.

@@ -11,6 +11,7 @@ use crate::engine::hold::{HoldChange, OnLimit};
 use crate::engine::retry::Retry;
 use crate::engine::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use crate::engine::subject::Subjects;
+use crate::engine::text::TextSet;
 
 use super::{Quick, action, condition, line, presets, reachable};
 
@@ -119,6 +120,8 @@ impl<'a> Sets<'a> {
             on_error: OnError::Pass,
             hold: HoldChange::default(),
             retries: Vec::new(),
+            texts: TextSet::default(),
+            text_rules: Vec::new(),
         };
         if let Some(node) = own {
             self.append(name, &node, &mut build, diagnostics);
@@ -140,7 +143,7 @@ impl<'a> Sets<'a> {
             }
         }
         let retries = retries(&build.rules, &set.default);
-        RuleSet { rules: build.rules, subjects: build.subjects, retries, ..set }
+        RuleSet { rules: build.rules, subjects: build.subjects, retries, ..set }.with_texts()
     }
 
     /// The set as written: by the file, else as a preset.
