@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod exchange;
 mod facts;
 pub mod hold;
+pub mod index;
 mod inspect;
 pub mod json;
 pub mod mutation;

@@ -6,6 +6,7 @@ use super::action::Action;
 use super::condition::Condition;
 use super::envelope::Contract;
 use super::hold::HoldChange;
+use super::index::Index;
 use super::subject::Subjects;
 
 /// Compiled rules, ready for any number of exchanges.
@@ -15,6 +16,8 @@ pub struct RuleSet {
     pub name: Arc<str>,
     /// Tried from first to last; what `use:` names comes after the set's own rules.
     pub rules: Vec<Rule>,
+    /// Which of them can match an answer.
+    pub index: Index,
     /// Everything the rules look at in a body.
     pub subjects: Subjects,
     /// When no rule matches.

@@ -2,6 +2,7 @@
 //! Filled only when asked for; `candor explain` prints it.
 
 use std::fmt;
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -218,8 +219,8 @@ impl fmt::Display for Check {
 }
 
 impl Subject {
-    /// Whether two subjects look at the same part, by their written form.
+    /// Whether two subjects look at the same part, by kind and written form.
     pub fn same_as(&self, other: &Subject) -> bool {
-        self.to_string() == other.to_string()
+        discriminant(self) == discriminant(other) && self.to_string() == other.to_string()
     }
 }

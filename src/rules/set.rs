@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{Entry, Fields, Node};
 use crate::engine::envelope::Contract;
 use crate::engine::hold::{HoldChange, OnLimit};
+use crate::engine::index::Index;
 use crate::engine::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use crate::engine::subject::Subjects;
 
@@ -113,6 +114,7 @@ impl<'a> Sets<'a> {
         let mut set = RuleSet {
             name: name.into(),
             rules: Vec::new(),
+            index: Index::default(),
             subjects: Subjects::default(),
             default: Fallback::Pass,
             on_error: OnError::Pass,
@@ -137,7 +139,8 @@ impl<'a> Sets<'a> {
                 self.append(&text, &preset, &mut build, diagnostics);
             }
         }
-        RuleSet { rules: build.rules, subjects: build.subjects, ..set }
+        let index = Index::new(&build.rules);
+        RuleSet { rules: build.rules, index, subjects: build.subjects, ..set }
     }
 
     /// The set as written: by the file, else as a preset.
