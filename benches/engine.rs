@@ -1,4 +1,5 @@
 //! What the engine costs an exchange: `cargo bench`. The bodies are those of the comparison with other proxies.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a bench fails by panicking")]
 
 use bytes::Bytes;
 use candor::diagnostic::{Diagnostics, Source};

@@ -4,6 +4,7 @@
 mod saved;
 
 use std::io::{self, Read, Write};
+use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -12,7 +13,9 @@ use serde_json::json;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::mutation::BodyChange;
+use crate::engine::retry::Retry;
 use crate::engine::route::Found;
+use crate::engine::selection::Chosen;
 use crate::engine::{self, Answer, AnswerHead, Exchange, Limits, Outcome, RequestSnapshot, RuleSet};
 use crate::rules::Rules;
 
@@ -66,8 +69,8 @@ fn explanation(arguments: &ExplainArgs) -> Result<Explanation, Refusal> {
         return Err(Refusal { exit: load::verdict(&loaded.diagnostics), diagnostics: loaded.diagnostics });
     };
     load::tell(&loaded.diagnostics);
-    let exchange = Exchange { request: request(arguments)?, answer: answer(arguments)? };
-    let rule_set = rule_set(arguments, &rules, &exchange.request)?;
+    let mut exchange = Exchange { request: request(arguments)?, answer: answer(arguments)? };
+    let rule_set = rule_set(arguments, &rules, &mut exchange)?;
     let limits = Limits { hold: settings.hold, inspect: settings.inspect };
     let outcome = match rule_set {
         Some(rule_set) => engine::evaluate(rule_set, &exchange, &limits, true),
@@ -123,12 +126,13 @@ fn answer(arguments: &ExplainArgs) -> Result<Answer, Diagnostic> {
     })
 }
 
-/// The rule set to ask; `None` where the route has `rules: off`.
+/// The rule set to ask, chosen as the proxy would choose for a client on this machine; `None` for no rules at all.
 fn rule_set<'r>(
     arguments: &ExplainArgs,
     rules: &'r Rules,
-    request: &RequestSnapshot,
+    exchange: &mut Exchange,
 ) -> Result<Option<&'r RuleSet>, Diagnostic> {
+    let Exchange { request, answer } = exchange;
     if let Some(name) = &arguments.rule_set {
         return match rules.set(name) {
             Some(set) => Ok(Some(set)),
@@ -141,7 +145,14 @@ fn rule_set<'r>(
     }
     let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     match rules.routes.find(host.or(request.uri.host()), &request.method, request.uri.path()) {
-        Found::Route(route) => Ok(route.rule_set.as_deref()),
+        Found::Route(route) => {
+            let peer = Ipv4Addr::LOCALHOST.into();
+            Chosen::by_request(rules.selection.as_ref(), route, &mut request.headers, peer)
+                .map(|chosen| chosen.settle(&mut answer.head.headers).map(AsRef::as_ref))
+                .map_err(|rejected| {
+                    Diagnostic::error(format!("{}: candor would answer 400", rejected.detail))
+                })
+        }
         Found::MethodNotAllowed { allow } => Err(Diagnostic::error(format!(
             "no route takes `{} {}`: candor would answer 405",
             request.method,
@@ -154,6 +165,19 @@ fn rule_set<'r>(
         ))
         .help("give the path with `--path`, or the rule set with `--rule-set`")),
     }
+}
+
+/// What the proxy would do before it sends this answer.
+fn told(retry: &Retry, request: &RequestSnapshot) -> String {
+    if is_allowed(retry, request) {
+        format!("would retry {retry}, and answer this when no further try helps")
+    } else {
+        format!("would not retry: this rule does not repeat a {} request like this one", request.method)
+    }
+}
+
+fn is_allowed(retry: &Retry, request: &RequestSnapshot) -> bool {
+    retry.repeatable.allows(&request.method, &request.headers)
 }
 
 impl Explanation {
@@ -172,6 +196,9 @@ impl Explanation {
         let by = verdict.rule().map(|rule| format!(" by {rule}")).unwrap_or_default();
         let reason = verdict.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
         writeln!(out, "verdict   {}{by}{reason}", verdict.word())?;
+        if let Some(retry) = &self.outcome.retry {
+            writeln!(out, "retry     {}", told(retry, request))?;
+        }
         for shadow in &self.outcome.shadows {
             let status = shadow.status.map_or("fail".to_owned(), |status| format!("answer {status}"));
             writeln!(out, "shadow    {} would {status}", shadow.rule)?;
@@ -214,6 +241,9 @@ impl Explanation {
             "verdict": verdict.word(),
             "rule": verdict.rule(),
             "reason": verdict.reason(),
+            "retry": self.outcome.retry.as_ref().map(|retry| {
+                json!({ "attempts": retry.attempts, "allowed": is_allowed(retry, &self.exchange.request) })
+            }),
             "shadows": shadows,
             "trace": self.outcome.trace.to_json(),
             "answer": {
@@ -223,5 +253,26 @@ impl Explanation {
                 "body": String::from_utf8_lossy(&self.answer.body),
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::retry::Repeatable;
+
+    #[test]
+    fn a_retry_is_told_with_its_bound_or_why_there_is_none() {
+        let check = |attempts: u32, method: Method, expected: &str| {
+            let (backoff, repeatable) = (Duration::ZERO, Repeatable::default());
+            let retry = Retry { attempts, backoff, max_backoff: backoff, repeatable };
+            let request = RequestSnapshot { method, uri: Uri::default(), headers: HeaderMap::new() };
+            assert_eq!(told(&retry, &request), expected);
+        };
+        check(2, Method::GET, "would retry up to 2 times, and answer this when no further try helps");
+        check(1, Method::PUT, "would retry up to 1 time, and answer this when no further try helps");
+        check(2, Method::POST, "would not retry: this rule does not repeat a POST request like this one");
     }
 }

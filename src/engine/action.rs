@@ -1,6 +1,8 @@
 //! What a rule produces when it fires: status, headers and body, from literals and from values of the exchange.
 //! [`Action::carry_out`] turns it into a [`Mutation`] or says why it cannot.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, StatusCode};
@@ -9,6 +11,7 @@ use super::condition::{Condition, Leaf, Test};
 use super::facts::{Datum, Facts, Seen};
 use super::mutation::{BodyChange, HeaderOp, Mutation};
 use super::problem::{PROBLEM_JSON, Problem};
+use super::retry::Retry;
 use super::subject::Subject;
 
 /// What to produce.
@@ -24,6 +27,8 @@ pub struct Action {
     pub body: BodyChoice,
     /// Whether caches may keep the answer.
     pub cache: Cache,
+    /// Whether the request is sent again first; this is then produced when no further try is left.
+    pub retry: Option<Arc<Retry>>,
 }
 
 /// Where the status comes from.
@@ -95,7 +100,7 @@ pub enum BodyChoice {
         /// Their `Content-Type`.
         content_type: HeaderValue,
     },
-    /// A value of the exchange: JSON as JSON, text as text.
+    /// A value of the exchange: text, also that of a JSON string, as text; other JSON as JSON.
     From {
         /// The value.
         source: Source,
@@ -327,16 +332,15 @@ impl Found<'_, '_> {
 
     /// The value as a body, with the content type that says what it is.
     fn bytes(&self, source: &Source) -> Result<Option<(Bytes, HeaderValue)>, Hindrance> {
-        self.first(source, |value| {
-            Some(match value {
-                Datum::Text(text) => (
-                    Bytes::copy_from_slice(text.as_bytes()),
-                    HeaderValue::from_static("text/plain; charset=utf-8"),
-                ),
-                json => {
-                    (Bytes::from(json.raw_json()?.into_owned()), HeaderValue::from_static("application/json"))
-                }
-            })
+        self.first(source, |value| match value.is_json_string() {
+            Some(false) => {
+                let json = Bytes::from(value.raw_json()?.into_owned());
+                Some((json, HeaderValue::from_static("application/json")))
+            }
+            Some(true) | None => {
+                let text = Bytes::from(value.text()?.into_owned());
+                Some((text, HeaderValue::from_static("text/plain; charset=utf-8")))
+            }
         })
     }
 

@@ -14,6 +14,7 @@ use super::index::Candidate;
 use super::mutation::{BodyChange, HeaderOp, Mutation};
 use super::outcome::{Bypass, Outcome, Shadow, Verdict};
 use super::problem::{PROBLEM_JSON, Problem};
+use super::retry::Retry;
 use super::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use super::trace::{Check, Step, StepResult, Trace};
 
@@ -69,7 +70,7 @@ impl Decision<'_, '_> {
                 Considered::Waiting => return None,
                 Considered::Settled(verdict, mutation) => {
                     self.not_reached(rules.get(place + 1..).unwrap_or_default());
-                    return Some(self.outcome(verdict, mutation));
+                    return Some(self.outcome(verdict, mutation, rule.retry()));
                 }
             }
         }
@@ -184,7 +185,7 @@ impl Decision<'_, '_> {
             // A default is for answers that were looked at; a body that is never looked at is passed on.
             Fallback::Produce(label, action) if bypass.is_none() => (label, action),
             Fallback::Pass | Fallback::Produce(..) => {
-                return Some(self.outcome(Verdict::PassThrough { bypass }, Mutation::default()));
+                return Some(self.outcome(Verdict::PassThrough { bypass }, Mutation::default(), None));
             }
         };
         let considered = match carried_out(action, None, self.facts)? {
@@ -192,7 +193,7 @@ impl Decision<'_, '_> {
             Err(failure) => self.failed(label, failure),
         };
         let Considered::Settled(verdict, mutation) = considered else { return None };
-        Some(self.outcome(verdict, mutation))
+        Some(self.outcome(verdict, mutation, action.retry.as_ref()))
     }
 
     fn bypass(&self) -> Option<Bypass> {
@@ -214,8 +215,10 @@ impl Decision<'_, '_> {
         }
     }
 
-    fn outcome(self, verdict: Verdict, mutation: Mutation) -> Outcome {
-        Outcome { verdict, mutation, shadows: self.shadows, trace: self.trace.unwrap_or_default() }
+    /// A retry is part of what a rule produces, so there is none where nothing could be produced.
+    fn outcome(self, verdict: Verdict, mutation: Mutation, retry: Option<&Arc<Retry>>) -> Outcome {
+        let retry = retry.filter(|_| matches!(verdict, Verdict::Rewrite { .. })).cloned();
+        Outcome { verdict, mutation, retry, shadows: self.shadows, trace: self.trace.unwrap_or_default() }
     }
 }
 

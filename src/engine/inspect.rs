@@ -3,6 +3,7 @@
 
 use http::{Method, StatusCode, header};
 
+use super::decode::{Codings, UnknownCoding};
 use super::exchange::{AnswerHead, RequestSnapshot};
 use super::facts::{Body, media_type};
 use super::hold::Inspect;
@@ -14,9 +15,9 @@ pub fn body(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> 
     if let Some(bypass) = bypass(request, head, inspect) {
         return Body::Bypassed(bypass);
     }
-    match undecodable(head) {
-        Some(reason) => Body::Unknown(reason),
-        None => Body::Pending,
+    match codings(head) {
+        Ok(_) => Body::Pending,
+        Err(reason) => Body::Unknown(reason),
     }
 }
 
@@ -42,9 +43,11 @@ fn bypass(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> Op
     }
 }
 
-fn undecodable(head: &AnswerHead) -> Option<Undecided> {
-    let encoding = String::from_utf8_lossy(head.headers.get(header::CONTENT_ENCODING)?.as_bytes());
-    let encoding = encoding.trim();
-    let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
-    (!plain).then(|| Undecided::Encoding { encoding: encoding.to_owned() })
+/// The codings that have to be undone before the body can be read.
+///
+/// # Errors
+/// When one of them is not known.
+pub fn codings(head: &AnswerHead) -> Result<Codings, Undecided> {
+    Codings::parse(head.headers.get_all(header::CONTENT_ENCODING))
+        .map_err(|UnknownCoding { name }| Undecided::Encoding { encoding: name })
 }

@@ -63,17 +63,22 @@ impl Mutation {
     /// Applies the changes to the head and says what body to send.
     ///
     /// Keeps framing true: a replaced body gets its own `Content-Length` and loses the headers that described the
-    /// old bytes; 204, 205 and 304 get no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). A HEAD answer keeps
-    /// the length its GET would have, and has no body.
+    /// old bytes; 204, 205 and 304 get no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5) and no type of one
+    /// that was replaced. A HEAD answer keeps the length its GET would have, and has no body.
     pub fn apply(self, head: &mut AnswerHead, method: &Method) -> BodyChange {
         if let Some(status) = self.status {
             head.status = status;
         }
         let mut body = self.body;
-        if !allows_body(head.status) && self.status.is_some() {
+        let changed = self.status.is_some() || matches!(body, BodyChange::Replace(_));
+        if changed && !allows_body(head.status) {
             body = BodyChange::Replace(Bytes::new());
         }
-        if let BodyChange::Replace(bytes) = &body {
+        // The validators of an upstream's own 304 describe what the client has, and stay true.
+        let described = self.status.is_some() || allows_body(head.status);
+        if let BodyChange::Replace(bytes) = &body
+            && described
+        {
             describe(&mut head.headers, head.status, bytes.len());
         }
         for operation in self.headers {
@@ -81,6 +86,9 @@ impl Mutation {
         }
         if !allows_body(head.status) {
             head.headers.remove(header::CONTENT_LENGTH);
+            if matches!(body, BodyChange::Replace(_)) {
+                head.headers.remove(header::CONTENT_TYPE);
+            }
         }
         match body {
             BodyChange::Replace(_) if method == Method::HEAD => BodyChange::Replace(Bytes::new()),

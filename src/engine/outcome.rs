@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::decode::DecodeError;
 use super::mutation::Mutation;
+use super::retry::Retry;
 use super::trace::Trace;
 
 /// All that [`evaluate`](super::evaluate) returns.
@@ -16,6 +18,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What is to change on the answer.
     pub mutation: Mutation,
+    /// What the rule that decided says about sending the request again before any of this is done.
+    pub retry: Option<Arc<Retry>>,
     /// Rules in shadow mode that would have decided, in order.
     pub shadows: Vec<Shadow>,
     /// Why; empty unless asked for.
@@ -127,9 +131,11 @@ pub enum Undecided {
     OverTime,
     /// The body is in an encoding that is not decoded.
     Encoding {
-        /// The `Content-Encoding` as sent.
+        /// The first unknown name in the `Content-Encoding`.
         encoding: String,
     },
+    /// The body is not what its encoding promises, or too much of it.
+    Decoding(DecodeError),
     /// The upstream broke off before a rule was decided.
     CutShort,
 }
@@ -140,6 +146,7 @@ impl fmt::Display for Undecided {
             Undecided::OverBytes { bytes_max } => write!(f, "body over {bytes_max} bytes"),
             Undecided::OverTime => f.write_str("body not complete in time"),
             Undecided::Encoding { encoding } => write!(f, "encoding `{encoding}` not decoded"),
+            Undecided::Decoding(error) => error.fmt(f),
             Undecided::CutShort => f.write_str("body cut short"),
         }
     }
@@ -160,6 +167,7 @@ impl Outcome {
         Outcome {
             verdict: Verdict::PassThrough { bypass: None },
             mutation: Mutation::default(),
+            retry: None,
             shadows: Vec::new(),
             trace: Trace::default(),
         }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use http::{HeaderMap, Method};
+
 use super::action::Action;
 use super::condition::Condition;
 use super::envelope::Contract;
 use super::hold::HoldChange;
 use super::index::Index;
+use super::retry::Retry;
 use super::subject::Subjects;
 
 /// Compiled rules, ready for any number of exchanges.
@@ -26,6 +29,8 @@ pub struct RuleSet {
     pub on_error: OnError,
     /// This set's own bounds on holding a body.
     pub hold: HoldChange,
+    /// What the rules that act say about sending requests again; empty for most sets.
+    pub retries: Vec<Arc<Retry>>,
 }
 
 /// A condition and what to produce.
@@ -47,7 +52,7 @@ pub enum RuleKind {
         /// The condition.
         when: Condition,
         /// What to produce.
-        then: Action,
+        then: Box<Action>,
     },
     /// Unwraps an envelope that describes the real answer.
     Unwrap(Contract),
@@ -72,7 +77,7 @@ pub enum Fallback {
     #[default]
     Pass,
     /// This is produced.
-    Produce(Arc<str>, Action),
+    Produce(Arc<str>, Box<Action>),
 }
 
 /// What holds when a rule cannot be carried out.
@@ -85,6 +90,16 @@ pub enum OnError {
     Fail,
 }
 
+impl Rule {
+    /// What the rule says about sending the request again.
+    pub fn retry(&self) -> Option<&Arc<Retry>> {
+        match &self.kind {
+            RuleKind::Translate { then, .. } => then.retry.as_ref(),
+            RuleKind::Unwrap(_) => None,
+        }
+    }
+}
+
 impl RuleSet {
     /// Whether some rule looks at the body.
     pub fn reads_body(&self) -> bool {
@@ -94,5 +109,10 @@ impl RuleSet {
     /// Whether some rule looks at the request's headers.
     pub fn reads_request_headers(&self) -> bool {
         self.subjects.request_headers
+    }
+
+    /// Whether some rule might have a request with this method and these headers sent again.
+    pub fn may_retry(&self, method: &Method, headers: &HeaderMap) -> bool {
+        self.retries.iter().any(|retry| retry.repeatable.allows(method, headers))
     }
 }

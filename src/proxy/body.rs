@@ -15,6 +15,7 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::record::Record;
+use super::upload::Gate;
 
 /// What is read of a body that nobody wants, to save its connection.
 const DISCARD_BYTES_MAX: usize = 64 * 1024;
@@ -50,11 +51,14 @@ pub(super) struct Held {
 pub struct Body {
     content: Content,
     record: Record,
+    /// Before the request's body, when the upstream answered without it. Opened to nobody: the body is given up
+    /// when the answer has been sent.
+    _gate: Option<Gate>,
 }
 
 impl Body {
-    pub(super) fn new(content: Content, record: Record) -> Body {
-        Body { content, record }
+    pub(super) fn new(content: Content, record: Record, gate: Option<Gate>) -> Body {
+        Body { content, record, _gate: gate }
     }
 }
 
@@ -196,7 +200,7 @@ mod tests {
     #[track_caller]
     fn check(content: Content, length: Option<u64>, expected: &[&str]) {
         assert_eq!(content.size_hint().exact(), length);
-        let mut body = Body::new(content, Record::default());
+        let mut body = Body::new(content, Record::default(), None);
         let mut context = Context::from_waker(Waker::noop());
         let mut frames = Vec::new();
         while !body.is_end_stream() {

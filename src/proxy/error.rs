@@ -11,8 +11,10 @@ use http::header::{self, HeaderMap, HeaderValue};
 use hyper_util::client::legacy::Error as ClientError;
 
 use super::proxy_status::{self, PROXY_STATUS};
+use super::wire;
 use crate::engine::exchange::AnswerHead;
 use crate::engine::problem::{PROBLEM_JSON, Problem};
+use crate::engine::selection::Rejected;
 
 /// Why an exchange got no answer of the upstream's.
 #[derive(Debug)]
@@ -28,9 +30,9 @@ pub(super) enum ProxyError {
 /// What is wrong with a request.
 #[derive(Debug)]
 pub(super) enum DownstreamError {
-    /// HTTP/1.1 without exactly one `Host` (RFC 9112, section 3.2).
+    /// No host, or more than one (RFC 9112, section 3.2; RFC 9113, section 8.3.1).
     Host,
-    /// `CONNECT`: a reverse proxy opens no tunnels.
+    /// `CONNECT`, where tunnels are not wanted or not possible.
     Connect,
     /// No route matches.
     NoRoute,
@@ -70,9 +72,11 @@ pub(super) enum UpstreamFault {
     NoSocket,
     /// It closed the connection without an answer.
     Closed,
+    /// It closed a connection that was kept from an earlier exchange, with not a byte of an answer.
+    Lost,
     /// What it sent is not HTTP.
     NotHttp,
-    /// It switched protocols, which no request of ours asks for.
+    /// It switched protocols unasked, or to one that was not asked for.
     Switched,
     /// The head of its answer did not come in `timeouts.response`.
     Silent,
@@ -105,6 +109,11 @@ impl ProxyError {
             headers.insert(header::ALLOW, allow);
         }
         (AnswerHead { status, headers }, body)
+    }
+
+    /// Whether a kept-alive connection was lost while the request was on its way.
+    pub fn is_lost_connection(&self) -> bool {
+        matches!(self, ProxyError::Upstream(UpstreamError { fault: UpstreamFault::Lost, .. }))
     }
 
     /// The type of RFC 9209, section 2.3.
@@ -144,9 +153,28 @@ impl From<DownstreamError> for ProxyError {
     }
 }
 
+impl From<Rejected> for ProxyError {
+    fn from(rejected: Rejected) -> ProxyError {
+        DownstreamError::RuleSet { detail: rejected.detail }.into()
+    }
+}
+
 impl From<UpstreamFault> for ProxyError {
     fn from(fault: UpstreamFault) -> ProxyError {
         ProxyError::Upstream(UpstreamError { fault, cause: None })
+    }
+}
+
+/// An exchange over HTTP/2, whose request body is sent by the same task as in the other protocol.
+impl From<hyper::Error> for ProxyError {
+    fn from(error: hyper::Error) -> ProxyError {
+        if error.is_user() {
+            return DownstreamError::BodyCutShort.into();
+        }
+        ProxyError::Upstream(UpstreamError {
+            fault: UpstreamFault::of_stream(&error),
+            cause: Some(error.into()),
+        })
     }
 }
 
@@ -165,6 +193,12 @@ impl ProxyError {
     pub fn cut_short(cause: hyper::Error) -> ProxyError {
         ProxyError::Upstream(UpstreamError { fault: UpstreamFault::CutShort, cause: Some(cause.into()) })
     }
+
+    /// No connection to the upstream could be opened.
+    pub fn not_connected(cause: Box<dyn StdError + Send + Sync>) -> ProxyError {
+        let fault = UpstreamFault::of_connecting(cause.as_ref());
+        ProxyError::Upstream(UpstreamError { fault, cause: Some(cause) })
+    }
 }
 
 impl DownstreamError {
@@ -181,7 +215,7 @@ impl DownstreamError {
 
     fn detail(&self) -> &str {
         match self {
-            DownstreamError::Host => "the request needs exactly one Host header",
+            DownstreamError::Host => "the request must name exactly one host",
             DownstreamError::Connect => "CONNECT is not supported",
             DownstreamError::NoRoute => "no route matches this host and path",
             DownstreamError::Method { .. } => "no route for this path takes this method",
@@ -198,11 +232,21 @@ impl UpstreamFault {
         }
         match hyper_cause(error) {
             Some(cause) if cause.is_parse() => UpstreamFault::NotHttp,
+            _ if wire::was_lost(error) => UpstreamFault::Lost,
             _ => UpstreamFault::Closed,
         }
     }
 
-    fn of_connecting(error: &ClientError) -> UpstreamFault {
+    /// What happened to an exchange on an HTTP/2 connection.
+    fn of_stream(error: &hyper::Error) -> UpstreamFault {
+        match causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) {
+            // Found out on this side: the upstream broke the protocol.
+            Some(cause) if cause.is_library() => UpstreamFault::NotHttp,
+            _ => UpstreamFault::Closed,
+        }
+    }
+
+    fn of_connecting(error: &(dyn StdError + 'static)) -> UpstreamFault {
         // The connector's error type is public by its text alone.
         if causes(error).any(|cause| cause.to_string() == "dns error") {
             return UpstreamFault::Name;
@@ -234,7 +278,7 @@ impl UpstreamFault {
             UpstreamFault::Unreachable => "destination_ip_unroutable",
             UpstreamFault::ConnectTimeout => "connection_timeout",
             UpstreamFault::NoSocket => "connection_limit_reached",
-            UpstreamFault::Closed => "connection_terminated",
+            UpstreamFault::Closed | UpstreamFault::Lost => "connection_terminated",
             UpstreamFault::NotHttp => "http_protocol_error",
             UpstreamFault::Switched => "http_upgrade_failed",
             UpstreamFault::Silent => "http_response_timeout",
@@ -249,7 +293,9 @@ impl UpstreamFault {
             UpstreamFault::Unreachable => "the upstream could not be reached",
             UpstreamFault::ConnectTimeout => "the upstream did not take the connection in time",
             UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
-            UpstreamFault::Closed => "the upstream closed the connection without an answer",
+            UpstreamFault::Closed | UpstreamFault::Lost => {
+                "the upstream closed the connection without an answer"
+            }
             UpstreamFault::NotHttp => "the upstream's answer is not HTTP",
             UpstreamFault::Switched => "the upstream switched protocols unasked",
             UpstreamFault::Silent => "the upstream did not answer in time",
@@ -299,6 +345,7 @@ mod tests {
         check(UpstreamFault::Refused, 502, "connection_refused");
         check(UpstreamFault::Unreachable, 502, "destination_ip_unroutable");
         check(UpstreamFault::Closed, 502, "connection_terminated");
+        check(UpstreamFault::Lost, 502, "connection_terminated");
         check(UpstreamFault::NotHttp, 502, "http_protocol_error");
         check(UpstreamFault::Switched, 502, "http_upgrade_failed");
         check(UpstreamFault::CutShort, 502, "http_response_incomplete");

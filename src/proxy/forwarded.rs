@@ -1,4 +1,4 @@
-//! Who the client is and what it asked for, told to the upstream in `X-Forwarded-*`.
+//! Who the client is and what it asked for, told to the upstream in `X-Forwarded-*` and, where wanted, `Forwarded`.
 //! What a client claims about itself is believed only from a trusted proxy; anyone else's claims are replaced.
 
 use std::net::IpAddr;
@@ -48,6 +48,22 @@ impl Peer {
         headers.entry(PORT).or_insert_with(|| port(host.as_ref()));
         if let Some(host) = host {
             headers.entry(HOST).or_insert(host);
+        }
+    }
+
+    /// Adds this hop to `Forwarded` (RFC 7239), after [`forward`](Self::forward) has sorted out who is believed.
+    pub fn forward_standard(&self, headers: &mut HeaderMap) {
+        let mut hop = String::from("for=");
+        match self.ip {
+            IpAddr::V4(ip) => hop.extend([ip.to_string()]),
+            IpAddr::V6(ip) => hop.extend(["\"[", &ip.to_string(), "]\""]),
+        }
+        if let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) {
+            hop.extend([";host=\"", &host.replace(['"', '\\'], "?"), "\""]);
+        }
+        hop.push_str(";proto=http");
+        if let Ok(hop) = HeaderValue::try_from(hop) {
+            headers.append(header::FORWARDED, hop);
         }
     }
 
@@ -113,6 +129,27 @@ mod tests {
         );
         check("192.0.2.7", &[("host", "[::1]")], &["for=192.0.2.7", "host=[::1]", "port=80", "proto=http"]);
         check("192.0.2.7", &[], &["for=192.0.2.7", "port=80", "proto=http"]);
+    }
+
+    #[test]
+    fn the_hop_is_told_as_rfc_7239_has_it() {
+        let check = |peer: &str, lines: &[(&'static str, &'static str)], expected: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            Peer::new(peer.parse().unwrap()).forward_standard(&mut headers);
+            let told: Vec<&HeaderValue> = headers.get_all(header::FORWARDED).iter().collect();
+            assert_eq!(told, expected);
+        };
+        check("192.0.2.7", &[("host", "a:81")], &[r#"for=192.0.2.7;host="a:81";proto=http"#]);
+        check("2001:db8::1", &[], &[r#"for="[2001:db8::1]";proto=http"#]);
+        check("::ffff:192.0.2.7", &[("host", r#"a"\"#)], &[r#"for=192.0.2.7;host="a??";proto=http"#]);
+        check(
+            "192.0.2.7",
+            &[("host", "a"), ("forwarded", "for=1.1.1.1")],
+            &["for=1.1.1.1", r#"for=192.0.2.7;host="a";proto=http"#],
+        );
     }
 
     #[test]

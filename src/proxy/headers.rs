@@ -24,6 +24,16 @@ pub(super) fn strip_request(headers: &mut HeaderMap) {
     }
 }
 
+/// Makes one `Cookie` of several, which HTTP/2 allows and HTTP/1.1 does not (RFC 9113, section 8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
 /// Takes hop-by-hop headers off an answer.
 pub(super) fn strip_answer(headers: &mut HeaderMap) {
     strip(headers);
@@ -62,7 +72,8 @@ pub(super) fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool
     headers.get_all(name).iter().flat_map(tokens).any(|listed| listed.eq_ignore_ascii_case(token))
 }
 
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
+/// The comma-separated parts of a value.
+pub(super) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
     value.to_str().unwrap_or_default().split(',').map(str::trim).filter(|token| !token.is_empty())
 }
 
@@ -140,6 +151,13 @@ mod tests {
             &[("trailer", "x-sum"), ("content-length", "3")],
             &["content-length: 3", "trailer: x-sum"],
         );
+    }
+
+    #[test]
+    fn cookies_of_http_2_become_one() {
+        check(join_cookies, &[("cookie", "a=1"), ("cookie", "b=2; c=3")], &["cookie: a=1; b=2; c=3"]);
+        check(join_cookies, &[("cookie", "a=1")], &["cookie: a=1"]);
+        check(join_cookies, &[], &[]);
     }
 
     #[test]

@@ -5,45 +5,74 @@
 //! decided by [`engine`](crate::engine); all that goes wrong becomes an answer in `error.rs`.
 
 mod body;
+mod budget;
+mod connect;
 mod error;
 mod forwarded;
+mod h2c;
 mod headers;
 mod hold;
+mod local;
+mod preface;
 mod proxy_status;
 mod record;
+mod request_body;
 mod request_id;
+mod retry;
 mod select;
 pub mod server;
+mod trace_id;
+mod tunnel;
+mod upload;
 mod upstream;
 mod vary;
+mod via;
+mod wire;
 mod worker;
 
+use std::cell::Cell;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Request, Response};
+use http::header;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
+use hyper::upgrade;
+use tokio::time::sleep;
 
 pub use server::{Drained, StopSignals, bind, run};
 
 use body::{Body, Content};
-use error::ProxyError;
+use error::{ProxyError, UpstreamFault};
 use forwarded::Peer;
 use hold::Decided;
 use record::Record;
-use select::Rules;
+use retry::{Prospect, Tries};
+use tunnel::{Ends, Offer, Tunnel};
+use upload::Gate;
 use upstream::Upstream;
 
 use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Verdict};
-use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
+use crate::engine::selection::Chosen;
+use crate::engine::{AnswerHead, Inquiry, Limits, RequestSnapshot};
 use crate::live::Snapshot;
-use crate::settings::ProxyStatus;
+use crate::settings::{ProxyStatus, Server};
 
 /// What one thread needs to carry exchanges.
 struct Worker {
     snapshot: Arc<Snapshot>,
     upstreams: Vec<Upstream>,
+    /// Whether exchanges in flight are the last.
+    draining: Cell<bool>,
+}
+
+/// A client's connection.
+struct Downstream {
+    peer: Peer,
+    /// What the connection becomes when it has ended as one of HTTP. Only HTTP/1.1 ends for that.
+    tunnel: Cell<Option<Tunnel>>,
 }
 
 /// An answer that is ready for the client.
@@ -51,27 +80,38 @@ struct Reply {
     head: AnswerHead,
     reason: Option<ReasonPhrase>,
     content: Content,
+    /// Before the request's body, when the answer came without it.
+    gate: Option<Gate>,
+    /// What the connection becomes after the answer.
+    tunnel: Option<Box<Ends>>,
+}
+
+impl Downstream {
+    /// A connection from this peer.
+    fn new(peer: IpAddr) -> Downstream {
+        Downstream { peer: Peer::new(peer), tunnel: Cell::new(None) }
+    }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(snapshot: Arc<Snapshot>) -> Worker {
         let upstreams = snapshot.settings.upstreams.iter().map(Upstream::new).collect();
-        Worker { snapshot, upstreams }
+        Worker { snapshot, upstreams, draining: Cell::new(false) }
     }
 
     /// Carries one exchange. Whatever happens, the client gets an answer with the exchange's id on it.
-    async fn handle(&self, peer: &Peer, mut request: Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, downstream: &Downstream, mut request: Request<Incoming>) -> Response<Body> {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(&request_id, peer.ip, &request);
+        let mut record = Record::begin(&request_id, downstream.peer.ip, &request);
         let method = request.method().clone();
-        let mut reply = match self.carry(peer, request, &mut record).await {
+        let mut reply = match self.carry(&downstream.peer, request, &mut record).await {
             Ok(reply) => reply,
             Err(error) => Reply::own(&error, &method, &mut record),
         };
         reply.head.headers.insert(request_id::REQUEST_ID, request_id);
         record.responded(reply.head.status);
-        reply.into_response(record)
+        reply.into_response(record, downstream)
     }
 
     async fn carry(
@@ -81,34 +121,56 @@ impl Worker {
         record: &mut Record,
     ) -> Result<Reply, ProxyError> {
         let snapshot = &self.snapshot();
+        let server = &snapshot.settings.server;
+        select::admit(&request, server.connect)?;
         select::settle_host(&mut request)?;
         let route = select::route(&snapshot.routes, &request)?;
         let upstream = self.upstream(route.upstream)?;
         record.routed(route, &upstream.name);
-        let rules = Rules::choose(snapshot.selection.as_ref(), route, request.headers_mut(), peer)?;
+        if request.method() == Method::CONNECT {
+            return Box::pin(tunnelled(upstream, request, record)).await;
+        }
+        if request.version() == Version::HTTP_2 {
+            headers::join_cookies(request.headers_mut());
+        }
+        let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
         let asked = asked(&request, &rules);
 
-        headers::strip_request(request.headers_mut());
-        peer.forward(request.headers_mut(), &snapshot.settings.server.trusted_proxies);
-        let answer = upstream.send(request).await?;
-        record.answered(answer.status());
-
-        let (mut head, phrase, body) = taken_apart(answer);
-        headers::strip_answer(&mut head.headers);
-        let decided = match rules.settle(&mut head.headers) {
-            Some(rule_set) => {
-                record.ruled_by(rule_set);
-                let limits = &snapshot.limits;
-                let inquiry = Inquiry { rule_set, request: &asked, head: &head, limits, explain: false };
-                hold::decide(&inquiry, body).await
+        let offer = Offer::take(&mut request);
+        prepare(&mut request, peer, server, offer.as_ref());
+        let prospect = Prospect {
+            may_retry: rules.may_retry(request.method(), request.headers()),
+            body_bytes_max: server.retry_body_bytes,
+        };
+        let (mut request, mut tries) = Tries::begin(upstream, request, prospect);
+        let (head, phrase, version, decided, gate) = loop {
+            let (mut answer, gate) = tries.send(request, record).await?;
+            record.answered(answer.status());
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let ends = offer.ok_or(UpstreamFault::Switched)?.accept(&mut answer)?;
+                return Ok(Reply::switched(answer, ends, record));
             }
-            None => Decided::by_head(Outcome::pass(), body),
+            let version = answer.version();
+            let (mut head, phrase, body) = taken_apart(answer);
+            headers::strip_answer(&mut head.headers);
+            let decided = decide(&rules, &snapshot.limits, &asked, &mut head, body, record).await;
+            let Some((again, pause)) = tries.again(&decided.outcome, self.draining.get(), record) else {
+                break (head, phrase, version, decided, gate);
+            };
+            decided.content.discard();
+            drop(gate);
+            sleep(pause).await;
+            request = again;
         };
 
-        let told = tells(&snapshot.settings.server.proxy_status, peer);
+        let told = tells(&server.proxy_status, peer);
         let mut reply = rewritten(head, phrase, decided, &asked.method, told, record)?;
+        reply.gate = gate;
         if let Some(header) = rules.vary() {
             vary::add(&mut reply.head.headers, &asked.method, header);
+        }
+        if server.via {
+            via::append(&mut reply.head.headers, version);
         }
         Ok(reply)
     }
@@ -123,9 +185,38 @@ impl Worker {
     }
 }
 
+/// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
+/// reach through the sidecar what they could not reach otherwise.
+async fn tunnelled(
+    upstream: &Upstream,
+    request: Request<Incoming>,
+    record: &mut Record,
+) -> Result<Reply, ProxyError> {
+    let ends = Ends::connected(upgrade::on(request), upstream.connect().await?);
+    record.tunnelled();
+    Ok(Reply::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, ends))
+}
+
+/// Makes the client's headers those of a request to the upstream.
+fn prepare(request: &mut Request<Incoming>, peer: &Peer, server: &Server, offer: Option<&Offer>) {
+    let version = request.version();
+    let headers = request.headers_mut();
+    headers::strip_request(headers);
+    peer.forward(headers, &server.trusted_proxies);
+    if server.forwarded {
+        peer.forward_standard(headers);
+    }
+    if server.via {
+        via::append(headers, version);
+    }
+    if let Some(offer) = offer {
+        offer.write(headers);
+    }
+}
+
 /// What rules may ask of the request, before anything is done to it.
-fn asked(request: &Request<Incoming>, rules: &Rules<'_>) -> RequestSnapshot {
-    let headers = if rules.read_request_headers() { request.headers().clone() } else { HeaderMap::new() };
+fn asked(request: &Request<Incoming>, rules: &Chosen<'_>) -> RequestSnapshot {
+    let headers = if rules.reads_request_headers() { request.headers().clone() } else { HeaderMap::new() };
     RequestSnapshot { method: request.method().clone(), uri: request.uri().clone(), headers }
 }
 
@@ -134,6 +225,22 @@ fn taken_apart(answer: Response<Incoming>) -> (AnswerHead, Option<ReasonPhrase>,
     let (mut parts, body) = answer.into_parts();
     let phrase = parts.extensions.remove();
     (AnswerHead { status: parts.status, headers: parts.headers }, phrase, body)
+}
+
+/// What the rules in force make of an answer.
+async fn decide(
+    rules: &Chosen<'_>,
+    limits: &Limits,
+    asked: &RequestSnapshot,
+    head: &mut AnswerHead,
+    body: Incoming,
+    record: &mut Record,
+) -> Decided {
+    let Some(rule_set) = rules.settle(&mut head.headers) else {
+        return Decided::by_head(Outcome::pass(), body);
+    };
+    record.ruled_by(rule_set);
+    hold::decide(&Inquiry { rule_set, request: asked, head, limits, explain: false }, body).await
 }
 
 /// Carries the decision out.
@@ -167,7 +274,7 @@ fn rewritten(
             Content::from(bytes)
         }
     };
-    Ok(Reply { head, reason, content })
+    Ok(Reply { head, reason, content, gate: None, tunnel: None })
 }
 
 /// Whether this peer is told what the upstream said.
@@ -195,11 +302,35 @@ impl Reply {
         record.failed(error);
         let (head, body) = error.answer();
         let content = if method == Method::HEAD { Content::Empty } else { Content::from(body) };
-        Reply { head, reason: None, content }
+        Reply { head, reason: None, content, gate: None, tunnel: None }
     }
 
-    fn into_response(self, record: Record) -> Response<Body> {
-        let mut response = Response::new(Body::new(self.content, record));
+    /// The upstream's agreement to another protocol.
+    fn switched(answer: Response<Incoming>, ends: Ends, record: &mut Record) -> Reply {
+        record.tunnelled();
+        let (mut head, phrase, _) = taken_apart(answer);
+        let chosen = head.headers.get(header::UPGRADE).cloned();
+        headers::strip_answer(&mut head.headers);
+        if let Some(chosen) = chosen {
+            tunnel::write_upgrade(&mut head.headers, chosen);
+        }
+        Reply { reason: phrase, ..Reply::tunnel(head, ends) }
+    }
+
+    fn tunnel(head: AnswerHead, ends: Ends) -> Reply {
+        Reply { head, reason: None, content: Content::Empty, gate: None, tunnel: Some(Box::new(ends)) }
+    }
+
+    /// The answer for hyper. With a tunnel it is not the end of the exchange, whose record goes with the tunnel.
+    fn into_response(self, record: Record, downstream: &Downstream) -> Response<Body> {
+        let record = match self.tunnel {
+            Some(ends) => {
+                downstream.tunnel.set(Some(ends.recorded(record)));
+                Record::default()
+            }
+            None => record,
+        };
+        let mut response = Response::new(Body::new(self.content, record, self.gate));
         *response.status_mut() = self.head.status;
         *response.headers_mut() = self.head.headers;
         if let Some(reason) = self.reason {

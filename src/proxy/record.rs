@@ -2,6 +2,7 @@
 //! answer's body is finished or dropped. Holds no bodies and no query values.
 
 use std::fmt::Write;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::panicking;
@@ -12,8 +13,10 @@ use tokio::time::{Duration, Instant};
 use tracing::{Level, enabled, event};
 
 use super::error::ProxyError;
+use super::retry::Obstacle;
+use super::trace_id::TraceId;
 use crate::engine::RuleSet;
-use crate::engine::outcome::{Shadow, Verdict};
+use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
@@ -30,6 +33,7 @@ macro_rules! write_event {
             target: exchange_target!(),
             $level,
             request_id = $entry.request_id.to_str().ok(),
+            trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
             client = %$entry.client,
             method = $entry.method.as_str(),
             route = $entry.route.as_deref(),
@@ -48,11 +52,17 @@ macro_rules! write_event {
             upstream_ms = $entry.upstream_time.map(milliseconds),
             total_ms = milliseconds($entry.began.elapsed()),
             sent_bytes = $entry.sent_bytes,
+            attempts = $entry.attempts(),
+            retried_by = $entry.retried_by.as_deref(),
+            not_retried = $entry.not_retried.map(tracing::field::display),
             error = $entry.error.as_deref(),
             "exchange"
         )
     };
 }
+
+/// What stands in place of a rule where none was the reason to send a request again.
+const LOST_CONNECTION: &str = "lost connection";
 
 /// One exchange, for the log; nothing at all when nobody would read it.
 #[derive(Debug, Default)]
@@ -62,6 +72,7 @@ pub(super) struct Record(Option<Box<Entry>>);
 struct Entry {
     began: Instant,
     request_id: HeaderValue,
+    trace_id: Option<TraceId>,
     client: IpAddr,
     method: Method,
     target: Option<PathAndQuery>,
@@ -75,6 +86,9 @@ struct Entry {
     shadows: Vec<Shadow>,
     held: Option<(u64, Duration)>,
     sent_bytes: u64,
+    attempts: u32,
+    retried_by: Option<Arc<str>>,
+    not_retried: Option<Obstacle>,
     error: Option<String>,
     alarming: bool,
     complete: bool,
@@ -99,6 +113,35 @@ impl Record {
     pub fn ruled_by(&mut self, rule_set: &RuleSet) {
         if let Some(entry) = &mut self.0 {
             entry.rule_set = Some(Arc::clone(&rule_set.name));
+        }
+    }
+
+    /// The request is sent to the upstream. What came of an earlier try no longer counts.
+    pub fn tried(&mut self) {
+        if let Some(entry) = &mut self.0 {
+            entry.attempts += 1;
+            entry.upstream_status = None;
+            entry.upstream_time = None;
+        }
+    }
+
+    /// The request is sent again because its connection was lost.
+    pub fn tried_after_loss(&mut self) {
+        self.tried();
+        self.retried_by(LOST_CONNECTION.into());
+    }
+
+    /// The request is to be sent again because this rule wants it.
+    pub fn retried_by(&mut self, rule: Arc<str>) {
+        if let Some(entry) = &mut self.0 {
+            entry.retried_by = Some(rule);
+        }
+    }
+
+    /// The request is not sent again although the rule that decided wants it.
+    pub fn not_retried(&mut self, obstacle: Obstacle) {
+        if let Some(entry) = &mut self.0 {
+            entry.not_retried = Some(obstacle);
         }
     }
 
@@ -152,6 +195,18 @@ impl Record {
         }
     }
 
+    /// The exchange became a tunnel, which no rule looks into.
+    pub fn tunnelled(&mut self) {
+        self.decided(Verdict::PassThrough { bypass: Some(Bypass::Upgrade) }, Vec::new(), None);
+    }
+
+    /// One side of the tunnel failed: what most clients that go away look like, so no alarm.
+    pub fn tunnel_broken(&mut self, error: &io::Error) {
+        if let Some(entry) = &mut self.0 {
+            entry.error = Some(format!("the tunnel broke off: {error}"));
+        }
+    }
+
     /// The client was given the whole answer.
     pub fn complete(&mut self) {
         if let Some(entry) = &mut self.0 {
@@ -174,6 +229,7 @@ impl Entry {
         Entry {
             began: Instant::now(),
             request_id,
+            trace_id: TraceId::of(request.headers()),
             client,
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
@@ -187,6 +243,9 @@ impl Entry {
             shadows: Vec::new(),
             held: None,
             sent_bytes: 0,
+            attempts: 0,
+            retried_by: None,
+            not_retried: None,
             error: None,
             alarming: false,
             complete: false,
@@ -205,6 +264,11 @@ impl Entry {
         } else {
             write_event!(self, Level::INFO);
         }
+    }
+
+    /// How often the request was sent, where it was more than once.
+    fn attempts(&self) -> Option<u32> {
+        (self.attempts > 1).then_some(self.attempts)
     }
 
     /// Whether a rule changed the answer or only would have.
@@ -312,6 +376,29 @@ mod tests {
     }
 
     #[test]
+    fn a_tunnel_is_a_bypass_and_its_breaking_no_alarm() {
+        let events = logged(Level::INFO, || {
+            let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+            let request = Request::builder().uri("/chat").header("traceparent", parent).body(()).unwrap();
+            let id = HeaderValue::from_static("id-1");
+            let mut record = Record::begin(&id, "192.0.2.7".parse().unwrap(), &request);
+            record.answered(StatusCode::SWITCHING_PROTOCOLS);
+            record.tunnelled();
+            record.responded(StatusCode::SWITCHING_PROTOCOLS);
+            record.sent(7);
+            record.tunnel_broken(&io::ErrorKind::ConnectionReset.into());
+        });
+        let expected = json!({
+            "level": "INFO", "target": "candor::exchange", "message": "exchange",
+            "request_id": "id-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "client": "192.0.2.7",
+            "method": "GET", "path": "/chat", "upstream_status": 101, "status": 101,
+            "verdict": "pass", "reason": "upgrade", "sent_bytes": 7,
+            "error": "the tunnel broke off: connection reset",
+        });
+        assert_eq!(events, [expected]);
+    }
+
+    #[test]
     fn what_an_operator_should_see_is_a_warning() {
         let events = logged(Level::WARN, || {
             let mut passed = begin();
@@ -338,6 +425,35 @@ mod tests {
         let events = logged(Level::INFO, || drop(begin()));
         assert_eq!(events[0]["error"], "the connection ended before the answer");
         assert_eq!(events[0]["status"], Value::Null);
+    }
+
+    #[test]
+    fn further_tries_are_told_and_what_came_of_earlier_ones_is_not() {
+        let tried = |tries: &mut dyn FnMut(&mut Record)| {
+            let events = logged(Level::INFO, || {
+                let mut record = begin();
+                record.tried();
+                record.answered(StatusCode::OK);
+                tries(&mut record);
+                record.complete();
+            });
+            let keys = ["attempts", "retried_by", "not_retried", "upstream_status"];
+            keys.map(|key| events[0][key].clone())
+        };
+        let none = Value::Null;
+        assert_eq!(tried(&mut |_| {}), [none.clone(), none.clone(), none.clone(), json!(200)]);
+        let by_rule = tried(&mut |record| {
+            record.retried_by("orders/busy".into());
+            record.tried();
+        });
+        assert_eq!(by_rule, [json!(2), json!("orders/busy"), none.clone(), none.clone()]);
+        let after_loss = tried(&mut |record| {
+            record.tried_after_loss();
+            record.answered(StatusCode::CREATED);
+        });
+        assert_eq!(after_loss, [json!(2), json!("lost connection"), none.clone(), json!(201)]);
+        let hindered = tried(&mut |record| record.not_retried(Obstacle::Budget));
+        assert_eq!(hindered, [none.clone(), none, json!("over budget"), json!(200)]);
     }
 
     #[test]

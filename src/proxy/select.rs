@@ -1,35 +1,45 @@
-//! Chooses for one exchange: the route by host, path and method; the rule set by the route, by the client's
-//! header where it may, and by the upstream's where it may. The choosing headers go no further.
-
-use std::sync::Arc;
+//! Admits a request and finds its route, by host, path and method.
 
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, Request, Version};
+use http::{Method, Request, Version};
 
 use super::error::DownstreamError;
-use super::forwarded::Peer;
-use crate::engine::RuleSet;
 use crate::engine::route::{Found, Route, Routes};
-use crate::engine::selection::{Choice, Selection};
+use crate::settings::Connect;
 
-/// Makes `Host` the host the client asked for, whichever way it said so (RFC 9112, sections 3.2 and 3.2.2).
+/// Makes `Host` the host the client asked for, whichever way it said so (RFC 9112, sections 3.2 and 3.2.2;
+/// RFC 9113, section 8.3.1).
 ///
 /// # Errors
 /// When there is none or more than one, so that no two readers of the request can differ about it.
 pub(super) fn settle_host<B>(request: &mut Request<B>) -> Result<(), DownstreamError> {
-    if request.method() == Method::CONNECT {
-        return Err(DownstreamError::Connect);
-    }
     let hosts = request.headers().get_all(header::HOST).iter().count();
+    let http_2 = request.version() == Version::HTTP_2;
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return Err(DownstreamError::Host);
     }
-    if let Some(authority) = request.uri().authority() {
-        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-        let host = HeaderValue::from_str(host).map_err(|_| DownstreamError::Host)?;
-        request.headers_mut().insert(header::HOST, host);
+    let Some(authority) = request.uri().authority() else {
+        return if http_2 && hosts == 0 { Err(DownstreamError::Host) } else { Ok(()) };
+    };
+    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let host = HeaderValue::from_str(host).map_err(|_| DownstreamError::Host)?;
+    let told = request.headers_mut().insert(header::HOST, host.clone());
+    // HTTP/1.1 has the target outweigh the header; HTTP/2 has no reason for two that differ.
+    match told {
+        Some(told) if http_2 && !told.as_bytes().eq_ignore_ascii_case(host.as_bytes()) => {
+            Err(DownstreamError::Host)
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Lets a CONNECT through where the operator wants tunnels. On HTTP/2 there are none: the connection goes on.
+///
+/// # Errors
+/// When it is refused.
+pub(super) fn admit<B>(request: &Request<B>, connect: Connect) -> Result<(), DownstreamError> {
+    let refused = connect == Connect::Refuse || request.version() == Version::HTTP_2;
+    if request.method() == Method::CONNECT && refused { Err(DownstreamError::Connect) } else { Ok(()) }
 }
 
 /// The route of a request whose host is settled.
@@ -38,83 +48,12 @@ pub(super) fn settle_host<B>(request: &mut Request<B>) -> Result<(), DownstreamE
 /// 404 and 405.
 pub(super) fn route<'a, B>(routes: &'a Routes, request: &Request<B>) -> Result<&'a Route, DownstreamError> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    match routes.find(host, request.method(), request.uri().path()) {
+    // A CONNECT has an authority and no path.
+    let path = if request.method() == Method::CONNECT { "/" } else { request.uri().path() };
+    match routes.find(host, request.method(), path) {
         Found::Route(route) => Ok(route),
         Found::MethodNotAllowed { allow } => Err(DownstreamError::Method { allow }),
         Found::NotFound => Err(DownstreamError::NoRoute),
-    }
-}
-
-/// The rules chosen for one exchange, as far as the request can choose.
-pub(super) struct Rules<'a> {
-    route: &'a Route,
-    selection: Option<&'a Selection>,
-    choice: Choice<'a>,
-}
-
-impl<'a> Rules<'a> {
-    /// What the request chooses; takes the choosing header off it.
-    ///
-    /// # Errors
-    /// When the choice is refused.
-    pub fn choose(
-        selection: Option<&'a Selection>,
-        route: &'a Route,
-        headers: &mut HeaderMap,
-        peer: &Peer,
-    ) -> Result<Rules<'a>, DownstreamError> {
-        let choice = match selection {
-            Some(selection) => {
-                let choice = selection.choose(route, headers, peer.ip);
-                headers.remove(&selection.header);
-                choice
-            }
-            None => Choice::Default,
-        };
-        match choice {
-            Choice::Rejected { detail } => Err(DownstreamError::RuleSet { detail }),
-            choice => Ok(Rules { route, selection, choice }),
-        }
-    }
-
-    /// Whether the rules may look at the request's headers, which otherwise need no copy.
-    pub fn read_request_headers(&self) -> bool {
-        self.upstream_may_choose() || self.of_request().is_some_and(|rules| rules.reads_request_headers())
-    }
-
-    /// The rule set in force. A choice of the upstream's counts where the client made none; its header is taken
-    /// off the answer.
-    pub fn settle(&self, headers: &mut HeaderMap) -> Option<&'a Arc<RuleSet>> {
-        let Some((selection, header)) = self.upstream_header() else { return self.of_request() };
-        let by_answer = selection.choose_by_answer(self.route, headers);
-        headers.remove(header);
-        match (&self.choice, by_answer) {
-            (Choice::Default, Some(Choice::RuleSet(rule_set))) => Some(rule_set),
-            (Choice::Default, Some(Choice::Off)) => None,
-            _ => self.of_request(),
-        }
-    }
-
-    /// The request header that answers vary by.
-    pub fn vary(&self) -> Option<&'a header::HeaderName> {
-        self.selection.filter(|selection| selection.varies(self.route)).map(|selection| &selection.header)
-    }
-
-    fn of_request(&self) -> Option<&'a Arc<RuleSet>> {
-        match self.choice {
-            Choice::RuleSet(rule_set) => Some(rule_set),
-            Choice::Off | Choice::Rejected { .. } => None,
-            Choice::Default => self.route.rule_set.as_ref(),
-        }
-    }
-
-    fn upstream_may_choose(&self) -> bool {
-        self.upstream_header().is_some()
-    }
-
-    fn upstream_header(&self) -> Option<(&'a Selection, &'a header::HeaderName)> {
-        let selection = self.selection?;
-        Some((selection, selection.upstream_header.as_ref()?))
     }
 }
 
@@ -142,16 +81,33 @@ mod tests {
         check(Version::HTTP_11, "http://b.example:82/a", &["a.example"], Some("b.example:82"));
         check(Version::HTTP_11, "http://me:pw@b.example/a", &["a.example"], Some("b.example"));
         check(Version::HTTP_10, "/a", &[], None);
+        check(Version::HTTP_2, "http://a.example/a", &[], Some("a.example"));
+        check(Version::HTTP_2, "http://a.example/a", &["A.example"], Some("a.example"));
+        check(Version::HTTP_2, "/a", &["a.example"], Some("a.example"));
+        check(Version::HTTP_11, "a.example:1", &["b.example"], Some("a.example:1"));
     }
 
     #[test]
     fn requests_without_one_host_are_refused() {
-        let check = |version, method: &str, target: &str, hosts: &[&str]| {
-            settle_host(&mut request(version, method, target, hosts)).unwrap_err()
+        let check = |version, target: &str, hosts: &[&str]| {
+            let refused = settle_host(&mut request(version, "GET", target, hosts)).unwrap_err();
+            assert!(matches!(refused, DownstreamError::Host));
         };
-        assert!(matches!(check(Version::HTTP_11, "GET", "/", &[]), DownstreamError::Host));
-        assert!(matches!(check(Version::HTTP_11, "GET", "/", &["a", "a"]), DownstreamError::Host));
-        assert!(matches!(check(Version::HTTP_10, "GET", "/", &["a", "b"]), DownstreamError::Host));
-        assert!(matches!(check(Version::HTTP_11, "CONNECT", "a:1", &["a:1"]), DownstreamError::Connect));
+        check(Version::HTTP_11, "/", &[]);
+        check(Version::HTTP_11, "/", &["a", "a"]);
+        check(Version::HTTP_10, "/", &["a", "b"]);
+        check(Version::HTTP_2, "/", &[]);
+        check(Version::HTTP_2, "http://a/", &["b"]);
+    }
+
+    #[test]
+    fn connect_is_admitted_where_tunnels_are_wanted_and_possible() {
+        let check = |version, method: &str, connect, expected: bool| {
+            assert_eq!(admit(&request(version, method, "a:1", &["a:1"]), connect).is_ok(), expected);
+        };
+        check(Version::HTTP_11, "CONNECT", Connect::Refuse, false);
+        check(Version::HTTP_11, "CONNECT", Connect::Tunnel, true);
+        check(Version::HTTP_2, "CONNECT", Connect::Tunnel, false);
+        check(Version::HTTP_2, "GET", Connect::Refuse, true);
     }
 }

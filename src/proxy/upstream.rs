@@ -1,21 +1,29 @@
 //! The upstreams of one worker, each with its pool of kept-alive connections.
 //! Sends a request and waits for the head of the answer; knows nothing of rules.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use http::uri::{PathAndQuery, Scheme};
-use http::{Request, Response, StatusCode, Uri, Version};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::timeout;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
 
-use super::error::{ProxyError, UpstreamFault};
-use crate::settings::{self, HostHeader, UpstreamUrl};
+use super::budget::Budget;
+use super::connect::connect;
+use super::error::{DownstreamError, ProxyError, UpstreamFault};
+use super::h2c::H2c;
+use super::request_body::RequestBody;
+use super::upload::{Gate, Upload};
+use super::wire::{self, Connector};
+use crate::settings::{self, HostHeader, Protocol, UpstreamUrl};
 
 /// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
 /// could otherwise send into a closing connection.
@@ -28,8 +36,25 @@ pub(super) struct Upstream {
     url: UpstreamUrl,
     /// The `Host` to send; `None` leaves the client's.
     host: Option<HeaderValue>,
-    response_time_max: Duration,
-    client: Client<HttpConnector, Incoming>,
+    /// Until the head of the answer.
+    pub response_time_max: Duration,
+    /// How many further tries rules may cause.
+    pub budget: Budget,
+    connector: HttpConnector,
+    client: AnyClient,
+}
+
+/// The connections, by what is spoken on them.
+enum AnyClient {
+    Http1(Pools),
+    H2c(H2c),
+}
+
+/// The connections of HTTP/1.1.
+struct Pools {
+    kept: Client<Connector, Upload>,
+    /// Takes a new connection for every request.
+    fresh: Client<Connector, Upload>,
 }
 
 impl Upstream {
@@ -38,10 +63,10 @@ impl Upstream {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(upstream.timeouts.connect));
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIME_MAX)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
+        let client = match upstream.protocol {
+            Protocol::Http1 => AnyClient::Http1(Pools::new(&connector)),
+            Protocol::H2c => AnyClient::H2c(H2c::new(connector.clone(), place(&upstream.url))),
+        };
         let host = match upstream.host {
             HostHeader::Preserve => None,
             HostHeader::Upstream => HeaderValue::from_str(upstream.url.authority.as_str()).ok(),
@@ -51,30 +76,71 @@ impl Upstream {
             url: upstream.url.clone(),
             host,
             response_time_max: upstream.timeouts.response,
+            budget: Budget::new(upstream.retry_budget, Instant::now()),
+            connector,
             client,
         }
     }
 
-    /// Sends the request, its body as it comes, and waits for the head of the answer.
+    /// Sends the request, its body as it comes, and waits so long for the head of the answer. A body that the
+    /// upstream did not ask for stays unread behind the gate, to be dropped when the answer has been sent.
     ///
     /// # Errors
     /// [`ProxyError::Upstream`] when no answer comes, and [`ProxyError::Downstream`] when the request's own body
     /// breaks off.
-    pub async fn send(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, ProxyError> {
+    pub async fn send(
+        &self,
+        request: Request<RequestBody>,
+        time_max: Duration,
+    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
+        self.send_on(|pools| &pools.kept, request, time_max).await
+    }
+
+    /// The same, on a new connection where connections carry one exchange at a time.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn send_afresh(
+        &self,
+        request: Request<RequestBody>,
+        time_max: Duration,
+    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
+        self.send_on(|pools| &pools.fresh, request, time_max).await
+    }
+
+    async fn send_on(
+        &self,
+        pool: impl FnOnce(&Pools) -> &Client<Connector, Upload>,
+        request: Request<RequestBody>,
+        time_max: Duration,
+    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
+        let mut request = request.map(Upload::from);
         self.address(&mut request)?;
-        match timeout(self.response_time_max, self.client.request(request)).await {
-            Ok(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                Err(UpstreamFault::Switched.into())
+        match &self.client {
+            AnyClient::Http1(pools) => {
+                let gate = Upload::wait_until_wanted(&mut request);
+                *request.version_mut() = Version::HTTP_11;
+                Ok((in_time(time_max, pool(pools).request(request)).await?, gate))
             }
-            Ok(answer) => Ok(answer?),
-            Err(_elapsed) => Err(UpstreamFault::Silent.into()),
+            AnyClient::H2c(h2c) => {
+                address_over_http_2(&mut request)?;
+                // On the heap, so that exchanges over HTTP/1.1 need no room for it.
+                Ok((in_time(time_max, Box::pin(h2c.send(request))).await?, None))
+            }
         }
     }
 
+    /// A connection that no exchange uses.
+    ///
+    /// # Errors
+    /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`.
+    pub async fn connect(&self) -> Result<TcpStream, ProxyError> {
+        Ok(connect(&self.connector, &place(&self.url)).await?.into_inner())
+    }
+
     /// Turns the client's request into one to this upstream.
-    fn address(&self, request: &mut Request<Incoming>) -> Result<(), ProxyError> {
+    fn address(&self, request: &mut Request<Upload>) -> Result<(), ProxyError> {
         *request.uri_mut() = target(&self.url, request.uri())?;
-        *request.version_mut() = Version::HTTP_11;
         if let Some(host) = &self.host {
             request.headers_mut().insert(header::HOST, host.clone());
         }
@@ -84,6 +150,53 @@ impl Upstream {
         }
         Ok(())
     }
+}
+
+impl Pools {
+    fn new(connector: &HttpConnector) -> Pools {
+        let connector = wire::connector(connector.clone());
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_idle_timeout(IDLE_TIME_MAX).pool_timer(TokioTimer::new());
+        Pools {
+            kept: client.build(connector.clone()),
+            fresh: client.pool_max_idle_per_host(0).build(connector),
+        }
+    }
+}
+
+/// The head of the answer, or that it did not come.
+async fn in_time<E: Into<ProxyError>>(
+    time_max: Duration,
+    answered: impl Future<Output = Result<Response<Incoming>, E>>,
+) -> Result<Response<Incoming>, ProxyError> {
+    match timeout(time_max, answered).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_elapsed) => Err(UpstreamFault::Silent.into()),
+    }
+}
+
+/// HTTP/2 has the host in the target, and no headers that speak about the connection (RFC 9113, sections 8.2.2
+/// and 8.3.1).
+fn address_over_http_2(request: &mut Request<Upload>) -> Result<(), ProxyError> {
+    *request.version_mut() = Version::HTTP_2;
+    for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
+        request.headers_mut().remove(name);
+    }
+    if let Some(host) = request.headers_mut().remove(header::HOST) {
+        let mut parts = request.uri().clone().into_parts();
+        parts.authority = Some(Authority::try_from(host.as_bytes()).map_err(|_| DownstreamError::Host)?);
+        *request.uri_mut() = Uri::from_parts(parts).map_err(|_| DownstreamError::Host)?;
+    }
+    Ok(())
+}
+
+/// Where the upstream is: its scheme and authority.
+fn place(url: &UpstreamUrl) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(url.authority.clone());
+    parts.path_and_query = Some(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).unwrap_or_default()
 }
 
 /// The upstream's URL with the path and query of the request, byte for byte.

@@ -1,17 +1,18 @@
-//! One thread that carries connections: a current-thread runtime, an HTTP/1.1 server on each connection, and an
+//! One thread that carries connections: a current-thread runtime, an HTTP server on each connection, and an
 //! orderly end. A panic in one connection's task closes that connection and nothing else.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,8 +22,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{debug, error};
 
-use super::Worker;
-use super::forwarded::Peer;
+use super::local::Local;
+use super::preface::{Spoken, recognize};
+use super::{Downstream, Worker};
 use crate::live::Snapshot;
 
 /// How long a kept-alive connection may be idle, and a request's head may take to come.
@@ -98,6 +100,7 @@ async fn serve(snapshot: Arc<Snapshot>, mut arrivals: mpsc::UnboundedReceiver<Ar
             Some(ended) = connections.join_next() => note(ended),
         }
     }
+    worker.draining.set(true);
     drop(stop);
     drain(connections, drain_time_max).await
 }
@@ -121,32 +124,61 @@ fn note(ended: Result<(), JoinError>) {
     }
 }
 
-/// Serves one connection to its end. When `stopping` says so, the exchange under way is finished and the
-/// connection closed.
+/// Serves one connection to its end. When `stopping` says so, the exchanges under way are finished and the
+/// connection closed; a tunnel goes on until it ends or is cut.
 async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
     let Arrival { stream, peer, load: _load } = arrival;
     let stream = match tokio::net::TcpStream::from_std(stream) {
         Ok(stream) => stream,
         Err(error) => return debug!(%error, "a connection could not be taken over"),
     };
-    let peer = Rc::new(Peer::new(peer.ip()));
+    let recognized = select! {
+        recognized = timeout(HEAD_TIME_MAX, recognize(stream)) => recognized,
+        _ = stopping.changed() => return,
+    };
+    let Ok(Ok((spoken, stream))) = recognized else { return };
+    let stream = TokioIo::new(stream);
+    let downstream = Rc::new(Downstream::new(peer.ip()));
     let service = service_fn(|request| {
-        let (worker, peer) = (Rc::clone(&worker), Rc::clone(&peer));
-        async move { Ok::<_, Infallible>(worker.handle(&peer, request).await) }
+        let (worker, downstream) = (Rc::clone(&worker), Rc::clone(&downstream));
+        async move { Ok::<_, Infallible>(worker.handle(&downstream, request).await) }
     });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let result = select! {
+    let result = match spoken {
+        Spoken::Http1 => {
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
+            let served = pin!(http.serve_connection(stream, service).with_upgrades());
+            to_the_end(served, http1::UpgradeableConnection::graceful_shutdown, stopping).await
+        }
+        Spoken::Http2 => {
+            let mut http = http2::Builder::new(Local);
+            http.timer(TokioTimer::new()).keep_alive_interval(HEAD_TIME_MAX);
+            // On the heap, as is a tunnel, so that the many connections that are neither need no room for them.
+            let mut served = Box::pin(http.serve_connection(stream, service));
+            to_the_end(served.as_mut(), http2::Connection::graceful_shutdown, stopping).await
+        }
+    };
+    if let Err(error) = result {
+        debug!(client = %downstream.peer.ip, %error, "connection ended");
+    }
+    if let Some(tunnel) = downstream.tunnel.take() {
+        Box::pin(tunnel.run()).await;
+    }
+}
+
+/// Waits for a connection to end, and asks it to when the worker is `stopping`.
+async fn to_the_end<C: Future>(
+    mut served: Pin<&mut C>,
+    end: fn(Pin<&mut C>),
+    mut stopping: watch::Receiver<()>,
+) -> C::Output {
+    select! {
         biased;
         // First, so that an answer that is ready at the same moment already says `Connection: close`.
         _ = stopping.changed() => {
-            served.as_mut().graceful_shutdown();
+            end(served.as_mut());
             served.await
         }
         result = &mut served => result,
-    };
-    if let Err(error) = result {
-        debug!(client = %peer.ip, %error, "connection ended");
     }
 }

@@ -12,10 +12,10 @@ use crate::engine::action::{
 use crate::engine::mutation::{allows_body, is_reserved};
 use crate::engine::subject::Subjects;
 
-use super::source;
+use super::{retry, source};
 
 /// Keys of `then:` and of a `default:` that produces an answer.
-pub const KEYS: &[&str] = &["status", "reason", "headers", "body", "cache"];
+pub const KEYS: &[&str] = &["status", "reason", "headers", "body", "cache", "retry"];
 /// Keys of `headers:`.
 pub const HEADER_KEYS: &[&str] = &["set", "append", "remove"];
 /// Keys of a `problem:`.
@@ -30,7 +30,7 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
         diagnostics.push(
             Diagnostic::error("an action that changes nothing")
                 .at(&node.place)
-                .help("give a `status`, `headers` or a `body`"),
+                .help("give a `status`, `headers`, a `body` or a `retry`"),
         );
         return None;
     }
@@ -40,13 +40,14 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
     let body = fields.get("body").and_then(|node| body(node, subjects, diagnostics)).unwrap_or_default();
     let caches = [("no-store", Cache::NoStore), ("keep", Cache::Keep), ("auto", Cache::Auto)];
     let cache = fields.get("cache").and_then(|node| node.word("a `cache` choice", &caches, diagnostics));
+    let retry = fields.get("retry").and_then(|node| retry::read(node, diagnostics));
     if let (Some(StatusChoice::Fixed(status)), Some(entry), false) =
         (&status, fields.entry("body"), matches!(body, BodyChoice::Keep))
         && !allows_body(*status)
     {
         diagnostics.error(&entry.key_place, format!("an answer of status {} has no body", status.as_u16()));
     }
-    Some(Action { status, reason, headers, body, cache: cache.unwrap_or_default() })
+    Some(Action { status, reason, headers, body, cache: cache.unwrap_or_default(), retry })
 }
 
 fn status(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> Option<StatusChoice> {
@@ -104,7 +105,9 @@ fn headers(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) 
         let Some(node) = fields.get(key) else { continue };
         for entry in node.entries(&format!("`{key}`"), diagnostics).unwrap_or_default() {
             let name = writable(&entry.key, &entry.key_place, diagnostics);
-            for node in entry.node.list_or_one() {
+            for (index, node) in entry.node.list_or_one().iter().enumerate() {
+                // Of several values to set, the first replaces what is there.
+                let change = if index == 0 { change } else { HeaderChange::Append };
                 let text = source::text(node, "a header value", subjects, diagnostics);
                 if let Some(text) = node.scalar_text()
                     && HeaderValue::from_str(text).is_err()
@@ -167,7 +170,7 @@ fn body(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> 
             Some(BodyChoice::Static { bytes, content_type: content_type.unwrap_or(plain) })
         }
         "json" => {
-            let bytes = Bytes::from(json(&form.node).to_string());
+            let bytes = Bytes::from(form.node.to_json().to_string());
             let plain = HeaderValue::from_static("application/json");
             Some(BodyChoice::Static { bytes, content_type: content_type.unwrap_or(plain) })
         }
@@ -218,24 +221,10 @@ fn problem(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) 
                 true => {
                     source::from(&entry.node, "an extension", &[], subjects, diagnostics).map(Extension::From)
                 }
-                false => Some(Extension::Literal(json(&entry.node))),
+                false => Some(Extension::Literal(entry.node.to_json())),
             };
             extensions.extend(extension.map(|extension| (entry.key.clone(), extension)));
         }
     }
     Some(ProblemChoice { kind, title, detail, instance, extensions })
-}
-
-/// A value of the document as JSON.
-fn json(node: &Node) -> serde_json::Value {
-    match &node.value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(value) => serde_json::Value::from(*value),
-        Value::Number(text) => {
-            serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text.as_str()))
-        }
-        Value::Text(text) => serde_json::Value::from(text.as_str()),
-        Value::List(items) => items.iter().map(json).collect(),
-        Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.node))).collect(),
-    }
 }

@@ -1,7 +1,7 @@
 //! `when:` read into a [`Condition`]. A map holds when all its keys hold; `json`, `header`, `request_header`,
 //! `query` and `xml` name a part and take an operator beside them.
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Fields, Node, Value};
 use crate::engine::condition::{Condition, Leaf, Literal, Test};
 use crate::engine::json::Want;
@@ -35,9 +35,10 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
         );
         return None;
     }
-    let mut all = joined(&fields, subjects, diagnostics);
-    all.extend(parts(&fields, subjects, diagnostics));
+    // Single tests first: they are cheap, and mostly settle the matter.
+    let mut all = parts(&fields, subjects, diagnostics);
     all.extend(named(&fields, subjects, diagnostics));
+    all.extend(joined(&fields, subjects, diagnostics));
     // What could not be read was reported; a condition without it would mean something else.
     all.into_iter().collect::<Option<Vec<_>>>().map(|mut all| match all.len() {
         1 => all.remove(0),
@@ -84,6 +85,7 @@ fn parts(
             },
             _ => patterns(node, Extent::Whole, diagnostics),
         };
+        check_statuses(subject.as_ref(), test.as_ref(), &node.place, diagnostics);
         all.push(leaf(subject, test));
     }
     if let Some(node) = fields.get("empty_body") {
@@ -158,8 +160,37 @@ fn named_subject(
     }
 }
 
-fn leaf(subject: Option<Subject>, test: Option<Test>) -> Option<Condition> {
-    Some(Condition::Leaf(Leaf { subject: subject?, test: test? }))
+/// Every status that an upstream can send, as its three digits.
+pub fn statuses() -> impl Iterator<Item = String> {
+    (100..1000).map(|status: u16| status.to_string())
+}
+
+/// Reports patterns that fit no status: most are meant as a beginning or a part of one.
+pub fn check_statuses(
+    subject: Option<&Subject>,
+    test: Option<&Test>,
+    place: &Place,
+    diagnostics: &mut Diagnostics,
+) {
+    let (Some(Subject::Status), Some(Test::Matches(patterns))) = (subject, test) else { return };
+    for pattern in patterns.iter().filter(|pattern| !statuses().any(|status| pattern.is_match(&status))) {
+        diagnostics.push(
+            Diagnostic::error(format!("no status matches `{pattern}`"))
+                .at(place)
+                .help("the pattern must fit all three digits: `404`, `4\\d{2}`, `40[13]`"),
+        );
+    }
+}
+
+/// One test of one part. A body is there when it has bytes, so whether it exists is asked of its length.
+pub fn leaf(subject: Option<Subject>, test: Option<Test>) -> Option<Condition> {
+    let is_empty = |wanted| Test::Equals(vec![Literal::Bool(wanted)]);
+    let (subject, test) = match (subject?, test?) {
+        (Subject::Body, Test::Exists(wanted)) => (Subject::EmptyBody, is_empty(!wanted)),
+        (Subject::EmptyBody, Test::Exists(wanted)) => (Subject::EmptyBody, is_empty(wanted)),
+        asked => asked,
+    };
+    Some(Condition::Leaf(Leaf { subject, test }))
 }
 
 /// The one operator among these fields.
@@ -183,8 +214,8 @@ fn operator(fields: &Fields<'_>, subject: &Node, diagnostics: &mut Diagnostics) 
         "search" => patterns(node, Extent::Anywhere, diagnostics),
         "contains" => contains(node, diagnostics),
         "exists" => node.bool(diagnostics).map(Test::Exists),
-        "in" => node.list("values", diagnostics).and_then(|nodes| literals(nodes, diagnostics)),
-        _ => literals(std::slice::from_ref(node), diagnostics),
+        "in" => node.list("values", diagnostics).and_then(|nodes| literals(nodes, node, diagnostics)),
+        _ => literals(std::slice::from_ref(node), node, diagnostics),
     }
 }
 
@@ -238,10 +269,16 @@ fn contains(node: &Node, diagnostics: &mut Diagnostics) -> Option<Test> {
             Some(text.to_owned())
         })
         .collect();
-    needles.map(Test::Contains)
+    let needles = needles?;
+    if needles.is_empty() {
+        diagnostics.error(&node.place, "nothing to look for");
+        return None;
+    }
+    Some(Test::Contains(needles))
 }
 
-fn literals(nodes: &[Node], diagnostics: &mut Diagnostics) -> Option<Test> {
+/// Reads the values to compare with; `list` is where they stand.
+fn literals(nodes: &[Node], list: &Node, diagnostics: &mut Diagnostics) -> Option<Test> {
     let literals: Option<Vec<Literal>> = nodes
         .iter()
         .map(|node| match &node.value {
@@ -257,10 +294,52 @@ fn literals(nodes: &[Node], diagnostics: &mut Diagnostics) -> Option<Test> {
         .collect();
     let literals = literals?;
     if literals.is_empty() {
-        if let Some(place) = nodes.first().map(|node| &node.place) {
-            diagnostics.error(place, "nothing to compare with");
-        }
+        diagnostics.error(&list.place, "nothing to compare with");
         return None;
     }
     Some(Test::Equals(literals))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Source;
+    use crate::document;
+
+    fn problems(when: &str) -> Vec<String> {
+        let mut diagnostics = Diagnostics::default();
+        let node = document::parse(&Source::new("when", when), &mut diagnostics).unwrap();
+        read(&node, &mut Subjects::default(), &mut diagnostics);
+        diagnostics.into_sorted().into_iter().map(|diagnostic| diagnostic.message).collect()
+    }
+
+    #[track_caller]
+    fn check(when: &str, expected: &[&str]) {
+        assert_eq!(problems(when), expected, "{when}");
+    }
+
+    #[test]
+    fn patterns_that_fit_no_status_are_told() {
+        check("status: '4'", &["no status matches `4`"]);
+        check("status: ['4', '40[13]', 4000]", &["no status matches `4`", "no status matches `4000`"]);
+        check("status: { search: '^4' }", &[]);
+        check("status: { matches: '10..' }", &["no status matches `10..`"]);
+        check("status: 999", &[]);
+    }
+
+    #[test]
+    fn what_a_condition_lacks_or_has_too_much_is_told() {
+        check("{}", &["an empty condition"]);
+        check("matches: x", &["`matches` of what?"]);
+        check("{ json: $.a, header: x-a }", &["`json` and `header` in one condition"]);
+        check("{ json: $.a, equals: 1, in: [1] }", &["`in` beside `equals`"]);
+        check(
+            "{ body: {} }",
+            &["an operator is missing: one of matches, search, contains, equals, in, exists"],
+        );
+        check("{ any: [] }", &["`any` without conditions"]);
+        check("{ json: $.a, contains: '' }", &["every value contains the empty text"]);
+        check("{ json: $.a, contains: [] }", &["nothing to look for"]);
+        check("{ json: $.a, in: [] }", &["nothing to compare with"]);
+    }
 }

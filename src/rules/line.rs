@@ -6,7 +6,7 @@
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::action::{Action, Source, StatusChoice, final_status};
-use crate::engine::condition::{Condition, Leaf, Test};
+use crate::engine::condition::{Condition, Test};
 use crate::engine::json::Want;
 use crate::engine::pattern::Extent;
 use crate::engine::ruleset::RuleKind;
@@ -34,7 +34,8 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
     let status = status(then, when.chars().count() + 2, node, subjects, diagnostics)?;
     let mut terms = terms.into_iter().collect::<Option<Vec<_>>>()?;
     let when = if terms.len() == 1 { terms.remove(0) } else { Condition::All(terms) };
-    Some(RuleKind::Translate { when, then: Action { status: Some(status), ..Action::default() } })
+    let then = Box::new(Action { status: Some(status), ..Action::default() });
+    Some(RuleKind::Translate { when, then })
 }
 
 fn term(
@@ -62,7 +63,8 @@ fn term(
             condition::compiled(pattern, Extent::Whole, &node, diagnostics).map(|p| Test::Matches(vec![p]))
         }
     };
-    Some(Condition::Leaf(Leaf { subject: subject?, test: test? }))
+    condition::check_statuses(subject.as_ref(), test.as_ref(), &place, diagnostics);
+    condition::leaf(subject, test)
 }
 
 /// Splits at the first colon outside brackets and quotes, so that JSON paths may hold colons there.

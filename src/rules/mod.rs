@@ -6,6 +6,7 @@ mod condition;
 mod line;
 pub mod presets;
 mod reachable;
+mod retry;
 mod routes;
 mod schema;
 mod selector;

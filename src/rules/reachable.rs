@@ -10,6 +10,8 @@ use crate::engine::condition::{Condition, Leaf, Literal, Test};
 use crate::engine::ruleset::{Mode, Rule, RuleKind};
 use crate::engine::subject::Subject;
 
+use super::condition;
+
 /// Reports each rule of one set that can never match because an earlier one matches whenever it would.
 pub fn check(rules: &[Rule], places: &[Place], diagnostics: &mut Diagnostics) {
     for (index, (rule, place)) in rules.iter().zip(places).enumerate() {
@@ -52,7 +54,7 @@ fn leaf_implies(when: &Leaf, first: &Leaf) -> bool {
         // Every status there can be is tried.
         (Test::Matches(_), Test::Matches(wide)) if matches!(when.subject, Subject::Status) => {
             let Test::Matches(narrow) = &when.test else { return false };
-            (100..600).map(|status: u16| status.to_string()).all(|status| {
+            condition::statuses().all(|status| {
                 !narrow.iter().any(|p| p.is_match(&status)) || wide.iter().any(|p| p.is_match(&status))
             })
         }
@@ -61,8 +63,10 @@ fn leaf_implies(when: &Leaf, first: &Leaf) -> bool {
         }
         (Test::Equals(narrow), Test::Equals(wide)) => narrow.iter().all(|literal| wide.contains(literal)),
         (Test::Equals(literals), Test::Matches(patterns)) => literals.iter().all(|literal| match literal {
-            Literal::Text(text) | Literal::Number(text) => patterns.iter().any(|p| p.is_match(text)),
-            Literal::Bool(_) | Literal::Null => false,
+            Literal::Text(text) => patterns.iter().any(|p| p.is_match(text)),
+            // In a body `7` also equals `7.0`, which the pattern may not fit.
+            Literal::Number(text) if !when.subject.reads_body() => patterns.iter().any(|p| p.is_match(text)),
+            Literal::Number(_) | Literal::Bool(_) | Literal::Null => false,
         }),
         (Test::Equals(literals), Test::Exists(true)) => !literals.contains(&Literal::Null),
         (Test::Matches(_) | Test::Contains(_), Test::Exists(true)) => true,

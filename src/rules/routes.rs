@@ -123,21 +123,26 @@ fn matching(node: &Node, diagnostics: &mut Diagnostics) -> Option<(HostPattern, 
         parsed(&fields, "path", PathPattern::parse, diagnostics)?.unwrap_or_else(PathPattern::everything);
     let mut methods = Vec::new();
     for node in fields.get("methods").map(Node::list_or_one).unwrap_or_default() {
-        let text = node.text("a method", diagnostics)?;
-        match (text, Method::from_bytes(text.as_bytes())) {
-            ("ANY" | "*", _) => return Some((host, path, Vec::new())),
-            (text, Ok(method)) if text == text.to_ascii_uppercase() => methods.push(method),
-            _ => {
-                diagnostics.push(
-                    Diagnostic::error(format!("`{text}` is not a method"))
-                        .at(&node.place)
-                        .help("methods are written in capitals: `GET`, `POST`"),
-                );
-                return None;
-            }
+        if matches!(node.scalar_text(), Some("ANY" | "*")) {
+            return Some((host, path, Vec::new()));
         }
+        methods.push(method(node, diagnostics)?);
     }
     Some((host, path, methods))
+}
+
+/// Reads a method.
+pub fn method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Method> {
+    let text = node.text("a method", diagnostics)?;
+    let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| text == text.to_ascii_uppercase());
+    if method.is_none() {
+        diagnostics.push(
+            Diagnostic::error(format!("`{text}` is not a method"))
+                .at(&node.place)
+                .help("methods are written in capitals: `GET`, `POST`"),
+        );
+    }
+    method
 }
 
 /// `Some(None)` when the key is absent, `None` when its value is wrong.

@@ -9,7 +9,7 @@ pub fn schema() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{action, condition, routes, selector, set};
+    use crate::rules::{action, condition, retry, routes, selector, set};
     use std::collections::BTreeSet;
 
     #[track_caller]
@@ -29,6 +29,7 @@ mod tests {
         check("/$defs/action", action::KEYS);
         check("/$defs/action/properties/headers", action::HEADER_KEYS);
         check("/$defs/body/oneOf/1", action::BODY_KEYS);
+        check("/$defs/retry", retry::KEYS);
         check("/$defs/problem", action::PROBLEM_KEYS);
         check("/$defs/route", routes::ROUTE_KEYS);
         check("/$defs/route/properties/match", routes::MATCH_KEYS);

@@ -9,6 +9,7 @@ use crate::document::{Entry, Fields, Node};
 use crate::engine::envelope::Contract;
 use crate::engine::hold::{HoldChange, OnLimit};
 use crate::engine::index::Index;
+use crate::engine::retry::Retry;
 use crate::engine::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use crate::engine::subject::Subjects;
 
@@ -119,6 +120,7 @@ impl<'a> Sets<'a> {
             default: Fallback::Pass,
             on_error: OnError::Pass,
             hold: HoldChange::default(),
+            retries: Vec::new(),
         };
         if let Some(node) = own {
             self.append(name, &node, &mut build, diagnostics);
@@ -139,8 +141,9 @@ impl<'a> Sets<'a> {
                 self.append(&text, &preset, &mut build, diagnostics);
             }
         }
+        let retries = retries(&build.rules, &set.default);
         let index = Index::new(&build.rules);
-        RuleSet { rules: build.rules, index, subjects: build.subjects, ..set }
+        RuleSet { rules: build.rules, index, subjects: build.subjects, retries, ..set }
     }
 
     /// The set as written: by the file, else as a preset.
@@ -263,7 +266,7 @@ fn rule(
     Some(Rule {
         label: format!("{set}/{name}").into(),
         mode: mode.unwrap_or_default(),
-        kind: RuleKind::Translate { when, then },
+        kind: RuleKind::Translate { when, then: Box::new(then) },
     })
 }
 
@@ -299,9 +302,19 @@ fn fallback(
         return Fallback::Pass;
     }
     match action::read(node, subjects, diagnostics) {
-        Some(action) => Fallback::Produce(format!("{set}/default").into(), action),
+        Some(action) => Fallback::Produce(format!("{set}/default").into(), Box::new(action)),
         None => Fallback::Pass,
     }
+}
+
+/// What rules that act, and the default, say about sending requests again.
+fn retries(rules: &[Rule], default: &Fallback) -> Vec<Arc<Retry>> {
+    let of_default = match default {
+        Fallback::Produce(_, action) => action.retry.as_ref(),
+        Fallback::Pass => None,
+    };
+    let acting = rules.iter().filter(|rule| rule.mode == Mode::Enforce);
+    acting.filter_map(Rule::retry).chain(of_default).cloned().collect()
 }
 
 /// Reads `hold:` of a rule set; what it leaves out is as for all.

@@ -8,6 +8,7 @@ mod layers;
 mod log;
 mod overlay;
 mod quick;
+mod retry;
 mod section;
 mod server;
 mod upstream;
@@ -22,8 +23,9 @@ use crate::engine::hold::{Hold, Inspect};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
-pub use server::{Admin, ProxyStatus, Server};
-pub use upstream::{HostHeader, Timeouts, Upstream, UpstreamUrl};
+pub use retry::RetryBudget;
+pub use server::{Admin, Connect, ProxyStatus, Server};
+pub use upstream::{HostHeader, Protocol, Timeouts, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Node, Value};
 
+use super::retry;
 use super::section::{Section, list};
 
 /// The listener for traffic.
@@ -20,6 +21,24 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Who is told what the upstream said.
     pub proxy_status: ProxyStatus,
+    /// How much of a request's body is kept while the request may have to be sent again; 64 KiB unless set.
+    pub retry_body_bytes: u64,
+    /// What `CONNECT` gets.
+    pub connect: Connect,
+    /// Whether `Via` (RFC 9110, section 7.6.3) names Candor, on requests and answers.
+    pub via: bool,
+    /// Whether the upstream is told who asked in `Forwarded` (RFC 7239), beside `X-Forwarded-*`.
+    pub forwarded: bool,
+}
+
+/// What a `CONNECT` request gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Connect {
+    /// 501.
+    #[default]
+    Refuse,
+    /// A tunnel to the upstream of its route, whatever authority it asks for.
+    Tunnel,
 }
 
 /// Who gets a `Proxy-Status` header (RFC 9209) that says what the upstream said and which rule changed it.
@@ -48,6 +67,10 @@ impl Default for Server {
             workers: None,
             trusted_proxies: Vec::new(),
             proxy_status: ProxyStatus::Off,
+            retry_body_bytes: retry::BODY_BYTES,
+            connect: Connect::Refuse,
+            via: false,
+            forwarded: false,
         }
     }
 }
@@ -62,7 +85,8 @@ impl Server {
     const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 
     pub(super) fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Server {
-        let keys = ["listen", "workers", "trusted_proxies", "proxy_status"];
+        let keys =
+            ["listen", "workers", "trusted_proxies", "proxy_status", "connect", "via", "forwarded", "retry"];
         let section = top.section("server", &keys, diagnostics);
         Server {
             listen: section
@@ -71,6 +95,10 @@ impl Server {
             workers: section.read("workers", workers, diagnostics),
             trusted_proxies: section.read("trusted_proxies", networks, diagnostics).unwrap_or_default(),
             proxy_status: section.read("proxy_status", proxy_status, diagnostics).unwrap_or_default(),
+            retry_body_bytes: retry::read_body_bytes(section, diagnostics),
+            connect: section.read("connect", connect, diagnostics).unwrap_or_default(),
+            via: section.read("via", Node::bool, diagnostics).unwrap_or_default(),
+            forwarded: section.read("forwarded", Node::bool, diagnostics).unwrap_or_default(),
         }
     }
 }
@@ -109,6 +137,11 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 
 fn workers(node: &Node, diagnostics: &mut Diagnostics) -> Option<usize> {
     node.integer("`workers`", 1..=512, diagnostics).and_then(|count| usize::try_from(count).ok())
+}
+
+fn connect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Connect> {
+    let choices = [("refuse", Connect::Refuse), ("tunnel", Connect::Tunnel)];
+    node.word("a choice of `connect`", &choices, diagnostics)
 }
 
 fn proxy_status(node: &Node, diagnostics: &mut Diagnostics) -> Option<ProxyStatus> {

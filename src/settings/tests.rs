@@ -63,11 +63,13 @@ fn defaults_are_complete() {
     assert_eq!(settings.server.workers, None);
     assert_eq!(settings.server.trusted_proxies, []);
     assert_eq!(settings.server.proxy_status, ProxyStatus::Off);
+    assert_eq!(settings.server.retry_body_bytes, 65_536);
     assert_eq!(settings.admin.listen, Some("127.0.0.1:9901".parse().unwrap()));
     let upstream = &settings.upstreams[0];
     assert_eq!((&*upstream.name, upstream.url.authority.as_str()), ("legacy", "app:9000"));
     assert_eq!((upstream.timeouts.connect, upstream.timeouts.response), (seconds(2), seconds(29)));
     assert_eq!(upstream.host, HostHeader::Preserve);
+    assert_eq!(upstream.retry_budget, RetryBudget { ratio_thousandths: 200, min_per_second: 10 });
     assert_eq!(settings.hold, Hold { max_bytes: 1_048_576, max_time: seconds(10), on_limit: OnLimit::Pass });
     assert_eq!(settings.inspect, Inspect::default());
     assert_eq!(settings.drain.timeout, seconds(25));
@@ -83,10 +85,14 @@ server:
   workers: 512
   trusted_proxies: [10.0.0.0/8, 127.0.0.1, 'fd00::/8']
   proxy_status: [192.168.0.0/16]
+  retry: { body_bytes: 1MiB }
+  connect: tunnel
+  via: true
+  forwarded: true
 admin: { listen: off }
 upstreams:
-  zebra: { url: 'http://z/base/', host: upstream, timeouts: { connect: 500ms, response: 1m } }
-  ant: { url: 'http://a:1' }
+  zebra: { url: 'http://z/base/', host: upstream, protocol: h2c, timeouts: { connect: 500ms, response: 1m } }
+  ant: { url: 'http://a:1', retry_budget: { ratio: 0.025, min_per_second: 0 } }
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { timeout: 1m 30s }
@@ -102,7 +108,12 @@ rule_sets: {}
     let zebra = Upstream {
         timeouts: Timeouts { connect: Duration::from_millis(500), response: Duration::from_secs(60) },
         host: HostHeader::Upstream,
+        protocol: Protocol::H2c,
         ..upstream("zebra", "http://z/base")
+    };
+    let ant = Upstream {
+        retry_budget: RetryBudget { ratio_thousandths: 25, min_per_second: 0 },
+        ..upstream("ant", "http://a:1")
     };
     let expected = Settings {
         server: Server {
@@ -110,9 +121,13 @@ rule_sets: {}
             workers: Some(512),
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
+            retry_body_bytes: 1 << 20,
+            connect: Connect::Tunnel,
+            via: true,
+            forwarded: true,
         },
         admin: Admin { listen: None },
-        upstreams: vec![zebra, upstream("ant", "http://a:1")],
+        upstreams: vec![zebra, ant],
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },
         inspect: Inspect {
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
@@ -218,7 +233,10 @@ fn wrong_values_are_told() {
     check_message("server: { workers: many }", "expected `workers` (a whole number), found text");
     check_message("server: { trusted_proxies: [10.0.0.0/33] }", "`10.0.0.0/33` is not a network");
     check_message("server: { proxy_status: alwys }", "`alwys` is not a choice of `proxy_status`");
+    check_message("server: { connect: yes please }", "`yes please` is not a choice of `connect`");
+    check_message("server: { via: maybe }", "expected `true` or `false`, found text");
     check_message("server: { proxy_status: { a: 1 } }", "expected a network, found a map");
+    check_message("server: { retry: { body_bytes: x } }", "expected a size in bytes, found `x`");
     check_message("admin: off", "expected `admin` (a map), found text");
     check_message("hold: { on_limit: drop }", "`drop` is not a choice of `on_limit`");
     check_message("hold: { max_bytes: lots }", "expected a size in bytes, found `lots`");
@@ -240,12 +258,21 @@ fn wrong_upstreams_are_told() {
     check("{}", "no upstream to send requests to");
     check("[http://app]", "expected `upstreams` (a map), found a list");
     check("{ a: { host: upstream } }", "upstream `a` needs `url`");
+    check("{ a: { url: 'http://a', protocol: h2 } }", "`h2` is not a choice of `protocol`");
     check("{ a: { url: [x] } }", "expected a URL, found a list");
     check(
         "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",
         "a timeout of zero would let nothing through",
     );
     check("{ a: { url: 'http://a', timeouts: { read: 1s } } }", "unknown key `read` in `timeouts`");
+    let check_ratio = |ratio: &str| {
+        let budget = format!("{{ a: {{ url: 'http://a', retry_budget: {{ ratio: {ratio} }} }} }}");
+        check(&budget, &format!("`{ratio}` is not a ratio from 0 to 10"));
+    };
+    check_ratio("-0.1");
+    check_ratio("10.1");
+    check_ratio("NaN");
+    check_ratio("half");
 }
 
 #[test]

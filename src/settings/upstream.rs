@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
 
 use super::quick::Quick;
+use super::retry::RetryBudget;
 use super::section::{Section, patience};
 
 /// The name of the upstream that a short name gives.
@@ -25,6 +26,10 @@ pub struct Upstream {
     pub timeouts: Timeouts,
     /// What it is told the host is.
     pub host: HostHeader,
+    /// How many further tries rules may cause.
+    pub retry_budget: RetryBudget,
+    /// What is spoken to it.
+    pub protocol: Protocol,
 }
 
 /// An `http://` URL: an authority, and a path that all requests are put under.
@@ -53,6 +58,16 @@ pub enum HostHeader {
     Preserve,
     /// The authority of the upstream's URL.
     Upstream,
+}
+
+/// The protocol spoken to an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// HTTP/1.1, an exchange at a time on each of several connections.
+    #[default]
+    Http1,
+    /// HTTP/2 without TLS, by prior knowledge (RFC 9113, section 3.3): all exchanges of a worker on one connection.
+    H2c,
 }
 
 impl Default for Timeouts {
@@ -87,24 +102,45 @@ impl Upstream {
 
     /// An upstream with nothing but a place.
     pub fn new(name: &str, url: UpstreamUrl) -> Upstream {
-        Upstream { name: name.into(), url, timeouts: Timeouts::default(), host: HostHeader::default() }
+        Upstream {
+            name: name.into(),
+            url,
+            timeouts: Timeouts::default(),
+            host: HostHeader::default(),
+            retry_budget: RetryBudget::default(),
+            protocol: Protocol::default(),
+        }
     }
 
     fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
         let name = &entry.key;
         let what = format!("upstream `{name}`");
-        let section = Section::of(&entry.node, &what, &["url", "timeouts", "host"], diagnostics);
+        let keys = ["url", "timeouts", "host", "protocol", "retry_budget"];
+        let section = Section::of(&entry.node, &what, &keys, diagnostics);
         let timeouts = Timeouts::read(section, diagnostics);
+        let retry_budget = RetryBudget::read(section, diagnostics);
         let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
         let host =
             section.read("host", |node, found| node.word("a choice of `host`", &hosts, found), diagnostics);
+        let protocols = [("http1", Protocol::Http1), ("h2c", Protocol::H2c)];
+        let protocol = section.read(
+            "protocol",
+            |node, found| node.word("a choice of `protocol`", &protocols, found),
+            diagnostics,
+        );
         let quick_url = quick.upstream.as_ref().filter(|_| name == DEFAULT_NAME);
         let Some(url) = quick_url.or_else(|| section.given("url")) else {
             diagnostics.error(&entry.key_place, format!("{what} needs `url`"));
             return None;
         };
         let url = UpstreamUrl::read(url, diagnostics)?;
-        Some(Upstream { timeouts, host: host.unwrap_or_default(), ..Upstream::new(name, url) })
+        Some(Upstream {
+            timeouts,
+            host: host.unwrap_or_default(),
+            protocol: protocol.unwrap_or_default(),
+            retry_budget,
+            ..Upstream::new(name, url)
+        })
     }
 }
 

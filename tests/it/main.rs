@@ -8,5 +8,15 @@
     reason = "tests fail by panicking"
 )]
 
+mod cli;
+mod conformance;
+mod demo;
+mod docs;
+mod encodings;
+mod properties;
+mod protocols;
 mod proxy;
+mod retry;
+mod schema;
 mod support;
+mod tidy;

@@ -40,11 +40,9 @@ pub enum Truth {
     Streams,
     /// The client gets the answer as the upstream sent it; says why no rule could decide.
     Undecided(&'static str),
-    /// As [`Undecided`](Self::Undecided), but a coming release will decide; says why this one cannot.
-    NotYet(&'static str),
 }
 
-use Truth::{NotYet, Status, Streams, Undecided};
+use Truth::{Status, Streams, Undecided};
 
 /// Every endpoint, in the order in which `demo` shows them.
 pub static ENDPOINTS: &[Endpoint] = &[
@@ -127,8 +125,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
             r#"{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":2}]"#,
         ))
     }),
-    endpoint("/gzip", NotYet("compressed bodies are not decoded"), "an error in gzip, even unasked", gzip)
-        .shown_with("--compressed"),
+    endpoint("/gzip", Status(404), "an error in gzip, even unasked", gzip).shown_with("--compressed"),
     endpoint("/slow", Streams, "a report that takes three seconds, a line at a time", || any(slow))
         .shown_with("--no-buffer"),
     endpoint("/events", Streams, "an event stream with an error in it", || any(events))

@@ -123,7 +123,7 @@ fn line(row: &Row, after: SocketAddr, coloured: bool) -> String {
     let note = match truth {
         Truth::Status(_) => String::new(),
         Truth::Streams => " (streams through, never held)".to_owned(),
-        Truth::Undecided(reason) | Truth::NotYet(reason) => format!(" ({reason})"),
+        Truth::Undecided(reason) => format!(" ({reason})"),
     };
     let before = painted(row.before, coloured, row.after);
     let after = painted(row.after, coloured, row.after);

@@ -76,7 +76,7 @@ fn rule(subjects: Vec<Subject>) -> impl Strategy<Value = RuleKind> {
     ];
     prop_oneof![
         20 => (condition(subjects), status).prop_map(|(when, status)| {
-            RuleKind::Translate { when, then: Action { status: Some(status), ..Action::default() } }
+            RuleKind::Translate { when, then: Box::new(Action { status: Some(status), ..Action::default() }) }
         }),
         1 => Just(Contract::Auto).prop_map(RuleKind::Unwrap),
     ]
@@ -98,6 +98,7 @@ fn rule_set() -> impl Strategy<Value = RuleSet> {
             default: Fallback::Pass,
             on_error: OnError::Pass,
             hold: HoldChange::default(),
+            retries: Vec::new(),
         }
     })
 }

@@ -7,6 +7,8 @@ use quick_xml::events::Event;
 pub use path::{ElementPath, XmlPathError};
 use search::Search;
 
+use super::charset;
+
 mod path;
 mod search;
 
@@ -46,11 +48,11 @@ impl NotXml {
 /// section 3.3.3 normalizes it. The first element of a document that a path matches gives its value; for
 /// an attribute, the first that has it.
 ///
-/// The body is UTF-8 (a byte order mark is skipped, invalid bytes become U+FFFD). XML's five entities and
-/// character references are decoded. No DTD is read: any other entity, like a bare `&`, stays as written, so
-/// that expansion attacks have nothing to expand.
+/// The body is UTF-8 (a byte order mark is skipped), or else in the encoding that its declaration names; failing
+/// both, invalid bytes become U+FFFD. XML's five entities and character references are decoded. No DTD is read:
+/// any other entity, like a bare `&`, stays as written, so that expansion attacks have nothing to expand.
 pub fn find(paths: &[&ElementPath], body: &[u8]) -> Found {
-    let text = String::from_utf8_lossy(body);
+    let text = charset::text(body);
     let mut search = Search::new(paths);
     let not_xml = read(&text, &mut search).err();
     Found {
@@ -90,7 +92,8 @@ fn syntax_message(error: &quick_xml::Error) -> String {
     }
 }
 
-/// The offset in `body` of what stands at `offset` in its lossy decoding.
+/// The offset in `body` of what stands at `offset` in its lossy decoding; a little before it where the encoding was
+/// declared.
 fn undecoded(body: &[u8], offset: usize) -> usize {
     let (mut left, mut at) = (offset, 0);
     for chunk in body.utf8_chunks() {

@@ -34,7 +34,11 @@ impl Sidecar {
     pub fn with(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Settings)) -> Sidecar {
         let mut settings = settings(upstream);
         change(&mut settings);
-        let snapshot = snapshot(settings, rules);
+        Sidecar::serving(snapshot(settings, rules))
+    }
+
+    /// A sidecar with this configuration.
+    pub fn serving(snapshot: Arc<Snapshot>) -> Sidecar {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let readiness = Readiness::new();

@@ -1,0 +1,95 @@
+//! Bytes and headers as cases write them: a body is `body` (text), `json`, `base64` or `hex`; a header has one value
+//! or a list of them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::{Entry, Fields, Node};
+
+/// The ways to write a body.
+pub(super) const BODY_KEYS: [&str; 4] = ["body", "json", "base64", "hex"];
+
+/// The one entry among these keys, or a problem when there are several. `None` without one.
+pub(super) fn only<'a>(
+    fields: &Fields<'a>,
+    keys: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Option<&'a Entry> {
+    let mut given = fields.entries().iter().filter(|entry| keys.contains(&entry.key.as_str()));
+    let first = given.next()?;
+    for other in given.filter(|other| other.key != first.key) {
+        let message = format!("`{}` beside `{}`", other.key, first.key);
+        diagnostics.push(Diagnostic::error(message).at(&other.key_place).help("there is one body"));
+    }
+    Some(first)
+}
+
+/// The bytes of an entry whose key is one of [`BODY_KEYS`].
+pub(super) fn bytes(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Bytes> {
+    let node = &entry.node;
+    match entry.key.as_str() {
+        "json" => Some(Bytes::from(node.to_json().to_string())),
+        "base64" => encoded(node, "base64", |text| STANDARD.decode(text).ok(), diagnostics),
+        "hex" => encoded(node, "hexadecimal", unhex, diagnostics),
+        _ => node.text("the text of a body", diagnostics).map(|text| Bytes::copy_from_slice(text.as_bytes())),
+    }
+}
+
+fn encoded(
+    node: &Node,
+    what: &str,
+    decode: impl Fn(&str) -> Option<Vec<u8>>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Bytes> {
+    let text: String = node.text(what, diagnostics)?.split_whitespace().collect();
+    let bytes = decode(&text);
+    if bytes.is_none() {
+        diagnostics.error(&node.place, format!("not {what}"));
+    }
+    bytes.map(Bytes::from)
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| d.try_into().ok())).collect();
+    let digits = digits?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+/// Headers that are sent: `name: value` or `name: [value, value]`.
+pub(super) fn headers(node: &Node, diagnostics: &mut Diagnostics) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for entry in node.entries("`headers`", diagnostics)? {
+        let name = name(entry, diagnostics);
+        for node in entry.node.list_or_one() {
+            let value =
+                node.text("a header value", diagnostics).and_then(|text| value(text, node, diagnostics));
+            if let (Some(name), Some(value)) = (&name, value) {
+                headers.append(name, value);
+            }
+        }
+    }
+    Some(headers)
+}
+
+/// The header that a key names.
+pub(super) fn name(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<HeaderName> {
+    let name = HeaderName::from_bytes(entry.key.as_bytes()).ok();
+    if name.is_none() {
+        diagnostics.error(&entry.key_place, format!("`{}` is not a header name", entry.key));
+    }
+    name
+}
+
+fn value(text: &str, node: &Node, diagnostics: &mut Diagnostics) -> Option<HeaderValue> {
+    let value = HeaderValue::from_str(text).ok();
+    if value.is_none() {
+        diagnostics.error(&node.place, "a header value is one line without control characters");
+    }
+    value
+}

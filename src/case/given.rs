@@ -1,0 +1,198 @@
+//! What is given in a case: the request, and the answer that the upstream makes to it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode, Uri};
+
+use super::content;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::{Fields, Node};
+use crate::engine::mutation::allows_body;
+use crate::engine::{Answer, AnswerHead, Exchange, RequestSnapshot};
+
+const REQUEST_KEYS: &[&str] = &["method", "path", "headers", "peer"];
+const UPSTREAM_KEYS: &[&str] = &["status", "reason", "headers", "body", "json", "base64", "hex"];
+
+/// The request and the upstream's answer.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// What the client asks.
+    pub request: Request,
+    /// What the upstream answers.
+    pub upstream: Upstream,
+}
+
+/// What the client asks. Without a body: rules see none.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Method, target and headers; `GET /` unless given.
+    pub snapshot: RequestSnapshot,
+    /// Who asks; 127.0.0.1 unless given.
+    pub peer: IpAddr,
+}
+
+/// What the upstream answers.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Status, headers and body as the proxy reads them: with `Content-Length` unless the body is chunked, and
+    /// without a body where the request or the status allows none.
+    pub answer: Answer,
+    /// The reason phrase, where it is not the status's own.
+    pub reason: Option<String>,
+    /// Whether the body is sent in chunks (`transfer-encoding: chunked`).
+    pub chunked: bool,
+}
+
+impl Given {
+    pub(super) fn read(case: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Given> {
+        let request = match case.get("request") {
+            Some(node) => Request::read(node, diagnostics),
+            None => Some(Request::default()),
+        };
+        let method = request.as_ref().map_or(Method::GET, |request| request.snapshot.method.clone());
+        let upstream = match case.get("upstream") {
+            Some(node) => Upstream::read(node, &method, diagnostics),
+            None => Some(Upstream::of(StatusCode::OK, HeaderMap::new(), Bytes::new(), &method)),
+        };
+        Some(Given { request: request?, upstream: upstream? })
+    }
+
+    /// The engine's view of it.
+    pub fn exchange(&self) -> Exchange {
+        Exchange { request: self.request.snapshot.clone(), answer: self.upstream.answer.clone() }
+    }
+}
+
+impl Default for Request {
+    fn default() -> Request {
+        let snapshot =
+            RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new() };
+        Request { snapshot, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+    }
+}
+
+impl Request {
+    fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Request> {
+        let fields = node.fields("`request`", REQUEST_KEYS, diagnostics)?;
+        let default = Request::default();
+        let method = or(default.snapshot.method, fields.get("method"), |node| method(node, diagnostics));
+        let uri = or(default.snapshot.uri, fields.get("path"), |node| target(node, diagnostics));
+        let headers = or(HeaderMap::new(), fields.get("headers"), |node| content::headers(node, diagnostics));
+        let peer = or(default.peer, fields.get("peer"), |node| peer(node, diagnostics));
+        Some(Request {
+            snapshot: RequestSnapshot { method: method?, uri: uri?, headers: headers? },
+            peer: peer?,
+        })
+    }
+}
+
+impl Upstream {
+    fn read(node: &Node, method: &Method, diagnostics: &mut Diagnostics) -> Option<Upstream> {
+        let fields = node.fields("`upstream`", UPSTREAM_KEYS, diagnostics)?;
+        let status = or(StatusCode::OK, fields.get("status"), |node| status(node, diagnostics));
+        let reason = or(None, fields.get("reason"), |node| phrase(node, diagnostics).map(Some));
+        let headers = or(HeaderMap::new(), fields.get("headers"), |node| content::headers(node, diagnostics));
+        let entry = content::only(&fields, &content::BODY_KEYS, diagnostics);
+        let body = match entry {
+            Some(entry) => content::bytes(entry, diagnostics),
+            None => Some(Bytes::new()),
+        };
+        let (status, mut headers, body) = (status?, headers?, body?);
+        if entry.is_some_and(|entry| entry.key == "json") {
+            headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        }
+        if !body.is_empty() && !allows_body(status) {
+            let message = format!("an answer of status {} has no body", status.as_u16());
+            diagnostics.error(&node.place, message);
+        }
+        check_framing(&headers, &body, method, node, diagnostics);
+        Some(Upstream { reason: reason?, ..Upstream::of(status, headers, body, method) })
+    }
+
+    fn of(status: StatusCode, mut headers: HeaderMap, body: Bytes, method: &Method) -> Upstream {
+        let chunked = headers.remove(header::TRANSFER_ENCODING).is_some();
+        // Every other answer has a body, if only an empty one (RFC 9112, section 6.3).
+        if !chunked && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(body.len()));
+        }
+        let body = if method == Method::HEAD { Bytes::new() } else { body };
+        Upstream { answer: Answer { head: AnswerHead { status, headers }, body }, reason: None, chunked }
+    }
+}
+
+/// A case tells what is made of an answer, and an answer that is not HTTP is none.
+fn check_framing(
+    headers: &HeaderMap,
+    body: &Bytes,
+    method: &Method,
+    node: &Node,
+    diagnostics: &mut Diagnostics,
+) {
+    let text = |name: HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let coding = text(header::TRANSFER_ENCODING);
+    if let Some(coding) = coding.as_ref().filter(|coding| !coding.eq_ignore_ascii_case("chunked")) {
+        diagnostics
+            .error(&node.place, format!("the transfer coding `{coding}` cannot be sent, only `chunked`"));
+    }
+    let Some(length) = text(header::CONTENT_LENGTH) else { return };
+    if coding.is_some() {
+        diagnostics.error(&node.place, "`content-length` beside `transfer-encoding`");
+    } else if method != Method::HEAD && *length != body.len().to_string() {
+        let message = format!("`content-length` is `{length}`, but the body has {} bytes", body.len());
+        diagnostics.push(Diagnostic::error(message).at(&node.place).help("leave it out: it is sent anyway"));
+    }
+}
+
+/// The value of a key as `read` understands it, or `default` when the key is not there.
+fn or<T>(default: T, node: Option<&Node>, read: impl FnOnce(&Node) -> Option<T>) -> Option<T> {
+    match node {
+        Some(node) => read(node),
+        None => Some(default),
+    }
+}
+
+fn method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Method> {
+    let text = node.text("a method", diagnostics)?;
+    let method = Method::from_bytes(text.as_bytes()).ok();
+    if method.is_none() {
+        diagnostics.error(&node.place, format!("`{text}` is not a method"));
+    }
+    method
+}
+
+fn target(node: &Node, diagnostics: &mut Diagnostics) -> Option<Uri> {
+    let text = node.text("a path", diagnostics)?;
+    let uri = text.parse().ok().filter(|_| text.starts_with('/'));
+    if uri.is_none() {
+        let wrong = Diagnostic::error(format!("`{text}` is not a path")).at(&node.place);
+        diagnostics.push(wrong.help("a path begins with `/` and may have a query: `/orders/17?full=1`"));
+    }
+    uri
+}
+
+fn peer(node: &Node, diagnostics: &mut Diagnostics) -> Option<IpAddr> {
+    let text = node.text("an address", diagnostics)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        diagnostics.error(&node.place, format!("`{text}` is not an IP address"));
+    }
+    address
+}
+
+/// A status that ends an exchange, also such as no standard knows.
+pub(super) fn status(node: &Node, diagnostics: &mut Diagnostics) -> Option<StatusCode> {
+    let code = node.integer("a status", 200..=999, diagnostics)?;
+    StatusCode::from_u16(u16::try_from(code).ok()?).ok()
+}
+
+/// A reason phrase.
+pub(super) fn phrase(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = node.text("a reason phrase", diagnostics)?;
+    if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        diagnostics.error(&node.place, "a reason phrase is printable ASCII on one line");
+        return None;
+    }
+    Some(text.to_owned())
+}

@@ -1,0 +1,79 @@
+//! The configuration of a case: a document as `candor serve` reads it, presets and one-line rules.
+//! A case needs no version and no upstream: the case itself says what the upstream answers.
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostics, Place, Source};
+use crate::document::{self, Fields, Node, Value};
+use crate::live::Snapshot;
+use crate::rules;
+use crate::settings::{self, Settings};
+
+/// What a configuration needs and a case may leave out. No request ever goes to this upstream.
+const LEFT_OUT: &str = "version: 1\nupstreams: { upstream: { url: 'http://upstream.invalid' } }\n";
+
+/// A configuration as written, known to compile once its case file was read.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    document: Node,
+    presets: Vec<Node>,
+    lines: Vec<Node>,
+}
+
+impl Setup {
+    /// No rules at all.
+    pub(super) fn empty(place: &Place) -> Setup {
+        let document = Node { place: place.clone(), value: Value::Map(Vec::new()) };
+        Setup { document, presets: Vec::new(), lines: Vec::new() }
+    }
+
+    /// Whether any part of a configuration is among these fields.
+    pub(super) fn is_in(fields: &Fields<'_>) -> bool {
+        ["config", "presets", "rules"].iter().any(|key| fields.get(key).is_some())
+    }
+
+    /// The same, with the parts that are among these fields in place of its own.
+    pub(super) fn with(&self, fields: &Fields<'_>) -> Setup {
+        let list = |key: &str, own: &[Node]| {
+            fields.get(key).map_or_else(|| own.to_vec(), |node| node.list_or_one().to_vec())
+        };
+        Setup {
+            document: fields.get("config").unwrap_or(&self.document).clone(),
+            presets: list("presets", &self.presets),
+            lines: list("rules", &self.lines),
+        }
+    }
+
+    /// Compiles the configuration. `None` when there is an error in it.
+    pub fn compile(&self, diagnostics: &mut Diagnostics) -> Option<Snapshot> {
+        let mut found = Diagnostics::default();
+        let document = self.completed();
+        let settings = Settings::read(&document, &settings::Quick::default(), &mut found);
+        let quick = rules::Quick { presets: &self.presets, lines: &self.lines };
+        let rules = rules::read(Some(&document), quick, &upstreams(&document), &mut found);
+        let usable = !found.has_errors();
+        found.into_sorted().into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
+        settings.filter(|_| usable).map(|settings| Snapshot::new(settings, rules.routes, rules.selection))
+    }
+
+    fn completed(&self) -> Node {
+        let mut document = self.document.clone();
+        let built_in = document::parse(&Source::new("built-in", LEFT_OUT), &mut Diagnostics::default());
+        if let (Value::Map(entries), Some(Node { value: Value::Map(left_out), .. })) =
+            (&mut document.value, built_in)
+        {
+            for entry in left_out {
+                if !entries.iter().any(|given| given.key == entry.key) {
+                    entries.push(entry);
+                }
+            }
+        }
+        document
+    }
+}
+
+/// The names of the upstreams as written, so that a route is checked even where an upstream is wrong.
+fn upstreams(document: &Node) -> Vec<Arc<str>> {
+    let written = document.entry("upstreams").map(|entry| entry.node.keys());
+    written.unwrap_or_default().into_iter().map(Arc::from).collect()
+}

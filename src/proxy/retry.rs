@@ -1,0 +1,260 @@
+//! The tries of one exchange. A request is sent again when the rule that decided about its answer says so and
+//! nothing stands against it, and once, on a new connection, when a kept-alive one was lost under it. Nothing of an
+//! answer has gone to the client until then, and nothing of it will.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::error::ProxyError;
+use super::record::Record;
+use super::request_body::{BodyCopy, RequestBody};
+use super::upload::Gate;
+use super::upstream::Upstream;
+use crate::engine::Outcome;
+use crate::engine::outcome::Verdict;
+use crate::engine::retry::Retry;
+
+/// What has been tried, and what is needed to try again.
+pub(super) struct Tries<'a> {
+    upstream: &'a Upstream,
+    /// `None` for a request that is never sent again.
+    spare: Option<Spare>,
+    /// Tries that rules have caused.
+    further: u32,
+}
+
+/// A request to send once more.
+struct Spare {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: BodyCopy,
+    body_bytes_max: u64,
+    /// When the client has waited long enough for a head: all tries together take no longer than one may.
+    deadline: Instant,
+}
+
+/// What a rule may make of a request, known before it is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Prospect {
+    /// Whether some rule might want it sent again.
+    pub may_retry: bool,
+    /// How much of its body is then kept.
+    pub body_bytes_max: u64,
+}
+
+/// Why a request is not sent again although the rule that decided wants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// The rule does not allow it for this method.
+    Method,
+    /// Its body was not kept whole.
+    Body {
+        /// `server.retry.body_bytes`.
+        bytes_max: u64,
+    },
+    /// The sidecar is stopping.
+    Draining,
+    /// The pause would be longer than the client may be kept waiting.
+    Time,
+    /// The upstream's budget is spent.
+    Budget,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Obstacle::Method => f.write_str("method not repeatable"),
+            Obstacle::Body { bytes_max } => write!(f, "request body over {bytes_max} bytes"),
+            Obstacle::Draining => f.write_str("draining"),
+            Obstacle::Time => f.write_str("no time left"),
+            Obstacle::Budget => f.write_str("over budget"),
+        }
+    }
+}
+
+impl<'a> Tries<'a> {
+    /// The first try's request. A copy is kept where there is use for one: rules may want it, or it is a request
+    /// without body that may be repeated on a new connection.
+    pub fn begin(
+        upstream: &'a Upstream,
+        request: Request<Incoming>,
+        prospect: Prospect,
+    ) -> (Request<RequestBody>, Tries<'a>) {
+        upstream.budget.earn();
+        let (parts, body) = request.into_parts();
+        let (body, spare) = if prospect.may_retry || (parts.method.is_idempotent() && body.is_end_stream()) {
+            let (body, copy) = RequestBody::kept(body, prospect.body_bytes_max);
+            let spare = Spare {
+                method: parts.method.clone(),
+                uri: parts.uri.clone(),
+                headers: parts.headers.clone(),
+                body: copy,
+                body_bytes_max: prospect.body_bytes_max,
+                deadline: Instant::now() + upstream.response_time_max,
+            };
+            (body, Some(spare))
+        } else {
+            (RequestBody::Streaming(body), None)
+        };
+        (Request::from_parts(parts, body), Tries { upstream, spare, further: 0 })
+    }
+
+    /// Sends the request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn send(
+        &self,
+        request: Request<RequestBody>,
+        record: &mut Record,
+    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
+        record.tried();
+        match self.upstream.send(request, self.time_left()).await {
+            Err(error) if error.is_lost_connection() => {
+                let Some(request) = self.repeatable_as_it_is() else { return Err(error) };
+                record.tried_after_loss();
+                self.upstream.send_afresh(request, self.time_left()).await
+            }
+            sent => sent,
+        }
+    }
+
+    /// The request once more and the pause before it, where the rule that decided wants that and nothing stands
+    /// against it.
+    pub fn again(
+        &mut self,
+        outcome: &Outcome,
+        draining: bool,
+        record: &mut Record,
+    ) -> Option<(Request<RequestBody>, Duration)> {
+        let retry = outcome.retry.as_ref().filter(|retry| self.further < retry.attempts)?;
+        match self.prepared(retry, draining) {
+            Ok(prepared) => {
+                self.further += 1;
+                if let Verdict::Rewrite { rule } = &outcome.verdict {
+                    record.retried_by(Arc::clone(rule));
+                }
+                Some(prepared)
+            }
+            Err(obstacle) => {
+                record.not_retried(obstacle);
+                None
+            }
+        }
+    }
+
+    fn prepared(&self, retry: &Retry, draining: bool) -> Result<(Request<RequestBody>, Duration), Obstacle> {
+        let spare = self.spare.as_ref().filter(|spare| spare.is_allowed_by(retry)).ok_or(Obstacle::Method)?;
+        if draining {
+            return Err(Obstacle::Draining);
+        }
+        let pause = part_of(retry.pause_max(self.further + 1));
+        let now = Instant::now();
+        if spare.time_left(now) <= pause {
+            return Err(Obstacle::Time);
+        }
+        if !self.upstream.budget.affords(now) {
+            return Err(Obstacle::Budget);
+        }
+        let request = spare.request()?;
+        self.upstream.budget.spend();
+        Ok((request, pause))
+    }
+
+    /// The request, if sending it twice is no different from sending it once (RFC 9110, section 9.2.2).
+    fn repeatable_as_it_is(&self) -> Option<Request<RequestBody>> {
+        self.spare.as_ref().filter(|spare| spare.method.is_idempotent())?.request().ok()
+    }
+
+    fn time_left(&self) -> Duration {
+        match &self.spare {
+            Some(spare) if self.further > 0 => spare.time_left(Instant::now()),
+            _ => self.upstream.response_time_max,
+        }
+    }
+}
+
+impl Spare {
+    fn time_left(&self, now: Instant) -> Duration {
+        self.deadline.saturating_duration_since(now)
+    }
+
+    fn is_allowed_by(&self, retry: &Retry) -> bool {
+        retry.repeatable.allows(&self.method, &self.headers)
+    }
+
+    fn request(&self) -> Result<Request<RequestBody>, Obstacle> {
+        let body = self.body.again().ok_or(Obstacle::Body { bytes_max: self.body_bytes_max })?;
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        Ok(request)
+    }
+}
+
+/// A random part of a pause ("full jitter").
+fn part_of(pause: Duration) -> Duration {
+    let nanoseconds = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(fastrand::u64(..=nanoseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_a_part_of_the_longest() {
+        for longest in [0, 1, 1_000_000] {
+            let longest = Duration::from_nanos(longest);
+            assert!((0..100).all(|_| part_of(longest) <= longest));
+        }
+        let hour = Duration::from_secs(3600);
+        let pauses: std::collections::HashSet<Duration> = (0..100).map(|_| part_of(hour)).collect();
+        assert!(pauses.len() > 90);
+    }
+
+    fn spare(body: BodyCopy, deadline: Instant) -> Spare {
+        let (method, uri) = (Method::PUT, Uri::from_static("/a?b"));
+        let headers = HeaderMap::from_iter([(http::header::ACCEPT, http::HeaderValue::from_static("*/*"))]);
+        Spare { method, uri, headers, body, body_bytes_max: 9, deadline }
+    }
+
+    #[test]
+    fn a_spare_request_is_the_first_one_again() {
+        let spare_request = spare(BodyCopy::Empty, Instant::now());
+        let request = spare_request.request().unwrap();
+        assert_eq!((request.method(), request.uri().to_string().as_str()), (&Method::PUT, "/a?b"));
+        assert_eq!(request.headers(), &spare_request.headers);
+        let too_long = spare(BodyCopy::TooLong, Instant::now()).request();
+        assert_eq!(too_long.err(), Some(Obstacle::Body { bytes_max: 9 }));
+    }
+
+    #[test]
+    fn time_runs_out_at_the_deadline() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let check = |deadline: Instant, expected: Duration| {
+            assert_eq!(spare(BodyCopy::Empty, deadline).time_left(now), expected);
+        };
+        check(now + second, second);
+        check(now, Duration::ZERO);
+        check(now - second, Duration::ZERO);
+    }
+
+    #[test]
+    fn obstacles_are_told_in_words() {
+        let check = |obstacle: Obstacle, expected: &str| assert_eq!(obstacle.to_string(), expected);
+        check(Obstacle::Method, "method not repeatable");
+        check(Obstacle::Body { bytes_max: 65_536 }, "request body over 65536 bytes");
+        check(Obstacle::Draining, "draining");
+        check(Obstacle::Time, "no time left");
+        check(Obstacle::Budget, "over budget");
+    }
+}

@@ -1,0 +1,209 @@
+//! A connection that has stopped speaking HTTP: after a 101 both upstream and client agreed to, or a CONNECT.
+//! Bytes go both ways until both sides have ended, or one has failed. No rule reads them.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::header::{self, Entry, HeaderMap, HeaderValue};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::upgrade::{self, OnUpgrade};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::net::TcpStream;
+
+use super::error::UpstreamFault;
+use super::headers::{lists, tokens};
+use super::record::Record;
+
+/// A client's wish to go on in another protocol.
+pub(super) struct Offer {
+    /// The protocols it would speak, as `Upgrade` lists them.
+    protocols: HeaderValue,
+    client: OnUpgrade,
+}
+
+/// The two connections of a tunnel, before anything has gone through it.
+pub(super) struct Ends {
+    client: OnUpgrade,
+    upstream: UpstreamEnd,
+}
+
+enum UpstreamEnd {
+    /// It is still being freed of the exchange that it carried.
+    Switching(OnUpgrade),
+    Connected(TcpStream),
+}
+
+/// A tunnel in use and the record of the exchange that opened it, which is written when the tunnel ends.
+pub(super) struct Tunnel {
+    ends: Ends,
+    record: Record,
+}
+
+impl Offer {
+    /// The client's wish, if it has one (RFC 9110, section 7.8). One for HTTP itself in another version, or inside
+    /// TLS, is not passed on: what then goes through would be exchanges that no rule reads.
+    pub fn take(request: &mut Request<Incoming>) -> Option<Offer> {
+        let asked = request.version() == Version::HTTP_11
+            && request.headers().contains_key(header::UPGRADE)
+            && lists(request.headers(), &header::CONNECTION, "upgrade");
+        let protocols = asked.then(|| other_protocols(request.headers())).flatten()?;
+        Some(Offer { protocols, client: upgrade::on(request) })
+    }
+
+    /// Writes it on a request whose hop-by-hop headers are gone.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        write_upgrade(headers, self.protocols.clone());
+    }
+
+    /// The upstream has switched protocols: its 101 for the client, and the tunnel.
+    ///
+    /// # Errors
+    /// When it switched to a protocol that was not asked for.
+    pub fn accept(self, answer: &mut Response<Incoming>) -> Result<Ends, UpstreamFault> {
+        let chosen = answer.headers().get(header::UPGRADE).filter(|chosen| self.covers(chosen));
+        if chosen.is_none() {
+            return Err(UpstreamFault::Switched);
+        }
+        Ok(Ends { client: self.client, upstream: UpstreamEnd::Switching(upgrade::on(answer)) })
+    }
+
+    fn covers(&self, chosen: &HeaderValue) -> bool {
+        let offered = |chosen: &str| tokens(&self.protocols).any(|own| own.eq_ignore_ascii_case(chosen));
+        tokens(chosen).next().is_some() && tokens(chosen).all(offered)
+    }
+}
+
+/// The protocols of `Upgrade` that are something else than HTTP.
+fn other_protocols(headers: &HeaderMap) -> Option<HeaderValue> {
+    let is_http = |protocol: &&str| {
+        let name = protocol.split('/').next().unwrap_or_default();
+        ["h2c", "h2", "http", "tls"].iter().any(|own| own.eq_ignore_ascii_case(name))
+    };
+    let listed = headers.get_all(header::UPGRADE).iter().flat_map(tokens);
+    let others: Vec<&str> = listed.filter(|protocol| !is_http(protocol)).collect();
+    if others.is_empty() { None } else { HeaderValue::try_from(others.join(", ")).ok() }
+}
+
+/// Names the protocols, and that they are this connection's affair.
+pub(super) fn write_upgrade(headers: &mut HeaderMap, protocols: HeaderValue) {
+    headers.insert(header::UPGRADE, protocols);
+    match headers.entry(header::CONNECTION) {
+        Entry::Occupied(mut connection) => connection.append(HeaderValue::from_static("upgrade")),
+        Entry::Vacant(connection) => {
+            connection.insert(HeaderValue::from_static("upgrade"));
+        }
+    }
+}
+
+impl Ends {
+    /// The ends of a tunnel that a CONNECT asked for.
+    pub fn connected(client: OnUpgrade, upstream: TcpStream) -> Ends {
+        Ends { client, upstream: UpstreamEnd::Connected(upstream) }
+    }
+
+    /// The tunnel, and the record of the exchange that opened it.
+    pub fn recorded(self, record: Record) -> Tunnel {
+        Tunnel { ends: self, record }
+    }
+}
+
+impl Tunnel {
+    /// Carries bytes both ways, to the end. Call it when the connection to the client has ended as one of HTTP.
+    pub async fn run(self) {
+        let Tunnel { ends: Ends { client, upstream }, mut record } = self;
+        let Ok(client) = client.await else { return };
+        let mut client = TokioIo::new(client);
+        let result = match upstream {
+            UpstreamEnd::Switching(upstream) => match upstream.await {
+                Ok(upstream) => carry(&mut client, TokioIo::new(upstream), &mut record).await,
+                Err(error) => Err(io::Error::other(error)),
+            },
+            UpstreamEnd::Connected(upstream) => carry(&mut client, upstream, &mut record).await,
+        };
+        match result {
+            Ok(()) => record.complete(),
+            Err(error) => record.tunnel_broken(&error),
+        }
+    }
+}
+
+async fn carry<C, U>(client: &mut C, upstream: U, record: &mut Record) -> io::Result<()>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    copy_bidirectional(client, &mut Counted { upstream, record }).await.map(drop)
+}
+
+/// The upstream's end, with every byte read from it in the record, however the tunnel ends.
+struct Counted<'a, U> {
+    upstream: U,
+    record: &'a mut Record,
+}
+
+impl<U: AsyncRead + Unpin> AsyncRead for Counted<'_, U> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = room.filled().len();
+        let polled = Pin::new(&mut self.upstream).poll_read(context, room);
+        self.record.sent(room.filled().len() - before);
+        polled
+    }
+}
+
+impl<U: AsyncWrite + Unpin> AsyncWrite for Counted<'_, U> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.upstream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.upstream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.upstream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_protocols_other_than_http_are_passed_on() {
+        let check = |lines: &[&'static str], expected: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::UPGRADE, HeaderValue::from_static(line));
+            }
+            let others = other_protocols(&headers);
+            assert_eq!(others.as_ref().map(|value| value.to_str().unwrap()), expected, "{lines:?}");
+        };
+        check(&["websocket"], Some("websocket"));
+        check(&["h2c, WebSocket", "foo/2"], Some("WebSocket, foo/2"));
+        check(&["h2c"], None);
+        check(&["HTTP/2.0, TLS/1.3, H2C,h2"], None);
+        check(&[""], None);
+    }
+
+    #[test]
+    fn an_upgrade_stands_beside_other_options() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+        write_upgrade(&mut headers, HeaderValue::from_static("websocket"));
+        assert!(
+            lists(&headers, &header::CONNECTION, "upgrade") && lists(&headers, &header::CONNECTION, "te")
+        );
+        assert_eq!(headers[header::UPGRADE], "websocket");
+    }
+}
