@@ -8,7 +8,7 @@ mod lookup;
 mod properties;
 
 use std::collections::HashMap;
-use std::mem::{Discriminant, discriminant};
+use std::mem::Discriminant;
 use std::vec;
 
 use super::condition::{Condition, Leaf, Test};
@@ -37,27 +37,20 @@ struct Group {
     lookup: Lookup,
 }
 
-/// Two subjects of one key are the same part of an exchange.
-type SubjectKey = (Discriminant<Subject>, String);
-
-fn key(subject: &Subject) -> SubjectKey {
-    (discriminant(subject), subject.to_string())
-}
-
 impl Index {
     /// The index of a set's rules. Those that are off are not in it.
     pub fn new(rules: &[Rule]) -> Index {
         let uses = uses(rules);
         let mut index = Index::default();
-        let mut groups: HashMap<SubjectKey, Vec<(usize, &Leaf)>> = HashMap::new();
+        let mut groups: HashMap<_, Vec<(usize, &Leaf)>> = HashMap::new();
         for (place, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.mode != Mode::Off) {
             // A test that few rules make leaves out more of them; one of the head is the sooner known.
             let rarest =
                 needed(rule).into_iter().filter(|leaf| can_be_looked_up(&leaf.test)).min_by_key(|leaf| {
-                    (uses.get(&(key(&leaf.subject), leaf.test.to_string())), leaf.subject.reads_body())
+                    (uses.get(&(leaf.subject.key(), leaf.test.to_string())), leaf.subject.reads_body())
                 });
             match rarest {
-                Some(leaf) => groups.entry(key(&leaf.subject)).or_default().push((place, leaf)),
+                Some(leaf) => groups.entry(leaf.subject.key()).or_default().push((place, leaf)),
                 None => index.ungrouped.push(place),
             }
         }
@@ -82,11 +75,14 @@ impl Index {
     }
 }
 
+/// Subject and test, as written.
+type TestKey = ((Discriminant<Subject>, String), String);
+
 /// How many rules need each test.
-fn uses(rules: &[Rule]) -> HashMap<(SubjectKey, String), usize> {
+fn uses(rules: &[Rule]) -> HashMap<TestKey, usize> {
     let mut uses = HashMap::new();
     for leaf in rules.iter().flat_map(needed) {
-        *uses.entry((key(&leaf.subject), leaf.test.to_string())).or_default() += 1;
+        *uses.entry((leaf.subject.key(), leaf.test.to_string())).or_default() += 1;
     }
     uses
 }
