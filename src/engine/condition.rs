@@ -155,6 +155,14 @@ impl Test {
     }
 }
 
+#[cfg(test)]
+impl Test {
+    /// Whether it holds of a text.
+    pub fn holds_of(&self, text: &str) -> bool {
+        self.holds(&[Datum::Text(text.into())])
+    }
+}
+
 impl Literal {
     /// Whether the value is this one. JSON values are compared by type, everything else as text.
     pub fn equals(&self, value: &Datum<'_>) -> bool {

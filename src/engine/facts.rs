@@ -297,7 +297,7 @@ impl<'a> Facts<'a> {
 
     fn found_elements(&self) -> Result<&xml::Found, Seen<'static>> {
         let bytes = self.whole()?;
-        Ok(self.elements.get_or_init(|| xml::find(&self.subjects.elements.iter().collect::<Vec<_>>(), bytes)))
+        Ok(self.elements.get_or_init(|| xml::find(&self.subjects.elements, bytes)))
     }
 }
 

@@ -27,6 +27,7 @@ pub mod route;
 pub mod ruleset;
 pub mod selection;
 pub mod subject;
+pub mod text;
 pub mod trace;
 pub mod xml;
 

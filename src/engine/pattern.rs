@@ -90,6 +90,11 @@ impl Pattern {
         }
     }
 
+    /// The pattern's meaning, as written: not anchored. `None` would be a pattern that did not compile.
+    pub fn hir(&self) -> Option<Hir> {
+        regex_syntax::parse(&self.written).ok()
+    }
+
     /// For a value that does not match as a whole: how many bytes of it could still have begun a match.
     /// `None` where that cannot be told (search patterns, Unicode word boundaries).
     pub fn viable_prefix(&self, value: &str) -> Option<usize> {

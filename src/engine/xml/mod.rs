@@ -1,15 +1,14 @@
 //! Values out of XML answers, such as a SOAP fault's `Envelope/Body/Fault/faultcode`.
-//! All paths are looked for in one pass, which keeps no tree and stops when every value is known.
-
-use quick_xml::Reader;
-use quick_xml::events::Event;
+//! All paths are looked for in one pass, which keeps no tree and stops when every value is known. [`Scan`] makes it
+//! while the body goes by, [`find`] over a whole one.
 
 pub use path::{ElementPath, XmlPathError};
-use search::Search;
+pub use scan::{Scan, State};
 
 use super::charset;
 
 mod path;
+mod scan;
 mod search;
 
 /// Characters of a [`NotXml::reason`]; a document's own names, repeated there, can be of any length.
@@ -51,44 +50,14 @@ impl NotXml {
 /// The body is UTF-8 (a byte order mark is skipped), or else in the encoding that its declaration names; failing
 /// both, invalid bytes become U+FFFD. XML's five entities and character references are decoded. No DTD is read:
 /// any other entity, like a bare `&`, stays as written, so that expansion attacks have nothing to expand.
-pub fn find(paths: &[&ElementPath], body: &[u8]) -> Found {
+pub fn find(paths: &[ElementPath], body: &[u8]) -> Found {
     let text = charset::text(body);
-    let mut search = Search::new(paths);
-    let not_xml = read(&text, &mut search).err();
+    let mut scan = Scan::new(paths);
+    scan.finish(paths, &text);
+    let found = scan.into_found();
     Found {
-        values: search.into_values(),
-        not_xml: not_xml.map(|found| NotXml { offset: undecoded(body, found.offset), ..found }),
-    }
-}
-
-/// Feeds a whole document to a search. Nothing else knows where events come from.
-fn read(text: &str, search: &mut Search) -> Result<(), NotXml> {
-    let document = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii_start();
-    let start = text.len() - document.len();
-    if !document.starts_with('<') {
-        return Err(NotXml::at(start, if document.is_empty() { "empty" } else { "does not begin with `<`" }));
-    }
-    let mut reader = Reader::from_str(document);
-    reader.config_mut().allow_dangling_amp = true;
-    while !search.is_settled() {
-        let at = start + reader.buffer_position() as usize;
-        let event = reader
-            .read_event()
-            .map_err(|error| NotXml::at(start + reader.error_position() as usize, &syntax_message(&error)))?;
-        search.event(&event).map_err(|reason| NotXml::at(at, &reason))?;
-        if matches!(event, Event::Eof) {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// The message without the parser's "syntax error:" in front: the reader was told "not XML" already.
-fn syntax_message(error: &quick_xml::Error) -> String {
-    match error {
-        quick_xml::Error::Syntax(error) => error.to_string(),
-        quick_xml::Error::IllFormed(error) => error.to_string(),
-        error => error.to_string(),
+        not_xml: found.not_xml.map(|not_xml| NotXml { offset: undecoded(body, not_xml.offset), ..not_xml }),
+        ..found
     }
 }
 
@@ -135,7 +104,7 @@ mod tests {
 
     fn find_one(path: &str, body: impl AsRef<[u8]>) -> (Option<String>, Option<NotXml>) {
         let path = ElementPath::parse(path).unwrap();
-        let mut found = find(&[&path], body.as_ref());
+        let mut found = find(&[path], body.as_ref());
         (found.values.remove(0), found.not_xml)
     }
 
@@ -243,11 +212,52 @@ mod tests {
         assert_eq!(find(&[], b"<a"), Found { values: vec![], not_xml: None });
     }
 
+    fn known(value: &Option<String>) -> State<'_> {
+        value.as_deref().map_or(State::Missing, State::Found)
+    }
+
+    /// What is known of the path after each piece.
+    #[track_caller]
+    fn check_pieces(path: &str, pieces: &[&str], expected: &[State]) {
+        let paths = [ElementPath::parse(path).unwrap()];
+        let mut scan = Scan::new(&paths);
+        for (piece, expected) in pieces.iter().zip(expected) {
+            scan.feed(&paths, piece);
+            assert_eq!(scan.state(0), *expected, "{path} after {piece:?}");
+        }
+        assert_eq!(pieces.len(), expected.len());
+    }
+
+    #[test]
+    fn a_path_is_settled_as_soon_as_the_document_tells() {
+        use State::{Found, Missing, Pending};
+        check_pieces(
+            "//code",
+            &["<r><co", "de>4", "04</code", ">", "<more"],
+            &[Pending, Pending, Pending, Found("404"), Found("404")],
+        );
+        check_pieces("//b/@c", &["<a><b c='&l", "t;'", ">"], &[Pending, Pending, Found("<")]);
+        check_pieces("a", &["<a>&a", "mp;\r", "\n</a>"], &[Pending, Pending, Found("&")]);
+        check_pieces("//b", &["\u{feff}", " ", "<a>", "</a>"], &[Pending, Pending, Pending, Missing]);
+        check_pieces("Envelope/Body", &["<?xml version='1.0'?>", "<html>"], &[Pending, Missing]);
+        check_pieces("//b", &[" ", "{"], &[Pending, Missing]);
+        check_pieces("//b", &["<a>", "</b>", "<b>1</b>"], &[Pending, Missing, Missing]);
+    }
+
+    #[test]
+    fn long_markup_is_left_to_the_end() {
+        use State::{Found, Pending};
+        let (text, comment) = ("x".repeat(100_000), format!("<!--{}", "x".repeat(100_000)));
+        check_pieces("//b", &["<a>", &text, "<b>1</b>"], &[Pending, Pending, Found("1")]);
+        check_pieces("//b", &["<a>\r", &text, "<b>1</b>"], &[Pending, Pending, Found("1")]);
+        check_pieces("//b", &["<a>", &comment, "--><b>1</b>"], &[Pending; 3]);
+        check("//b", comment.replace("<!--", "<a><!--") + "--><b>1</b></a>", Some("1"));
+    }
+
     #[test]
     fn values_before_an_error_are_kept() {
         let paths = ["//code", "//text", "//more"].map(|path| ElementPath::parse(path).unwrap());
-        let found =
-            find(&paths.each_ref(), b"<r><code>404</code><text>never clo<b></text><more>1</more></r>");
+        let found = find(&paths, b"<r><code>404</code><text>never clo<b></text><more>1</more></r>");
         assert_eq!(found.values, [Some("404".to_owned()), None, None]);
         assert_eq!(found.not_xml.unwrap().offset, 37);
     }
@@ -262,7 +272,7 @@ mod tests {
         check_not_xml("<a></b>", 3, "expected `</a>`, but `</b>` was found");
         check_not_xml("<a", 0, "tag not closed: `>` not found before end of input");
         check_not_xml("<a/><b/>", 4, "a second root element `<b>`");
-        check_not_xml("<a/> tail", 4, "text outside the root element");
+        check_not_xml("<a/> tail", 5, "text outside the root element");
         check_not_xml("<!-- x -->&amp;<a/>", 10, "text outside the root element");
         check_not_xml("<!-- only -->", 13, "no element");
         check_not_xml("<3 you", 0, "tag not closed: `>` not found before end of input");
@@ -299,7 +309,7 @@ mod tests {
         let nested = |depth| format!("{}1{}", "<a>".repeat(depth), "</a>".repeat(depth));
         check("//b", nested(DEPTH_MAX), None);
         check_not_xml(nested(DEPTH_MAX + 1), 3 * DEPTH_MAX, "more than 512 elements deep");
-        let (_, not_xml) = find_one("b", format!("<a></{}>", "b".repeat(10_000)));
+        let (_, not_xml) = find_one("//b", format!("<a></{}>", "b".repeat(10_000)));
         assert_eq!(not_xml.unwrap().reason.len(), REASON_MAX);
     }
 
@@ -350,7 +360,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_panic(body in prop_oneof![nearly_xml(), prop::collection::vec(any::<u8>(), 0..200)]) {
             let paths = ["a", "//a/b", "//*/@c", "a/*"].map(|path| ElementPath::parse(path).unwrap());
-            let found = find(&paths.each_ref(), &body);
+            let found = find(&paths, &body);
             prop_assert_eq!(found.values.len(), paths.len());
             prop_assert!(found.not_xml.is_none_or(|error| error.offset <= body.len()));
         }
@@ -358,9 +368,33 @@ mod tests {
         #[test]
         fn paths_found_together_are_as_found_alone(body in nearly_xml()) {
             let paths = ["a", "//a/b", "//*/@c", "a/*"].map(|path| ElementPath::parse(path).unwrap());
-            let alone: Vec<_> = paths.iter().flat_map(|path| find(&[path], &body).values).collect();
-            prop_assert_eq!(find(&paths.each_ref(), &body).values, alone);
+            let alone: Vec<_> = paths.iter().flat_map(|path| find(std::slice::from_ref(path), &body).values).collect();
+            prop_assert_eq!(find(&paths, &body).values, alone);
         }
 
+        #[test]
+        fn a_document_in_pieces_is_read_as_the_whole(
+            body in nearly_xml(),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ) {
+            let paths = ["a", "//a/b", "//*/@c", "a/*", "b/a"].map(|path| ElementPath::parse(path).unwrap());
+            let text = String::from_utf8_lossy(&body);
+            let whole = find(&paths, text.as_bytes());
+            let mut ends: Vec<usize> = cuts.iter().map(|cut| text.floor_char_boundary(cut.index(text.len() + 1))).collect();
+            ends.sort_unstable();
+            let mut scan = Scan::new(&paths);
+            let mut begin = 0;
+            for end in ends {
+                scan.feed(&paths, text.get(begin..end).unwrap());
+                begin = end;
+                for (index, value) in whole.values.iter().enumerate() {
+                    let state = scan.state(index);
+                    prop_assert!(state == State::Pending || state == known(value), "{} at {}: {:?}", paths[index], end, state);
+                }
+            }
+            scan.finish(&paths, text.get(begin..).unwrap());
+            prop_assert_eq!(scan.settled(&paths), paths.len());
+            prop_assert_eq!(scan.into_found(), whole);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The search for paths in a document's events: a stack of what each path has reached, and no tree.
 //! Borrows nothing of the document and does not know where events come from, so it can be fed piece by piece.
 
+use quick_xml::errors::IllFormedError;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -11,23 +12,44 @@ use super::path::{ElementPath, local_name};
 /// Elements within elements beyond this are refused; SOAP answers are a dozen deep.
 pub(super) const DEPTH_MAX: usize = 512;
 
-/// A search under way.
-pub(super) struct Search<'p> {
-    seeks: Vec<Seek<'p>>,
-    depth: usize,
+/// A search under way. The paths are given with every event, always the same.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    seeks: Vec<Seek>,
+    /// The names of the open elements, one after another, and where each begins.
+    names: String,
+    open: Vec<usize>,
     has_root: bool,
 }
 
-impl<'p> Search<'p> {
+impl Search {
     /// Before the first event.
-    pub(super) fn new(paths: &[&'p ElementPath]) -> Search<'p> {
-        let seeks = paths.iter().map(|path| Seek { path, reached: Vec::new(), state: State::Seeking });
-        Search { seeks: seeks.collect(), depth: 0, has_root: false }
+    pub(super) fn new(paths: usize) -> Search {
+        Search { seeks: (0..paths).map(|_| Seek::default()).collect(), ..Search::default() }
     }
 
-    /// Whether every path has its value.
+    /// Whether nothing more can be learnt of any path.
     pub(super) fn is_settled(&self) -> bool {
-        self.seeks.iter().all(|seek| matches!(seek.state, State::Found(_)))
+        self.seeks.iter().all(Seek::is_settled)
+    }
+
+    /// Of how many paths it is known what they lead to.
+    pub(super) fn settled(&self) -> usize {
+        (0..self.seeks.len()).filter(|index| self.value(*index).is_some() || self.rules_out(*index)).count()
+    }
+
+    /// The value of a path, if it is found.
+    pub(super) fn value(&self, index: usize) -> Option<&str> {
+        match &self.seeks.get(index)?.state {
+            State::Found(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether a path that is not found will not be: the root element has closed, or cannot hold it.
+    pub(super) fn rules_out(&self, index: usize) -> bool {
+        let closed = self.has_root && self.open.is_empty();
+        closed || self.seeks.get(index).is_some_and(|seek| matches!(seek.state, State::Missing))
     }
 
     /// For each path, in the order asked, the value found by now.
@@ -36,19 +58,15 @@ impl<'p> Search<'p> {
     }
 
     /// Takes the next event; an error says why the document is not XML.
-    pub(super) fn event(&mut self, event: &Event) -> Result<(), String> {
+    pub(super) fn event(&mut self, paths: &[ElementPath], event: &Event) -> Result<(), String> {
         match event {
-            Event::Start(tag) => self.open(tag),
+            Event::Start(tag) => self.open(paths, tag),
             Event::Empty(tag) => {
-                self.open(tag)?;
-                self.close();
-                Ok(())
+                self.open(paths, tag)?;
+                self.close(tag.name())
             }
-            Event::End(_) => {
-                self.close();
-                Ok(())
-            }
-            Event::Text(text) if self.depth == 0 && text.trim_ascii().is_empty() => Ok(()),
+            Event::End(tag) => self.close(tag.name()),
+            Event::Text(text) if self.open.is_empty() && text.trim_ascii().is_empty() => Ok(()),
             Event::Text(text) => self.text(|value| value.push_str(&text.xml10_content())),
             Event::CData(text) => self.text(|value| value.push_str(&text.xml10_content())),
             Event::GeneralRef(name) => self.text(|value| push_reference(value, name)),
@@ -57,7 +75,7 @@ impl<'p> Search<'p> {
         }
     }
 
-    fn open(&mut self, tag: &BytesStart) -> Result<(), String> {
+    fn open(&mut self, paths: &[ElementPath], tag: &BytesStart) -> Result<(), String> {
         let QName(qualified) = tag.name();
         let Some(name) = local_name(qualified) else {
             return Err(format!("`<{qualified}>` is not a tag"));
@@ -65,29 +83,38 @@ impl<'p> Search<'p> {
         if attributes(tag).any(|attribute| attribute.is_err()) {
             return Err(format!("an attribute of `<{qualified}>` is not written `name=\"value\"`"));
         }
-        if self.depth == 0 && std::mem::replace(&mut self.has_root, true) {
+        if self.open.is_empty() && std::mem::replace(&mut self.has_root, true) {
             return Err(format!("a second root element `<{qualified}>`"));
         }
-        if self.depth == DEPTH_MAX {
+        if self.open.len() == DEPTH_MAX {
             return Err(format!("more than {DEPTH_MAX} elements deep"));
         }
-        self.depth += 1;
-        for seek in &mut self.seeks {
-            seek.open(name, tag, self.depth);
+        self.open.push(self.names.len());
+        self.names.push_str(qualified);
+        for (seek, path) in self.seeks.iter_mut().zip(paths) {
+            seek.open(path, name, tag, self.open.len());
         }
         Ok(())
     }
 
-    fn close(&mut self) {
-        for seek in &mut self.seeks {
-            seek.close(self.depth);
+    fn close(&mut self, QName(found): QName) -> Result<(), String> {
+        let Some(start) = self.open.pop() else {
+            return Err(IllFormedError::UnmatchedEndTag(found.to_owned()).to_string());
+        };
+        let expected = self.names.get(start..).unwrap_or_default();
+        if expected != found {
+            let (expected, found) = (expected.to_owned(), found.to_owned());
+            return Err(IllFormedError::MismatchedEndTag { expected, found }.to_string());
         }
-        // The reader has refused an end tag without its start tag.
-        self.depth = self.depth.saturating_sub(1);
+        self.names.truncate(start);
+        for seek in &mut self.seeks {
+            seek.close(self.open.len() + 1);
+        }
+        Ok(())
     }
 
     fn text(&mut self, push: impl Fn(&mut String)) -> Result<(), String> {
-        if self.depth == 0 {
+        if self.open.is_empty() {
             return Err("text outside the root element".to_owned());
         }
         for seek in &mut self.seeks {
@@ -99,7 +126,7 @@ impl<'p> Search<'p> {
     }
 
     fn end(&self) -> Result<(), String> {
-        match self.depth {
+        match self.open.len() {
             0 if self.has_root => Ok(()),
             0 => Err("no element".to_owned()),
             1 => Err("ends before its root element does".to_owned()),
@@ -109,15 +136,17 @@ impl<'p> Search<'p> {
 }
 
 /// One path on its way through a document.
-struct Seek<'p> {
-    path: &'p ElementPath,
+#[derive(Debug, Default)]
+struct Seek {
     /// For every open element, bit `n` set where the first `n` steps of the path lead to it: the
     /// Shift-And algorithm, with element names for letters.
     reached: Vec<u64>,
     state: State,
 }
 
+#[derive(Debug, Default)]
 enum State {
+    #[default]
     Seeking,
     /// Inside the element, which is `depth` deep.
     Reading {
@@ -125,19 +154,39 @@ enum State {
         value: String,
     },
     Found(String),
+    /// The root element leads nowhere.
+    Missing,
 }
 
-impl Seek<'_> {
-    fn open(&mut self, name: &str, tag: &BytesStart, depth: usize) {
+impl Seek {
+    fn is_settled(&self) -> bool {
+        matches!(self.state, State::Found(_) | State::Missing)
+    }
+
+    fn open(&mut self, path: &ElementPath, name: &str, tag: &BytesStart, depth: usize) {
         if !matches!(self.state, State::Seeking) {
             return;
         }
-        let reached = self.step(name);
+        let reached = self.step(path, name);
         self.reached.push(reached);
-        if reached & (1 << self.path.steps.len()) == 0 {
-            return;
+        let all = 1 << path.steps.len();
+        if reached == 0 && depth == 1 {
+            self.state = State::Missing;
+        } else if reached & all != 0 {
+            self.arrive(path, tag, depth);
         }
-        match &self.path.attribute {
+    }
+
+    /// The steps reached by an element of this name in the innermost open one.
+    fn step(&self, path: &ElementPath, name: &str) -> u64 {
+        let parent = self.reached.last().copied().unwrap_or(1);
+        let taken = path.steps.iter().enumerate();
+        let taken = taken.filter(|(step, wanted)| parent & (1 << step) != 0 && wanted.matches(name));
+        taken.fold(u64::from(path.anywhere), |reached, (step, _)| reached | 1 << (step + 1))
+    }
+
+    fn arrive(&mut self, path: &ElementPath, tag: &BytesStart, depth: usize) {
+        match &path.attribute {
             None => self.state = State::Reading { depth, value: String::new() },
             Some(attribute) => {
                 if let Some(value) = attribute_value(tag, attribute) {
@@ -147,28 +196,20 @@ impl Seek<'_> {
         }
     }
 
-    /// The steps reached by an element of this name in the innermost open one.
-    fn step(&self, name: &str) -> u64 {
-        let parent = self.reached.last().copied().unwrap_or(1);
-        let taken = self.path.steps.iter().enumerate();
-        let taken = taken.filter(|(step, wanted)| parent & (1 << step) != 0 && wanted.matches(name));
-        taken.fold(u64::from(self.path.anywhere), |reached, (step, _)| reached | 1 << (step + 1))
-    }
-
     fn close(&mut self, closing: usize) {
         match &mut self.state {
             State::Seeking => _ = self.reached.pop(),
             State::Reading { depth, value } if *depth == closing => {
                 self.state = State::Found(value.trim().to_owned());
             }
-            State::Reading { .. } | State::Found(_) => {}
+            State::Reading { .. } | State::Found(_) | State::Missing => {}
         }
     }
 
     fn into_value(self) -> Option<String> {
         match self.state {
             State::Found(value) => Some(value),
-            State::Seeking | State::Reading { .. } => None,
+            State::Seeking | State::Reading { .. } | State::Missing => None,
         }
     }
 }
