@@ -105,7 +105,7 @@ fn one_contains_rule(bencher: Bencher<'_, '_>, name: &str) {
 }
 
 /// So many rules on `$.code`, each with a pattern of its own; the last one fits.
-#[divan::bench(args = [1, 10, 100, 1000])]
+#[divan::bench(args = [1, 10, 100, 1000], sample_size = 500)]
 fn pattern_rules_on_one_subject(bencher: Bencher<'_, '_>, rules: usize) {
     let of =
         |n| format!("\n  - {{ when: {{ json: $.code, matches: 'E{n}(-.*)?' }}, then: {{ status: 404 }} }}");
@@ -114,7 +114,7 @@ fn pattern_rules_on_one_subject(bencher: Bencher<'_, '_>, rules: usize) {
 }
 
 /// So many rules on `$.code`, each with a value of its own; none fits.
-#[divan::bench(args = [1, 10, 100, 1000])]
+#[divan::bench(args = [1, 10, 100, 1000], sample_size = 500)]
 fn value_rules_on_one_subject(bencher: Bencher<'_, '_>, rules: usize) {
     let of = |n| format!("\n  - {{ when: {{ json: $.code, equals: E{n} }}, then: {{ status: 404 }} }}");
     decide(bencher, &(0..rules).map(of).collect::<String>(), r#"{"code": "fine", "id": 17}"#.to_owned());

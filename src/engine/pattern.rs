@@ -82,6 +82,14 @@ impl Pattern {
         self.regex.as_str()
     }
 
+    /// A pattern that matches the same values, each from end to end.
+    pub(super) fn over_whole_value(&self) -> String {
+        match self.extent {
+            Extent::Whole => self.compiled_text().to_owned(),
+            Extent::Anywhere => anywhere(&self.written),
+        }
+    }
+
     /// The pattern's meaning, as written: not anchored. `None` would be a pattern that did not compile.
     pub fn hir(&self) -> Option<Hir> {
         regex_syntax::parse(&self.written).ok()
@@ -161,12 +169,22 @@ fn characters(pattern: &Hir) -> Option<ClassUnicode> {
     }
 }
 
-/// Anchors a pattern at both ends. In verbose mode (`(?x)`) a trailing `# comment` would swallow what follows on
-/// its line, so the closing parts go on a line of their own there.
+/// Anchors a pattern at both ends.
 fn whole(written: &str) -> String {
+    format!("^{}$", group(written))
+}
+
+/// A pattern that matches from end to end every value in which this one matches somewhere.
+pub(super) fn anywhere(written: &str) -> String {
+    format!("^(?s:.*){}(?s:.*)$", group(written))
+}
+
+/// In verbose mode (`(?x)`) a trailing `# comment` would swallow what follows on its line, so the closing
+/// parenthesis goes on a line of its own there.
+fn group(written: &str) -> String {
     let verbose_at_end = written.contains("(?") && Regex::new(&format!("{written}#(")).is_ok();
     let line_end = if verbose_at_end { "\n" } else { "" };
-    format!("^(?:{written}{line_end})$")
+    format!("(?:{written}{line_end})")
 }
 
 fn syntax_error(written: &str, error: &regex_syntax::Error) -> PatternError {
