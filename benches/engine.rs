@@ -40,6 +40,7 @@ fn body(name: &str) -> String {
         "big-ok" => items(1000, ""),
         "big-error" => items(1000, r#", "statusCode": 404"#),
         "big-text" => "All is well, nothing was lost, and every record was found. ".repeat(1814),
+        "big-umlauts" => "Alles ist gut, nichts ging verloren, und der Schlüssel fand sich. ".repeat(1600),
         other => panic!("no body `{other}`"),
     }
 }
@@ -99,7 +100,7 @@ fn one_json_rule(bencher: Bencher<'_, '_>, name: &str) {
 }
 
 /// One rule on the whole text of the body.
-#[divan::bench(args = ["small-ok", "big-ok", "big-text"])]
+#[divan::bench(args = ["small-ok", "big-ok", "big-text", "big-umlauts"])]
 fn one_text_rule(bencher: Bencher<'_, '_>, name: &str) {
     decide(bencher, BY_TEXT, body(name));
 }

@@ -106,11 +106,12 @@ impl Automaton {
     /// may begin a match.
     fn skip<'t>(&self, state: StateID, text: &'t [u8]) -> &'t [u8] {
         let begin = match &self.ahead {
-            Ahead::Anything(Some(prefilter)) if state == self.start => {
+            // One that begins near the end may show only in the next chunk.
+            Ahead::Anything(Some(prefilter))
+                if state == self.start && text.len() >= prefilter.max_needle_len() =>
+            {
                 let candidate = prefilter.find(text, Span::from(0..text.len()));
-                // One that begins near the end may show only in the next chunk.
-                let kept = prefilter.max_needle_len().saturating_sub(1);
-                candidate.map_or(text.len().saturating_sub(kept), |candidate| candidate.start)
+                candidate.map_or(text.len() + 1 - prefilter.max_needle_len(), |candidate| candidate.start)
             }
             _ if self.table.is_accel_state(state) => self.leading_out(state, text).unwrap_or(text.len()),
             _ => 0,
@@ -129,7 +130,11 @@ impl Automaton {
 
     /// Writes down what matched when the state was entered; whether any of it is news.
     fn note_matches(&self, state: StateID, findings: &mut Findings) -> bool {
-        matches(&self.table, state).fold(false, |news, own| self.settle(own, true, findings) || news)
+        let mut news = false;
+        for own in matches(&self.table, state) {
+            news |= self.settle(own, true, findings);
+        }
+        news
     }
 
     /// A match shows one step late, so that the table can look at what stands behind it. What every step would

@@ -385,14 +385,14 @@ mod tests {
             let mut scan = Scan::new(&paths);
             let mut begin = 0;
             for end in ends {
-                scan.feed(&paths, &text[begin..end]);
+                scan.feed(&paths, text.get(begin..end).unwrap());
                 begin = end;
                 for (index, value) in whole.values.iter().enumerate() {
                     let state = scan.state(index);
                     prop_assert!(state == State::Pending || state == known(value), "{} at {}: {:?}", paths[index], end, state);
                 }
             }
-            scan.finish(&paths, &text[begin..]);
+            scan.finish(&paths, text.get(begin..).unwrap());
             prop_assert_eq!(scan.settled(&paths), paths.len());
             prop_assert_eq!(scan.into_found(), whole);
         }
