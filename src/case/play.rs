@@ -9,9 +9,9 @@ use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Shadow, Verdict};
 use crate::engine::problem::{PROBLEM_JSON, Problem};
 use crate::engine::route::{Found, Route};
-use crate::engine::selection::Choice;
+use crate::engine::selection::Chosen;
 use crate::engine::trace::Trace;
-use crate::engine::{RuleSet, evaluate};
+use crate::engine::{Exchange, RuleSet, evaluate};
 
 /// What the client gets, and what the door tells of how that came about.
 #[derive(Debug)]
@@ -57,8 +57,9 @@ impl Case {
     /// Plays the case through the engine alone.
     pub fn evaluate(&self) -> Played {
         let method = &self.given.request.snapshot.method;
-        match self.route().and_then(|route| self.rules(route)) {
-            Ok(rules) => self.rewritten(rules, method),
+        let mut exchange = self.given.exchange();
+        match self.route().and_then(|route| self.rules(route, &mut exchange)) {
+            Ok(rules) => self.rewritten(rules, exchange),
             Err(refusal) => refusal.played(method),
         }
     }
@@ -78,32 +79,20 @@ impl Case {
         }
     }
 
-    /// The rules in force: what the client chose, else what the upstream chose, else the route's.
-    fn rules<'a>(&'a self, route: &'a Route) -> Result<Option<&'a RuleSet>, Refusal> {
-        let request = &self.given.request;
-        let choice = match &self.snapshot.selection {
-            Some(selection) => match selection.choose(route, &request.snapshot.headers, request.peer) {
-                Choice::Default => {
-                    let headers = &self.given.upstream.answer.head.headers;
-                    selection.choose_by_answer(route, headers).unwrap_or(Choice::Default)
-                }
-                choice => choice,
-            },
-            None => Choice::Default,
-        };
-        match choice {
-            Choice::Default => Ok(route.rule_set.as_deref()),
-            Choice::RuleSet(rule_set) => Ok(Some(rule_set)),
-            Choice::Off => Ok(None),
-            Choice::Rejected { detail } => Err(Refusal::new(StatusCode::BAD_REQUEST, detail)),
-        }
+    /// The rules in force for the exchange, whose choosing headers are taken off.
+    fn rules<'a>(
+        &'a self,
+        route: &'a Route,
+        exchange: &mut Exchange,
+    ) -> Result<Option<&'a RuleSet>, Refusal> {
+        let selection = self.snapshot.selection.as_ref();
+        let headers = &mut exchange.request.headers;
+        let chosen = Chosen::by_request(selection, route, headers, self.given.request.peer)
+            .map_err(|rejected| Refusal::new(StatusCode::BAD_REQUEST, rejected.detail))?;
+        Ok(chosen.settle(&mut exchange.answer.head.headers).map(AsRef::as_ref))
     }
 
-    fn rewritten(&self, rules: Option<&RuleSet>, method: &Method) -> Played {
-        let mut exchange = self.given.exchange();
-        if let Some(header) = self.snapshot.selection.as_ref().and_then(|s| s.upstream_header.as_ref()) {
-            exchange.answer.head.headers.remove(header);
-        }
+    fn rewritten(&self, rules: Option<&RuleSet>, exchange: Exchange) -> Played {
         let outcome = match rules {
             Some(rules) => evaluate(rules, &exchange, &self.snapshot.limits, true),
             None => Outcome::pass(),
@@ -111,7 +100,7 @@ impl Case {
         let Outcome { verdict, mut mutation, shadows, trace, .. } = outcome;
         let (mut head, received) = (exchange.answer.head, self.given.upstream.answer.head.status);
         let written = mutation.reason.take();
-        let body = match mutation.apply(&mut head, method) {
+        let body = match mutation.apply(&mut head, &exchange.request.method) {
             BodyChange::Replace(bytes) => bytes,
             BodyChange::Keep if allows_body(head.status) => exchange.answer.body,
             BodyChange::Keep => Bytes::new(),

@@ -4,6 +4,7 @@
 mod saved;
 
 use std::io::{self, Read, Write};
+use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -14,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::mutation::BodyChange;
 use crate::engine::retry::Retry;
 use crate::engine::route::Found;
+use crate::engine::selection::Chosen;
 use crate::engine::{self, Answer, AnswerHead, Exchange, Limits, Outcome, RequestSnapshot, RuleSet};
 use crate::rules::Rules;
 
@@ -67,8 +69,8 @@ fn explanation(arguments: &ExplainArgs) -> Result<Explanation, Refusal> {
         return Err(Refusal { exit: load::verdict(&loaded.diagnostics), diagnostics: loaded.diagnostics });
     };
     load::tell(&loaded.diagnostics);
-    let exchange = Exchange { request: request(arguments)?, answer: answer(arguments)? };
-    let rule_set = rule_set(arguments, &rules, &exchange.request)?;
+    let mut exchange = Exchange { request: request(arguments)?, answer: answer(arguments)? };
+    let rule_set = rule_set(arguments, &rules, &mut exchange)?;
     let limits = Limits { hold: settings.hold, inspect: settings.inspect };
     let outcome = match rule_set {
         Some(rule_set) => engine::evaluate(rule_set, &exchange, &limits, true),
@@ -124,12 +126,13 @@ fn answer(arguments: &ExplainArgs) -> Result<Answer, Diagnostic> {
     })
 }
 
-/// The rule set to ask; `None` where the route has `rules: off`.
+/// The rule set to ask, chosen as the proxy would choose for a client on this machine; `None` for no rules at all.
 fn rule_set<'r>(
     arguments: &ExplainArgs,
     rules: &'r Rules,
-    request: &RequestSnapshot,
+    exchange: &mut Exchange,
 ) -> Result<Option<&'r RuleSet>, Diagnostic> {
+    let Exchange { request, answer } = exchange;
     if let Some(name) = &arguments.rule_set {
         return match rules.set(name) {
             Some(set) => Ok(Some(set)),
@@ -142,7 +145,14 @@ fn rule_set<'r>(
     }
     let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     match rules.routes.find(host.or(request.uri.host()), &request.method, request.uri.path()) {
-        Found::Route(route) => Ok(route.rule_set.as_deref()),
+        Found::Route(route) => {
+            let peer = Ipv4Addr::LOCALHOST.into();
+            Chosen::by_request(rules.selection.as_ref(), route, &mut request.headers, peer)
+                .map(|chosen| chosen.settle(&mut answer.head.headers).map(AsRef::as_ref))
+                .map_err(|rejected| {
+                    Diagnostic::error(format!("{}: candor would answer 400", rejected.detail))
+                })
+        }
         Found::MethodNotAllowed { allow } => Err(Diagnostic::error(format!(
             "no route takes `{} {}`: candor would answer 405",
             request.method,

@@ -164,7 +164,7 @@ impl Leaf {
 }
 
 impl Test {
-    fn holds(&self, values: &[Datum<'_>]) -> bool {
+    pub(super) fn holds(&self, values: &[Datum<'_>]) -> bool {
         match self {
             Test::Exists(wanted) => values.iter().any(|value| !value.is_null()) == *wanted,
             Test::Matches(patterns) => values.iter().any(|value| {

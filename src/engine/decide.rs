@@ -10,6 +10,7 @@ use super::condition::{Condition, Truth};
 use super::envelope::{self, Contract, Envelope, Malformed};
 use super::facts::{Body, Facts, Seen};
 use super::hold::OnLimit;
+use super::index::Candidate;
 use super::mutation::{BodyChange, HeaderOp, Mutation};
 use super::outcome::{Bypass, Outcome, Shadow, Undecided, Verdict};
 use super::problem::{PROBLEM_JSON, Problem};
@@ -19,19 +20,14 @@ use super::trace::{Check, Step, StepResult, Trace};
 
 /// The outcome, or `None` while a rule that comes first waits for more of the body.
 pub fn decide(rule_set: &RuleSet, facts: &Facts<'_>, on_limit: OnLimit, explain: bool) -> Option<Outcome> {
-    let mut decision =
+    let decision =
         Decision { rule_set, facts, on_limit, shadows: Vec::new(), trace: explain.then(Trace::default) };
-    for (index, rule) in rule_set.rules.iter().enumerate() {
-        match decision.consider(rule) {
-            Considered::Next => {}
-            Considered::Waiting => return None,
-            Considered::Settled(verdict, mutation) => {
-                decision.not_reached(rule_set.rules.get(index + 1..).unwrap_or_default());
-                return Some(decision.outcome(verdict, mutation, rule.retry()));
-            }
-        }
+    // A trace has every rule, also those that cannot match.
+    if explain {
+        decision.run((0..rule_set.rules.len()).map(Candidate::unsure))
+    } else {
+        decision.run(rule_set.index.candidates(facts))
     }
-    decision.fall_back()
 }
 
 /// One run through the rules.
@@ -65,13 +61,30 @@ struct Failure {
 }
 
 impl Decision<'_, '_> {
-    fn consider(&mut self, rule: &Rule) -> Considered {
+    fn run(mut self, candidates: impl Iterator<Item = Candidate>) -> Option<Outcome> {
+        let rules = &self.rule_set.rules;
+        for Candidate { place, holds } in candidates {
+            let Some(rule) = rules.get(place) else { continue };
+            match self.consider(rule, holds) {
+                Considered::Next => {}
+                Considered::Waiting => return None,
+                Considered::Settled(verdict, mutation) => {
+                    self.not_reached(rules.get(place + 1..).unwrap_or_default());
+                    return Some(self.outcome(verdict, mutation, rule.retry()));
+                }
+            }
+        }
+        self.fall_back()
+    }
+
+    /// Looks at one rule, of which it may be known that it `holds`.
+    fn consider(&mut self, rule: &Rule, holds: bool) -> Considered {
         if rule.mode == Mode::Off {
             self.step(rule, StepResult::Off, Vec::new(), None);
             return Considered::Next;
         }
         let mut checks = self.trace.is_some().then(Vec::new);
-        let Some(said) = self.ask(rule, &mut checks) else { return Considered::Waiting };
+        let Some(said) = self.ask(rule, holds, &mut checks) else { return Considered::Waiting };
         let checks = checks.unwrap_or_default();
         match (said, rule.mode) {
             (Said::Nothing(note), _) => {
@@ -97,13 +110,15 @@ impl Decision<'_, '_> {
     }
 
     /// What the rule says; `None` when the body must go on first.
-    fn ask(&self, rule: &Rule, checks: &mut Option<Vec<Check>>) -> Option<Said> {
+    fn ask(&self, rule: &Rule, holds: bool, checks: &mut Option<Vec<Check>>) -> Option<Said> {
         match &rule.kind {
-            RuleKind::Translate { when, then } => match when.truth(self.facts, checks) {
-                Truth::False => Some(Said::Nothing(None)),
-                Truth::Unknown => self.unless_pending(Said::Unknown),
-                Truth::True => carried_out(then, Some(when), self.facts),
-            },
+            RuleKind::Translate { when, then } => {
+                match if holds { Truth::True } else { when.truth(self.facts, checks) } {
+                    Truth::False => Some(Said::Nothing(None)),
+                    Truth::Unknown => self.unless_pending(Said::Unknown),
+                    Truth::True => carried_out(then, Some(when), self.facts),
+                }
+            }
             RuleKind::Unwrap(contract) => match self.facts.whole() {
                 Ok(body) => Some(self.unwrap(body, *contract)),
                 Err(Seen::Pending) => None,

@@ -174,8 +174,9 @@ fn endless(r#type: &str, subtype: &str) -> bool {
 
 /// Type and subtype of a `Content-Type` value. A value that was sent twice and joined by a comma counts once.
 fn media_type(content_type: &str) -> Option<(&str, &str)> {
-    let (r#type, subtype) = content_type.split([';', ',']).next()?.split_once('/')?;
-    Some((r#type.trim(), subtype.trim()))
+    let end = content_type.bytes().position(|byte| matches!(byte, b';' | b','));
+    let (r#type, subtype) = content_type.get(..end.unwrap_or(content_type.len()))?.split_once('/')?;
+    Some((r#type.trim_ascii(), subtype.trim_ascii()))
 }
 
 /// A token (RFC 9110, section 5.6.2) without the `*` that ranges give a meaning of their own.

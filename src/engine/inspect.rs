@@ -35,12 +35,15 @@ fn bypass(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> Op
         return Some(Bypass::Partial);
     }
     let content_type = head.header(header::CONTENT_TYPE);
-    match media_type(content_type).as_deref() {
-        Some("text/event-stream") => Some(Bypass::EventStream),
-        Some("multipart/x-mixed-replace") => Some(Bypass::MixedReplace),
-        Some(grpc) if grpc.starts_with("application/grpc") => Some(Bypass::Grpc),
-        _ => (!inspect.covers(content_type)).then_some(Bypass::ContentType),
+    if inspect.covers(content_type) {
+        return None;
     }
+    Some(match media_type(content_type).as_deref() {
+        Some("text/event-stream") => Bypass::EventStream,
+        Some("multipart/x-mixed-replace") => Bypass::MixedReplace,
+        Some(grpc) if grpc.starts_with("application/grpc") => Bypass::Grpc,
+        _ => Bypass::ContentType,
+    })
 }
 
 /// The codings that have to be undone before the body can be read.

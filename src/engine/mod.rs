@@ -15,6 +15,7 @@ pub mod envelope;
 pub mod exchange;
 mod facts;
 pub mod hold;
+pub mod index;
 mod inspect;
 pub mod json;
 mod learnt;

@@ -127,6 +127,11 @@ pub enum Undecided {
         /// `hold.max_bytes`.
         bytes_max: u64,
     },
+    /// All exchanges together hold as much as they may.
+    OverTotal {
+        /// `hold.total_bytes`.
+        bytes_max: u64,
+    },
     /// The body took longer than it may be held.
     OverTime,
     /// The body is in an encoding that is not decoded.
@@ -144,6 +149,7 @@ impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Undecided::OverBytes { bytes_max } => write!(f, "body over {bytes_max} bytes"),
+            Undecided::OverTotal { bytes_max } => write!(f, "all held bodies over {bytes_max} bytes"),
             Undecided::OverTime => f.write_str("body not complete in time"),
             Undecided::Encoding { encoding } => write!(f, "encoding `{encoding}` not decoded"),
             Undecided::Decoding(error) => error.fmt(f),

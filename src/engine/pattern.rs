@@ -7,7 +7,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use regex_automata::Anchored;
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::util::start;
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
 
 /// A compiled pattern; a larger one is refused at load.
 const COMPILED_BYTES_MAX: usize = 4 << 20;
@@ -27,6 +27,8 @@ pub struct Pattern {
     written: String,
     extent: Extent,
     regex: Regex,
+    /// Matches the same values, and sooner.
+    shortcut: Option<Regex>,
 }
 
 /// A pattern that does not compile.
@@ -41,23 +43,23 @@ pub struct PatternError {
 impl Pattern {
     /// Compiles a pattern in the syntax of the `regex` crate (no look-around, no back-references).
     pub fn parse(written: &str, extent: Extent) -> Result<Pattern, PatternError> {
-        if let Err(error) = regex_syntax::Parser::new().parse(written) {
-            return Err(syntax_error(written, &error));
-        }
-        let text = match extent {
-            Extent::Whole => whole(written),
-            Extent::Anywhere => written.to_owned(),
+        let parsed = match regex_syntax::parse(written) {
+            Ok(parsed) => parsed,
+            Err(error) => return Err(syntax_error(written, &error)),
         };
-        let regex = RegexBuilder::new(&text)
-            .size_limit(COMPILED_BYTES_MAX)
-            .build()
+        let (text, shortcut) = match extent {
+            Extent::Whole => (whole(written), without_margins(&parsed)),
+            Extent::Anywhere => (written.to_owned(), None),
+        };
+        let regex = compiled(&text)
             .map_err(|_| PatternError { message: "is too large once compiled".to_owned(), offset: 0 })?;
-        Ok(Pattern { written: written.to_owned(), extent, regex })
+        let shortcut = shortcut.and_then(|text| compiled(&text).ok());
+        Ok(Pattern { written: written.to_owned(), extent, regex, shortcut })
     }
 
     /// Whether the value fits.
     pub fn is_match(&self, value: &str) -> bool {
-        self.regex.is_match(value)
+        self.shortcut.as_ref().unwrap_or(&self.regex).is_match(value)
     }
 
     /// The groups of a match.
@@ -78,6 +80,14 @@ impl Pattern {
     /// The compiled text: two patterns of equal text match the same values.
     pub fn compiled_text(&self) -> &str {
         self.regex.as_str()
+    }
+
+    /// A pattern that matches the same values, each from end to end.
+    pub(super) fn over_whole_value(&self) -> String {
+        match self.extent {
+            Extent::Whole => self.compiled_text().to_owned(),
+            Extent::Anywhere => anywhere(&self.written),
+        }
     }
 
     /// The pattern's meaning, as written: not anchored. `None` would be a pattern that did not compile.
@@ -107,12 +117,74 @@ impl Pattern {
     }
 }
 
-/// Anchors a pattern at both ends. In verbose mode (`(?x)`) a trailing `# comment` would swallow what follows on
-/// its line, so the closing parts go on a line of their own there.
+fn compiled(text: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build()
+}
+
+/// A pattern that need not go over the whole value to match the same values: `(?s).*X.*` matches what has an `X`
+/// in it, and that can be found by its letters (107 kB: 4 µs in place of 144 µs). Which part of the value a
+/// group captures may differ. `None` where neither end is `(?s).*`.
+fn without_margins(pattern: &Hir) -> Option<String> {
+    let HirKind::Concat(parts) = pattern.kind() else { return None };
+    let (parts, begin) = match parts.split_first() {
+        Some((margin, parts)) if takes_anything(margin) => (parts, ""),
+        _ => (parts.as_slice(), r"\A"),
+    };
+    let (parts, end) = match parts.split_last() {
+        Some((margin, parts)) if takes_anything(margin) => (parts, ""),
+        _ => (parts, r"\z"),
+    };
+    let cut = begin.is_empty() || end.is_empty();
+    cut.then(|| format!("{begin}(?:{}){end}", Hir::concat(parts.to_vec())))
+}
+
+/// Whether it matches every text: `(?s).*`, `[\s\S]*`, `(\n|.)*`.
+fn takes_anything(pattern: &Hir) -> bool {
+    let HirKind::Repetition(repetition) = pattern.kind() else { return false };
+    let mut outside = characters(&repetition.sub);
+    outside.iter_mut().for_each(ClassUnicode::negate);
+    repetition.min == 0
+        && repetition.max.is_none()
+        && outside.is_some_and(|outside| outside.ranges().is_empty())
+}
+
+/// The characters that a pattern of one character matches.
+fn characters(pattern: &Hir) -> Option<ClassUnicode> {
+    match pattern.kind() {
+        HirKind::Class(Class::Unicode(class)) => Some(class.clone()),
+        HirKind::Capture(group) => characters(&group.sub),
+        HirKind::Alternation(choices) => {
+            let mut all = ClassUnicode::empty();
+            for choice in choices {
+                all.union(&characters(choice)?);
+            }
+            Some(all)
+        }
+        HirKind::Literal(literal) => {
+            let mut chars = std::str::from_utf8(&literal.0).ok()?.chars();
+            let char = chars.next()?;
+            chars.next().is_none().then(|| ClassUnicode::new([ClassUnicodeRange::new(char, char)]))
+        }
+        _ => None,
+    }
+}
+
+/// Anchors a pattern at both ends.
 fn whole(written: &str) -> String {
+    format!("^{}$", group(written))
+}
+
+/// A pattern that matches from end to end every value in which this one matches somewhere.
+pub(super) fn anywhere(written: &str) -> String {
+    format!("^(?s:.*){}(?s:.*)$", group(written))
+}
+
+/// In verbose mode (`(?x)`) a trailing `# comment` would swallow what follows on its line, so the closing
+/// parenthesis goes on a line of its own there.
+fn group(written: &str) -> String {
     let verbose_at_end = written.contains("(?") && Regex::new(&format!("{written}#(")).is_ok();
     let line_end = if verbose_at_end { "\n" } else { "" };
-    format!("^(?:{written}{line_end})$")
+    format!("(?:{written}{line_end})")
 }
 
 fn syntax_error(written: &str, error: &regex_syntax::Error) -> PatternError {
@@ -133,6 +205,8 @@ impl fmt::Display for Pattern {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -184,5 +258,60 @@ mod tests {
         check(r"4\d{2}", "4044", Some(3));
         check(".*x.*", "a\nx", Some(1));
         check("né", "nü", Some(1));
+    }
+
+    #[test]
+    fn a_shortcut_is_taken_where_an_end_matches_anything() {
+        let check = |pattern: &str, expected: Option<&str>| {
+            let pattern = Pattern::parse(pattern, Extent::Whole).unwrap();
+            assert_eq!(pattern.shortcut.as_ref().map(Regex::as_str), expected, "{pattern}");
+        };
+        check("(?s).*not found.*", Some("(?:(?:not found))"));
+        check("(?s).*not found", Some(r"(?:(?:not found))\z"));
+        check(r"(\n|.)*x[\s\S]*", Some("(?:x)"));
+        check("(?s)error: .*", Some(r"\A(?:(?:error: ))"));
+        check(".*not found.*", None);
+        check("(?s).+x.+", None);
+        check("(?s).*a|b.*", None);
+        check("404", None);
+    }
+
+    /// Pieces of patterns; a join of some is a pattern.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "(?s)",
+            "(?s:.*)",
+            ".*",
+            ".*?",
+            "(?i)",
+            "[\\s\\S]*",
+            "(\\n|.)*",
+            ".+",
+            "a",
+            "ab",
+            "A",
+            "b?",
+            "\n",
+            "é",
+            "^",
+            "$",
+            "\\b",
+            "(?m)",
+            "(a|b)",
+            "|",
+            "[^a]",
+        ]);
+        prop::collection::vec(piece, 0..7).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_shortcut_matches_the_same_values(written in pieces(), values in prop::collection::vec("[aAbé\n ]{0,6}", 8)) {
+            if let Ok(pattern) = Pattern::parse(&written, Extent::Whole) {
+                for value in values {
+                    prop_assert_eq!(pattern.is_match(&value), pattern.regex.is_match(&value), "{:?} on {:?}", &pattern, value);
+                }
+            }
+        }
     }
 }

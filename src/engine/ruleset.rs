@@ -9,6 +9,7 @@ use super::condition::{Condition, Leaf, Truth};
 use super::envelope::Contract;
 use super::facts::Facts;
 use super::hold::HoldChange;
+use super::index::Index;
 use super::retry::Retry;
 use super::subject::{Subject, Subjects};
 use super::text::TextSet;
@@ -20,6 +21,8 @@ pub struct RuleSet {
     pub name: Arc<str>,
     /// Tried from first to last; what `use:` names comes after the set's own rules.
     pub rules: Vec<Rule>,
+    /// Which of them can match an answer.
+    pub index: Index,
     /// Everything the rules look at in a body.
     pub subjects: Subjects,
     /// Tests of the body's text that are decided while it goes by: see [`RuleSet::with_texts`].

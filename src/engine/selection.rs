@@ -1,11 +1,12 @@
-//! A request header that chooses the rule set at run time, among allowed ones, for allowed peers.
+//! The rule set of an exchange: the route's, or one that a request header or a header of the answer chooses at run
+//! time, among allowed ones, for allowed peers. The choosing headers go no further.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::HeaderName;
+use http::{HeaderMap, Method};
 use ipnet::IpNet;
 
 use super::route::{Route, Selectable};
@@ -39,9 +40,9 @@ pub enum Refusal {
     Pass,
 }
 
-/// The choice for one exchange.
+/// What a header chooses.
 #[derive(Debug)]
-pub enum Choice<'a> {
+enum Choice<'a> {
     /// Nothing was chosen: the route's own rules.
     Default,
     /// This rule set.
@@ -49,15 +50,97 @@ pub enum Choice<'a> {
     /// No rules.
     Off,
     /// 400 with this detail.
-    Rejected {
-        /// For the client.
-        detail: String,
-    },
+    Rejected(Rejected),
+}
+
+/// A choice that is refused with 400.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Why, for the client.
+    pub detail: String,
+}
+
+/// The rules of one exchange, as far as the request can choose.
+#[derive(Debug)]
+pub struct Chosen<'a> {
+    route: &'a Route,
+    selection: Option<&'a Selection>,
+    choice: Choice<'a>,
+}
+
+impl<'a> Chosen<'a> {
+    /// What the request chooses; takes the choosing header off it.
+    ///
+    /// # Errors
+    /// When the choice is refused.
+    pub fn by_request(
+        selection: Option<&'a Selection>,
+        route: &'a Route,
+        headers: &mut HeaderMap,
+        peer: IpAddr,
+    ) -> Result<Chosen<'a>, Rejected> {
+        let choice = match selection {
+            Some(selection) => {
+                let choice = selection.choose(route, headers, peer);
+                headers.remove(&selection.header);
+                choice
+            }
+            None => Choice::Default,
+        };
+        match choice {
+            Choice::Rejected(rejected) => Err(rejected),
+            choice => Ok(Chosen { route, selection, choice }),
+        }
+    }
+
+    /// Whether the rules may look at the request's headers, which otherwise need no copy.
+    pub fn reads_request_headers(&self) -> bool {
+        self.upstream_header().is_some()
+            || self.of_request().is_some_and(|rules| rules.reads_request_headers())
+    }
+
+    /// Whether the rules might have this request, as the upstream sees it, sent again.
+    pub fn may_retry(&self, method: &Method, headers: &HeaderMap) -> bool {
+        let upstream = self.upstream_header().into_iter();
+        let by_upstream = upstream.flat_map(|(selection, _)| selection.allow.values().flatten());
+        self.of_request().into_iter().chain(by_upstream).any(|rules| rules.may_retry(method, headers))
+    }
+
+    /// The rule set in force. A choice of the upstream's counts where the client made none; its header is taken
+    /// off the answer.
+    pub fn settle(&self, headers: &mut HeaderMap) -> Option<&'a Arc<RuleSet>> {
+        let Some((selection, header)) = self.upstream_header() else { return self.of_request() };
+        let by_answer = selection.choose_by_answer(self.route, headers);
+        headers.remove(header);
+        match (&self.choice, by_answer) {
+            (Choice::Default, Some(Choice::RuleSet(rule_set))) => Some(rule_set),
+            (Choice::Default, Some(Choice::Off)) => None,
+            _ => self.of_request(),
+        }
+    }
+
+    /// The request header that answers vary by.
+    pub fn vary(&self) -> Option<&'a HeaderName> {
+        self.selection.filter(|_| self.route.selectable != Selectable::Off).map(|selection| &selection.header)
+    }
+
+    fn of_request(&self) -> Option<&'a Arc<RuleSet>> {
+        match self.choice {
+            Choice::RuleSet(rule_set) => Some(rule_set),
+            Choice::Off | Choice::Rejected(_) => None,
+            Choice::Default => self.route.rule_set.as_ref(),
+        }
+    }
+
+    fn upstream_header(&self) -> Option<(&'a Selection, &'a HeaderName)> {
+        let selection = self.selection?;
+        Some((selection, selection.upstream_header.as_ref()?))
+    }
 }
 
 impl Selection {
-    /// What the request chooses. The header is to be taken off the request whatever comes of it.
-    pub fn choose<'a>(&'a self, route: &Route, headers: &HeaderMap, peer: IpAddr) -> Choice<'a> {
+    /// What the request chooses.
+    fn choose<'a>(&'a self, route: &Route, headers: &HeaderMap, peer: IpAddr) -> Choice<'a> {
         let mut names = headers.get_all(&self.header).iter();
         let Some(name) = names.next() else { return Choice::Default };
         if route.selectable == Selectable::Off {
@@ -76,14 +159,9 @@ impl Selection {
     }
 
     /// What the upstream's answer chooses; `None` when it does not, or names something that is not allowed.
-    pub fn choose_by_answer<'a>(&'a self, route: &Route, headers: &HeaderMap) -> Option<Choice<'a>> {
+    fn choose_by_answer<'a>(&'a self, route: &Route, headers: &HeaderMap) -> Option<Choice<'a>> {
         let name = headers.get(self.upstream_header.as_ref()?)?.to_str().ok()?;
         self.allowed(route, name)
-    }
-
-    /// Whether what a client gets on this route can depend on the header, so that caches must know.
-    pub fn varies(&self, route: &Route) -> bool {
-        route.selectable != Selectable::Off
     }
 
     fn allowed<'a>(&'a self, route: &Route, name: &str) -> Option<Choice<'a>> {
@@ -99,7 +177,9 @@ impl Selection {
 
     fn refuse(&self, refusal: Refusal, why: &str) -> Choice<'_> {
         match refusal {
-            Refusal::Reject => Choice::Rejected { detail: format!("the header `{}` {why}", self.header) },
+            Refusal::Reject => {
+                Choice::Rejected(Rejected { detail: format!("the header `{}` {why}", self.header) })
+            }
             Refusal::Default => Choice::Default,
             Refusal::Pass => Choice::Off,
         }

@@ -2,6 +2,7 @@
 //! Filled only when asked for; `candor explain` prints it.
 
 use std::fmt;
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -218,8 +219,32 @@ impl fmt::Display for Check {
 }
 
 impl Subject {
-    /// Whether two subjects look at the same part, by their written form.
+    /// Equal for two subjects that look at the same part: kind and written form, as a JSON path may be written
+    /// `status` too.
+    pub(super) fn key(&self) -> (Discriminant<Subject>, String) {
+        (discriminant(self), self.to_string())
+    }
+
+    /// Whether two subjects look at the same part.
     pub fn same_as(&self, other: &Subject) -> bool {
-        self.to_string() == other.to_string()
+        self.key() == other.key()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::{Path, Want};
+    use super::super::subject::Subjects;
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_written_like_another_subject_is_not_it() {
+        let mut subjects = Subjects::default();
+        let mut json =
+            |path| Subject::Json(subjects.json(path, Path::parse(path).unwrap(), None, Want::Value));
+        let (status, code) = (json("status"), json("code"));
+        assert!(status.same_as(&json("status")));
+        assert!(!status.same_as(&Subject::Status));
+        assert!(!status.same_as(&code));
     }
 }

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::door::Turn;
+use super::download::{Download, DownloadError};
+use super::hold::Share;
 use super::record::Record;
 use super::upload::Gate;
 
@@ -30,7 +32,7 @@ pub(super) enum Content {
     /// These bytes, whole.
     Full(Bytes),
     /// The upstream's body, frame by frame.
-    Streaming(Incoming),
+    Streaming(Download),
     /// What was held of the upstream's body, then the rest of it.
     Held(Held),
 }
@@ -43,44 +45,60 @@ pub(super) struct Held {
     /// The trailers, when the body has ended with some.
     pub trailers: Option<HeaderMap>,
     /// The rest of the body, when it has not ended.
-    pub rest: Option<Incoming>,
+    pub rest: Option<Download>,
+    /// What the chunks count for among all that is held.
+    pub share: Share,
 }
 
-/// A [`Content`] and the record of the exchange, which is written when the body is finished or dropped.
+/// A [`Content`], and what ends with the exchange: its record, which is written when the body is finished or
+/// dropped, and its turn on the connection.
 #[derive(Debug)]
-pub struct Body {
+pub(super) struct Body {
     content: Content,
+    /// Why the content has no end, when what came before may go out first.
+    broken: Option<DownloadError>,
     record: Record,
     /// Before the request's body, when the upstream answered without it. Opened to nobody: the body is given up
     /// when the answer has been sent.
     _gate: Option<Gate>,
+    _turn: Option<Turn>,
 }
 
 impl Body {
-    pub(super) fn new(content: Content, record: Record, gate: Option<Gate>) -> Body {
-        Body { content, record, _gate: gate }
+    pub fn new(content: Content, record: Record, gate: Option<Gate>, turn: Option<Turn>) -> Body {
+        Body { content, broken: None, record, _gate: gate, _turn: turn }
     }
 }
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = DownloadError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let polled = self.content.poll(context);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => self.record.sent(frame.data_ref().map_or(0, Bytes::len)),
-            Poll::Ready(Some(Err(error))) => self.record.broken_off(error),
+        match polled {
+            Poll::Ready(Some(Ok(ref frame))) => self.record.sent(frame.data_ref().map_or(0, Bytes::len)),
+            // An error ends the connection at once, with all that waits to be written, be it the head. Pending,
+            // the body has it written first.
+            Poll::Ready(Some(Err(error))) => {
+                self.record.broken_off(&error);
+                self.broken = Some(error);
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             Poll::Ready(None) | Poll::Pending => {}
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end()
+        self.broken.is_none() && self.content.is_end()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -116,7 +134,7 @@ impl Content {
     }
 
     /// The next frame. A content that has ended is [`Content::Empty`] from then on.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let polled = match self {
             Content::Empty => Poll::Ready(None),
             Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -149,7 +167,7 @@ impl Content {
 }
 
 /// Reads and forgets, as long as it is less work than a new connection.
-async fn read_to_end(mut rest: Incoming) {
+async fn read_to_end(mut rest: Download) {
     let mut left = DISCARD_BYTES_MAX;
     while let Some(Ok(frame)) = rest.frame().await {
         let bytes = frame.data_ref().map_or(0, Bytes::len);
@@ -159,8 +177,9 @@ async fn read_to_end(mut rest: Incoming) {
 }
 
 impl Held {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         if let Some(chunk) = self.chunks.pop_front() {
+            self.share.release(chunk.len());
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
         match &mut self.rest {
@@ -188,19 +207,21 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::task::Waker;
+
+    use super::*;
+    use crate::proxy::door::Latch;
 
     fn held(chunks: &[&'static str], trailers: bool) -> Content {
         let chunks = chunks.iter().map(|chunk| Bytes::from_static(chunk.as_bytes())).collect();
-        Content::Held(Held { chunks, trailers: trailers.then(HeaderMap::new), rest: None })
+        Content::Held(Held { chunks, trailers: trailers.then(HeaderMap::new), ..Held::default() })
     }
 
     /// Frames as text, trailers as `-`.
     #[track_caller]
     fn check(content: Content, length: Option<u64>, expected: &[&str]) {
         assert_eq!(content.size_hint().exact(), length);
-        let mut body = Body::new(content, Record::default(), None);
+        let mut body = Body::new(content, Record::default(), None, Some(Latch::new().begin()));
         let mut context = Context::from_waker(Waker::noop());
         let mut frames = Vec::new();
         while !body.is_end_stream() {

@@ -10,10 +10,14 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
 use hyper_util::client::legacy::Error as ClientError;
 
+use super::download::DownloadError;
+use super::intake::IntakeError;
 use super::proxy_status::{self, PROXY_STATUS};
+use super::refusal::Refusal;
 use super::wire;
 use crate::engine::exchange::AnswerHead;
 use crate::engine::problem::{PROBLEM_JSON, Problem};
+use crate::engine::selection::Rejected;
 
 /// Why an exchange got no answer of the upstream's.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub(super) enum DownstreamError {
     },
     /// The request's body broke off.
     BodyCutShort,
+    /// It is not fit to be carried, whatever it asks for.
+    Refused(Refusal),
 }
 
 /// What an upstream did, with its cause for the log.
@@ -73,14 +79,24 @@ pub(super) enum UpstreamFault {
     Closed,
     /// It closed a connection that was kept from an earlier exchange, with not a byte of an answer.
     Lost,
-    /// What it sent is not HTTP.
+    /// What it sent is not HTTP, or could be read in two ways.
     NotHttp,
+    /// The head of its answer is too large.
+    HeadTooLarge,
+    /// Its answer has a transfer coding besides `chunked`, which cannot be undone.
+    TransferCoding,
     /// It switched protocols unasked, or to one that was not asked for.
     Switched,
     /// The head of its answer did not come in `timeouts.response`.
     Silent,
     /// Its answer broke off while it was held.
     CutShort,
+    /// Its answer's body stood still for `timeouts.body_idle` while it was held.
+    Stalled,
+    /// Its answer was not over in `timeouts.total`.
+    Late,
+    /// Its answer's body is over `limits.response_body_bytes`.
+    TooLarge,
 }
 
 impl ProxyError {
@@ -102,6 +118,12 @@ impl ProxyError {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PROXY_STATUS, proxy_status::error(self.kind()));
+        if let ProxyError::Downstream(DownstreamError::Refused(refusal)) = self {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            if *refusal == Refusal::NoRoom {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            }
+        }
         if let ProxyError::Downstream(DownstreamError::Method { allow }) = self
             && let Ok(allow) = HeaderValue::try_from(allow)
         {
@@ -119,6 +141,7 @@ impl ProxyError {
     fn kind(&self) -> &'static str {
         match self {
             ProxyError::Downstream(DownstreamError::NoRoute) => "destination_not_found",
+            ProxyError::Downstream(DownstreamError::Refused(refusal)) => refusal.kind(),
             ProxyError::Downstream(_) => "http_request_error",
             ProxyError::Upstream(error) => error.fault.kind(),
             ProxyError::Internal(_) => "proxy_internal_error",
@@ -152,6 +175,18 @@ impl From<DownstreamError> for ProxyError {
     }
 }
 
+impl From<Rejected> for ProxyError {
+    fn from(rejected: Rejected) -> ProxyError {
+        DownstreamError::RuleSet { detail: rejected.detail }.into()
+    }
+}
+
+impl From<Refusal> for ProxyError {
+    fn from(refusal: Refusal) -> ProxyError {
+        DownstreamError::Refused(refusal).into()
+    }
+}
+
 impl From<UpstreamFault> for ProxyError {
     fn from(fault: UpstreamFault) -> ProxyError {
         ProxyError::Upstream(UpstreamError { fault, cause: None })
@@ -162,7 +197,7 @@ impl From<UpstreamFault> for ProxyError {
 impl From<hyper::Error> for ProxyError {
     fn from(error: hyper::Error) -> ProxyError {
         if error.is_user() {
-            return DownstreamError::BodyCutShort.into();
+            return DownstreamError::of_body(&error).into();
         }
         ProxyError::Upstream(UpstreamError {
             fault: UpstreamFault::of_stream(&error),
@@ -175,18 +210,26 @@ impl From<hyper::Error> for ProxyError {
 impl From<ClientError> for ProxyError {
     fn from(error: ClientError) -> ProxyError {
         if hyper_cause(&error).is_some_and(hyper::Error::is_user) {
-            return DownstreamError::BodyCutShort.into();
+            return DownstreamError::of_body(&error).into();
         }
         ProxyError::Upstream(UpstreamError { fault: UpstreamFault::of(&error), cause: Some(error.into()) })
     }
 }
 
-impl ProxyError {
-    /// The upstream broke off in the middle of its body, which nothing of has been sent on.
-    pub fn cut_short(cause: hyper::Error) -> ProxyError {
-        ProxyError::Upstream(UpstreamError { fault: UpstreamFault::CutShort, cause: Some(cause.into()) })
+/// The upstream's body has no end, and nothing of it has been sent on.
+impl From<DownloadError> for ProxyError {
+    fn from(error: DownloadError) -> ProxyError {
+        let (fault, cause) = match error {
+            DownloadError::CutShort(cause) => (UpstreamFault::CutShort, Some(cause.into())),
+            DownloadError::Idle => (UpstreamFault::Stalled, None),
+            DownloadError::Late => (UpstreamFault::Late, None),
+            DownloadError::TooLarge => (UpstreamFault::TooLarge, None),
+        };
+        ProxyError::Upstream(UpstreamError { fault, cause })
     }
+}
 
+impl ProxyError {
     /// No connection to the upstream could be opened.
     pub fn not_connected(cause: Box<dyn StdError + Send + Sync>) -> ProxyError {
         let fault = UpstreamFault::of_connecting(cause.as_ref());
@@ -195,6 +238,20 @@ impl ProxyError {
 }
 
 impl DownstreamError {
+    /// Why the request's body has no end.
+    fn of_body(error: &(dyn StdError + 'static)) -> DownstreamError {
+        if let Some(IntakeError::Refused(refusal)) = causes(error).find_map(|cause| cause.downcast_ref()) {
+            return DownstreamError::Refused(*refusal);
+        }
+        let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
+        match io.map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+                DownstreamError::Refused(Refusal::Malformed("the request's body is not framed rightly"))
+            }
+            _ => DownstreamError::BodyCutShort,
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             DownstreamError::Host | DownstreamError::RuleSet { .. } | DownstreamError::BodyCutShort => {
@@ -203,6 +260,7 @@ impl DownstreamError {
             DownstreamError::Connect => StatusCode::NOT_IMPLEMENTED,
             DownstreamError::NoRoute => StatusCode::NOT_FOUND,
             DownstreamError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            DownstreamError::Refused(refusal) => refusal.status(),
         }
     }
 
@@ -214,6 +272,7 @@ impl DownstreamError {
             DownstreamError::Method { .. } => "no route for this path takes this method",
             DownstreamError::RuleSet { detail } => detail,
             DownstreamError::BodyCutShort => "the request's body broke off",
+            DownstreamError::Refused(refusal) => refusal.detail(),
         }
     }
 }
@@ -224,6 +283,7 @@ impl UpstreamFault {
             return UpstreamFault::of_connecting(error);
         }
         match hyper_cause(error) {
+            Some(cause) if cause.is_parse_too_large() => UpstreamFault::HeadTooLarge,
             Some(cause) if cause.is_parse() => UpstreamFault::NotHttp,
             _ if wire::was_lost(error) => UpstreamFault::Lost,
             _ => UpstreamFault::Closed,
@@ -251,6 +311,11 @@ impl UpstreamFault {
             io::ErrorKind::ConnectionRefused => UpstreamFault::Refused,
             io::ErrorKind::TimedOut => UpstreamFault::ConnectTimeout,
             io::ErrorKind::AddrNotAvailable => UpstreamFault::NoSocket,
+            // Taken and dropped, before it could be used.
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected => UpstreamFault::Closed,
             _ if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) => UpstreamFault::NoSocket,
             _ => UpstreamFault::Unreachable,
         }
@@ -258,7 +323,10 @@ impl UpstreamFault {
 
     fn status(self) -> StatusCode {
         match self {
-            UpstreamFault::ConnectTimeout | UpstreamFault::Silent => StatusCode::GATEWAY_TIMEOUT,
+            UpstreamFault::ConnectTimeout
+            | UpstreamFault::Silent
+            | UpstreamFault::Stalled
+            | UpstreamFault::Late => StatusCode::GATEWAY_TIMEOUT,
             UpstreamFault::NoSocket => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         }
@@ -273,9 +341,12 @@ impl UpstreamFault {
             UpstreamFault::NoSocket => "connection_limit_reached",
             UpstreamFault::Closed | UpstreamFault::Lost => "connection_terminated",
             UpstreamFault::NotHttp => "http_protocol_error",
+            UpstreamFault::HeadTooLarge => "http_response_header_section_size",
+            UpstreamFault::TransferCoding => "http_response_transfer_coding",
             UpstreamFault::Switched => "http_upgrade_failed",
-            UpstreamFault::Silent => "http_response_timeout",
+            UpstreamFault::Silent | UpstreamFault::Stalled | UpstreamFault::Late => "http_response_timeout",
             UpstreamFault::CutShort => "http_response_incomplete",
+            UpstreamFault::TooLarge => "http_response_body_size",
         }
     }
 
@@ -290,12 +361,20 @@ impl UpstreamFault {
                 "the upstream closed the connection without an answer"
             }
             UpstreamFault::NotHttp => "the upstream's answer is not HTTP",
+            UpstreamFault::HeadTooLarge => "the head of the upstream's answer is too large",
+            UpstreamFault::TransferCoding => "the upstream's answer has an unknown transfer coding",
             UpstreamFault::Switched => "the upstream switched protocols unasked",
             UpstreamFault::Silent => "the upstream did not answer in time",
             UpstreamFault::CutShort => "the upstream's answer broke off",
+            UpstreamFault::Stalled => "the upstream's answer stood still for too long",
+            UpstreamFault::Late => "the upstream's answer took too long",
+            UpstreamFault::TooLarge => "the upstream's answer is too large",
         }
     }
 }
+
+/// When a client may look for room again: connections come and go.
+const RETRY_AFTER_SECONDS: &str = "1";
 
 /// `errno` of a full file table, of the system and of the process; the same on Linux, macOS and the BSDs.
 const ENFILE: i32 = 23;
@@ -345,6 +424,21 @@ mod tests {
         check(UpstreamFault::NoSocket, 503, "connection_limit_reached");
         check(UpstreamFault::ConnectTimeout, 504, "connection_timeout");
         check(UpstreamFault::Silent, 504, "http_response_timeout");
+        check(UpstreamFault::Stalled, 504, "http_response_timeout");
+        check(UpstreamFault::Late, 504, "http_response_timeout");
+        check(UpstreamFault::TooLarge, 502, "http_response_body_size");
+        check(UpstreamFault::HeadTooLarge, 502, "http_response_header_section_size");
+        check(UpstreamFault::TransferCoding, 502, "http_response_transfer_coding");
+        check(Refusal::Malformed("no"), 400, "http_request_error");
+        check(Refusal::SlowHead, 408, "http_request_error");
+        check(Refusal::SlowBody, 408, "http_request_error");
+        check(Refusal::BodyTooLarge, 413, "http_request_error");
+        check(Refusal::UriTooLong, 414, "http_request_error");
+        check(Refusal::HeadTooLarge, 431, "http_request_error");
+        check(Refusal::TooManyHeaders, 431, "http_request_error");
+        check(Refusal::TransferCoding, 501, "http_request_error");
+        check(Refusal::NoRoom, 503, "connection_limit_reached");
+        check(Refusal::Version, 505, "http_request_error");
         check(ProxyError::Internal("no upstream"), 500, "proxy_internal_error");
     }
 

@@ -3,16 +3,18 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::select;
 use tokio::time::sleep;
 
 use super::body::{Content, Held};
+use super::download::{Download, DownloadError};
 use crate::engine::outcome::{Outcome, Undecided};
 use crate::engine::{Evaluation, Inquiry, Progress};
 
@@ -25,34 +27,90 @@ pub(super) struct Decided {
     /// Bytes that had come when the outcome was settled; `None` when the head settled it.
     pub held_bytes: Option<u64>,
     /// The upstream broke off: the body cannot be sent.
-    pub broken: Option<hyper::Error>,
+    pub broken: Option<DownloadError>,
+}
+
+/// The bytes that all exchanges of the process hold, and their bound.
+#[derive(Debug)]
+pub(super) struct Holds {
+    bytes: AtomicU64,
+    bytes_max: u64,
+}
+
+/// What one exchange holds, given back when it is let go.
+#[derive(Debug, Default)]
+pub(super) struct Share {
+    holds: Option<Arc<Holds>>,
+    bytes: u64,
+}
+
+impl Holds {
+    /// Nothing is held, and never more than this.
+    pub fn new(bytes_max: u64) -> Arc<Holds> {
+        Arc::new(Holds { bytes: AtomicU64::new(0), bytes_max })
+    }
+
+    /// An exchange that holds nothing yet.
+    fn share(self: &Arc<Holds>) -> Share {
+        Share { holds: Some(Arc::clone(self)), bytes: 0 }
+    }
+}
+
+impl Share {
+    /// Holds so much more; says whether that is still within the bound. What came is held either way.
+    fn take(&mut self, bytes: usize) -> bool {
+        let Some(holds) = &self.holds else { return true };
+        let bytes = bytes as u64;
+        self.bytes += bytes;
+        holds.bytes.fetch_add(bytes, Relaxed) + bytes <= holds.bytes_max
+    }
+
+    /// Lets so much go.
+    pub fn release(&mut self, bytes: usize) {
+        let bytes = self.bytes.min(bytes as u64);
+        self.bytes -= bytes;
+        if let Some(holds) = &self.holds {
+            holds.bytes.fetch_sub(bytes, Relaxed);
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.release(usize::MAX);
+    }
 }
 
 impl Decided {
     /// A decision made without the body.
-    pub fn by_head(outcome: Outcome, body: Incoming) -> Decided {
+    pub fn by_head(outcome: Outcome, body: Download) -> Decided {
         Decided { outcome, content: Content::Streaming(body), held_bytes: None, broken: None }
     }
 }
 
 /// Asks the engine, holding as much of the body as it needs and the bounds allow.
-pub(super) async fn decide(inquiry: &Inquiry<'_>, body: Incoming) -> Decided {
+pub(super) async fn decide(inquiry: &Inquiry<'_>, body: Download, holds: &Arc<Holds>) -> Decided {
     match inquiry.begin() {
         Progress::Settled(outcome) => Decided::by_head(*outcome, body),
-        Progress::Waiting(evaluation) => hold(inquiry, evaluation, body).await,
+        Progress::Waiting(evaluation) => hold(inquiry, evaluation, body, holds).await,
     }
 }
 
 /// A body that is not whole by then is slow: it may be a stream, and is read as it comes.
 const BRISK: Duration = Duration::from_millis(20);
 
-async fn hold(inquiry: &Inquiry<'_>, mut evaluation: Evaluation, mut body: Incoming) -> Decided {
+async fn hold(
+    inquiry: &Inquiry<'_>,
+    mut evaluation: Evaluation,
+    mut body: Download,
+    holds: &Arc<Holds>,
+) -> Decided {
     let bounds = inquiry.hold();
     let bytes_max = bounds.max_bytes;
     // First the time for a brisk body, then what is left of the whole.
     let mut time = pin!(sleep(bounds.max_time.min(BRISK)));
     let mut left = bounds.max_time.checked_sub(BRISK);
-    let mut held = Holding::default();
+    let mut held = Holding { share: holds.share(), ..Holding::default() };
     loop {
         let frame = select! {
             biased;
@@ -89,12 +147,16 @@ async fn hold(inquiry: &Inquiry<'_>, mut evaluation: Evaluation, mut body: Incom
         } else {
             evaluation.feed(inquiry, &chunk)
         };
-        held.push(chunk);
+        let within_total = held.push(chunk);
         if let Some(outcome) = outcome {
             return held.settled(outcome, body);
         }
         if over {
             return held.settled(evaluation.give_up(inquiry, Undecided::OverBytes { bytes_max }), body);
+        }
+        if !within_total {
+            let bytes_max = holds.bytes_max;
+            return held.settled(evaluation.give_up(inquiry, Undecided::OverTotal { bytes_max }), body);
         }
         if body.is_end_stream() {
             return held.finished(evaluation, inquiry);
@@ -108,16 +170,20 @@ struct Holding {
     chunks: VecDeque<Bytes>,
     trailers: Option<http::HeaderMap>,
     bytes: u64,
+    share: Share,
 }
 
 impl Holding {
-    fn push(&mut self, chunk: Bytes) {
+    /// Keeps a chunk; says whether all exchanges may hold that much.
+    fn push(&mut self, chunk: Bytes) -> bool {
+        let within_total = self.share.take(chunk.len());
         self.bytes += chunk.len() as u64;
         self.chunks.push_back(chunk);
+        within_total
     }
 
     /// The outcome stands; the rest of the body may stream.
-    fn settled(self, outcome: Outcome, rest: Incoming) -> Decided {
+    fn settled(self, outcome: Outcome, rest: Download) -> Decided {
         self.decided(outcome, Some(rest))
     }
 
@@ -127,12 +193,13 @@ impl Holding {
         self.decided(outcome, None)
     }
 
-    fn broken(self, outcome: Outcome, error: hyper::Error) -> Decided {
+    fn broken(self, outcome: Outcome, error: DownloadError) -> Decided {
         Decided { outcome, content: Content::Empty, held_bytes: Some(self.bytes), broken: Some(error) }
     }
 
-    fn decided(self, outcome: Outcome, rest: Option<Incoming>) -> Decided {
-        let content = Content::Held(Held { chunks: self.chunks, trailers: self.trailers, rest });
+    fn decided(self, outcome: Outcome, rest: Option<Download>) -> Decided {
+        let content =
+            Content::Held(Held { chunks: self.chunks, trailers: self.trailers, rest, share: self.share });
         Decided { outcome, content, held_bytes: Some(self.bytes), broken: None }
     }
 

@@ -4,18 +4,24 @@
 //! upstream connections, and no lock. `Worker::handle` is the path of an exchange. All that is decided is
 //! decided by [`engine`](crate::engine); all that goes wrong becomes an answer in `error.rs`.
 
+mod alarm;
 mod body;
 mod budget;
 mod connect;
+mod door;
+mod download;
 mod error;
 mod forwarded;
 mod h2c;
 mod headers;
 mod hold;
+mod intake;
 mod local;
+mod pace;
 mod preface;
 mod proxy_status;
 mod record;
+mod refusal;
 mod request_body;
 mod request_id;
 mod retry;
@@ -34,7 +40,7 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header;
+use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -44,19 +50,22 @@ use tokio::time::sleep;
 pub use server::{Drained, StopSignals, bind, run};
 
 use body::{Body, Content};
+use door::Turn;
+use download::Download;
 use error::{ProxyError, UpstreamFault};
 use forwarded::Peer;
-use hold::Decided;
+use hold::{Decided, Holds};
+use intake::Intake;
 use record::Record;
 use retry::{Prospect, Tries};
-use select::Rules;
 use tunnel::{Ends, Offer, Tunnel};
 use upload::Gate;
 use upstream::Upstream;
 
 use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Verdict};
-use crate::engine::{AnswerHead, Inquiry, Limits, RequestSnapshot};
+use crate::engine::selection::Chosen;
+use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::Snapshot;
 use crate::settings::{ProxyStatus, Server};
 
@@ -64,6 +73,7 @@ use crate::settings::{ProxyStatus, Server};
 struct Worker {
     snapshot: Arc<Snapshot>,
     upstreams: Vec<Upstream>,
+    holds: Arc<Holds>,
     /// Whether exchanges in flight are the last.
     draining: Cell<bool>,
 }
@@ -95,23 +105,45 @@ impl Downstream {
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
-    fn new(snapshot: Arc<Snapshot>) -> Worker {
+    fn new(snapshot: Arc<Snapshot>, holds: Arc<Holds>) -> Worker {
         let upstreams = snapshot.settings.upstreams.iter().map(Upstream::new).collect();
-        Worker { snapshot, upstreams, draining: Cell::new(false) }
+        Worker { snapshot, upstreams, holds, draining: Cell::new(false) }
     }
 
-    /// Carries one exchange. Whatever happens, the client gets an answer with the exchange's id on it.
-    async fn handle(&self, downstream: &Downstream, mut request: Request<Incoming>) -> Response<Body> {
+    /// Carries one exchange. Whatever happens, the client gets an answer with the exchange's id on it. On HTTP/1.1
+    /// the exchange has a turn on its connection.
+    async fn handle(
+        &self,
+        downstream: &Downstream,
+        mut request: Request<Incoming>,
+        turn: Option<Turn>,
+    ) -> Response<Body> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(&request_id, downstream.peer.ip, &request);
-        let method = request.method().clone();
-        let mut reply = match self.carry(&downstream.peer, request, &mut record).await {
-            Ok(reply) => reply,
-            Err(error) => Reply::own(&error, &method, &mut record),
+        let (method, version) = (request.method().clone(), request.version());
+        let carried = match turn.as_ref().and_then(|turn| turn.refusal) {
+            Some(refusal) => {
+                record.unread();
+                Err(refusal.into())
+            }
+            None => self.carry(&downstream.peer, request, &mut record).await,
         };
+        let mut reply = carried.unwrap_or_else(|error| Reply::own(&error, &method, &mut record));
         reply.head.headers.insert(request_id::REQUEST_ID, request_id);
+        if version <= Version::HTTP_11 && turn.as_ref().is_some_and(|turn| self.is_last(turn)) {
+            reply.head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         record.responded(reply.head.status);
-        reply.into_response(record, downstream)
+        if let Some(turn) = &turn {
+            turn.answered(reply.tunnel.is_some());
+        }
+        reply.into_response(record, downstream, turn)
+    }
+
+    /// Whether the connection has carried as many exchanges as it may.
+    fn is_last(&self, turn: &Turn) -> bool {
+        let max = self.snapshot.settings.server.limits.requests_per_connection;
+        max.is_some_and(|max| turn.number >= max)
     }
 
     async fn carry(
@@ -133,7 +165,7 @@ impl Worker {
         if request.version() == Version::HTTP_2 {
             headers::join_cookies(request.headers_mut());
         }
-        let rules = Rules::choose(snapshot.selection.as_ref(), route, request.headers_mut(), peer)?;
+        let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
         let asked = asked(&request, &rules);
 
         let offer = Offer::take(&mut request);
@@ -142,6 +174,8 @@ impl Worker {
             may_retry: rules.may_retry(request.method(), request.headers()),
             body_bytes_max: server.retry_body_bytes,
         };
+        let (parts, incoming) = request.into_parts();
+        let request = Request::from_parts(parts, Intake::new(incoming, server)?);
         let (mut request, mut tries) = Tries::begin(upstream, request, prospect);
         let (head, phrase, version, decided, gate) = loop {
             let (mut answer, gate) = tries.send(request, record).await?;
@@ -153,7 +187,7 @@ impl Worker {
             let version = answer.version();
             let (mut head, phrase, body) = taken_apart(answer);
             headers::strip_answer(&mut head.headers);
-            let decided = decide(&rules, &snapshot.limits, &asked, &mut head, body, record).await;
+            let decided = self.decide(&rules, &asked, &mut head, body, record).await;
             let Some((again, pause)) = tries.again(&decided.outcome, self.draining.get(), record) else {
                 break (head, phrase, version, decided, gate);
             };
@@ -173,6 +207,24 @@ impl Worker {
             via::append(&mut reply.head.headers, version);
         }
         Ok(reply)
+    }
+
+    /// What the rules make of the answer.
+    async fn decide(
+        &self,
+        rules: &Chosen<'_>,
+        asked: &RequestSnapshot,
+        head: &mut AnswerHead,
+        body: Download,
+        record: &mut Record,
+    ) -> Decided {
+        let Some(rule_set) = rules.settle(&mut head.headers) else {
+            return Decided::by_head(Outcome::pass(), body);
+        };
+        record.ruled_by(rule_set);
+        let limits = &self.snapshot.limits;
+        let inquiry = Inquiry { rule_set, request: asked, head, limits, explain: false };
+        hold::decide(&inquiry, body, &self.holds).await
     }
 
     /// The configuration this exchange sees from its first byte to its last.
@@ -215,32 +267,16 @@ fn prepare(request: &mut Request<Incoming>, peer: &Peer, server: &Server, offer:
 }
 
 /// What rules may ask of the request, before anything is done to it.
-fn asked(request: &Request<Incoming>, rules: &Rules<'_>) -> RequestSnapshot {
-    let headers = if rules.read_request_headers() { request.headers().clone() } else { HeaderMap::new() };
+fn asked(request: &Request<Incoming>, rules: &Chosen<'_>) -> RequestSnapshot {
+    let headers = if rules.reads_request_headers() { request.headers().clone() } else { HeaderMap::new() };
     RequestSnapshot { method: request.method().clone(), uri: request.uri().clone(), headers }
 }
 
 /// Head, reason phrase when it is not the status's usual one, and body.
-fn taken_apart(answer: Response<Incoming>) -> (AnswerHead, Option<ReasonPhrase>, Incoming) {
+fn taken_apart(answer: Response<Download>) -> (AnswerHead, Option<ReasonPhrase>, Download) {
     let (mut parts, body) = answer.into_parts();
     let phrase = parts.extensions.remove();
     (AnswerHead { status: parts.status, headers: parts.headers }, phrase, body)
-}
-
-/// What the rules in force make of an answer.
-async fn decide(
-    rules: &Rules<'_>,
-    limits: &Limits,
-    asked: &RequestSnapshot,
-    head: &mut AnswerHead,
-    body: Incoming,
-    record: &mut Record,
-) -> Decided {
-    let Some(rule_set) = rules.settle(&mut head.headers) else {
-        return Decided::by_head(Outcome::pass(), body);
-    };
-    record.ruled_by(rule_set);
-    hold::decide(&Inquiry { rule_set, request: asked, head, limits, explain: false }, body).await
 }
 
 /// Carries the decision out.
@@ -263,7 +299,7 @@ fn rewritten(
     let reason = reason.or(phrase.filter(|_| head.status == received));
     record.decided(verdict, shadows, held_bytes);
     let content = match (change, broken) {
-        (BodyChange::Keep, Some(error)) => return Err(ProxyError::cut_short(error)),
+        (BodyChange::Keep, Some(error)) => return Err(error.into()),
         (BodyChange::Keep, None) if method != Method::HEAD && allows_body(head.status) => content,
         (BodyChange::Keep, _) => {
             content.discard();
@@ -306,7 +342,7 @@ impl Reply {
     }
 
     /// The upstream's agreement to another protocol.
-    fn switched(answer: Response<Incoming>, ends: Ends, record: &mut Record) -> Reply {
+    fn switched(answer: Response<Download>, ends: Ends, record: &mut Record) -> Reply {
         record.tunnelled();
         let (mut head, phrase, _) = taken_apart(answer);
         let chosen = head.headers.get(header::UPGRADE).cloned();
@@ -322,7 +358,7 @@ impl Reply {
     }
 
     /// The answer for hyper. With a tunnel it is not the end of the exchange, whose record goes with the tunnel.
-    fn into_response(self, record: Record, downstream: &Downstream) -> Response<Body> {
+    fn into_response(self, record: Record, downstream: &Downstream, turn: Option<Turn>) -> Response<Body> {
         let record = match self.tunnel {
             Some(ends) => {
                 downstream.tunnel.set(Some(ends.recorded(record)));
@@ -330,7 +366,7 @@ impl Reply {
             }
             None => record,
         };
-        let mut response = Response::new(Body::new(self.content, record, self.gate));
+        let mut response = Response::new(Body::new(self.content, record, self.gate, turn));
         *response.status_mut() = self.head.status;
         *response.headers_mut() = self.head.headers;
         if let Some(reason) = self.reason {

@@ -24,6 +24,13 @@ pub(super) struct Begun<S> {
     stream: S,
 }
 
+impl<S> Begun<S> {
+    /// A connection of which nothing was read.
+    pub fn new(stream: S) -> Begun<S> {
+        Begun { first: Bytes::new(), stream }
+    }
+}
+
 /// Waits for the first bytes, one of which usually tells.
 ///
 /// # Errors

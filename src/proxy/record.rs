@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use tokio::time::{Duration, Instant};
 use tracing::{Level, enabled, event};
 
+use super::download::DownloadError;
 use super::error::ProxyError;
 use super::retry::Obstacle;
 use super::trace_id::TraceId;
@@ -35,7 +36,7 @@ macro_rules! write_event {
             request_id = $entry.request_id.to_str().ok(),
             trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
             client = %$entry.client,
-            method = $entry.method.as_str(),
+            method = $entry.method.as_ref().map(Method::as_str),
             route = $entry.route.as_deref(),
             path = $entry.target.as_ref().map(PathAndQuery::path),
             upstream = $entry.upstream.as_deref(),
@@ -74,7 +75,7 @@ struct Entry {
     request_id: HeaderValue,
     trace_id: Option<TraceId>,
     client: IpAddr,
-    method: Method,
+    method: Option<Method>,
     target: Option<PathAndQuery>,
     route: Option<Arc<str>>,
     upstream: Option<Arc<str>>,
@@ -106,6 +107,14 @@ impl Record {
         if let Some(entry) = &mut self.0 {
             entry.route = Some(Arc::clone(&route.name));
             entry.upstream = Some(Arc::clone(upstream));
+        }
+    }
+
+    /// The request was refused before anybody could say what it asked for.
+    pub fn unread(&mut self) {
+        if let Some(entry) = &mut self.0 {
+            entry.method = None;
+            entry.target = None;
         }
     }
 
@@ -187,11 +196,11 @@ impl Record {
         }
     }
 
-    /// The upstream broke off after the head had gone to the client.
-    pub fn broken_off(&mut self, error: &hyper::Error) {
+    /// The upstream's body broke off, or was given up, after the head had gone to the client.
+    pub fn broken_off(&mut self, error: &DownloadError) {
         if let Some(entry) = &mut self.0 {
             entry.alarming = true;
-            entry.error = Some(format!("the upstream's answer broke off: {error}"));
+            entry.error = Some(error.to_string());
         }
     }
 
@@ -231,7 +240,7 @@ impl Entry {
             request_id,
             trace_id: TraceId::of(request.headers()),
             client,
-            method: request.method().clone(),
+            method: Some(request.method().clone()),
             target: request.uri().path_and_query().cloned(),
             route: None,
             upstream: None,

@@ -12,7 +12,8 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+
+use super::intake::{Intake, IntakeError};
 
 /// What is sent.
 #[derive(Debug)]
@@ -20,9 +21,9 @@ pub(super) enum RequestBody {
     /// No bytes.
     Empty,
     /// The client's, once.
-    Streaming(Incoming),
+    Streaming(Intake),
     /// The client's, of which a copy is kept.
-    Kept(Reading<Incoming>),
+    Kept(Reading<Intake>),
 }
 
 /// What is left behind of a body so that it can be sent again.
@@ -31,21 +32,21 @@ pub(super) enum BodyCopy {
     /// There were no bytes.
     Empty,
     /// What has gone by so far, and the way to the rest.
-    Kept(Kept<Incoming>),
+    Kept(Kept<Intake>),
     /// It announced more bytes than are kept.
     TooLong,
 }
 
 impl RequestBody {
     /// A body to send now, and a copy of at most `bytes_max` bytes for later.
-    pub fn kept(incoming: Incoming, bytes_max: u64) -> (RequestBody, BodyCopy) {
-        if incoming.is_end_stream() {
+    pub fn kept(intake: Intake, bytes_max: u64) -> (RequestBody, BodyCopy) {
+        if intake.is_end_stream() {
             return (RequestBody::Empty, BodyCopy::Empty);
         }
-        if incoming.size_hint().lower() > bytes_max {
-            return (RequestBody::Streaming(incoming), BodyCopy::TooLong);
+        if intake.size_hint().lower() > bytes_max {
+            return (RequestBody::Streaming(intake), BodyCopy::TooLong);
         }
-        let (reading, kept) = Kept::of(incoming, bytes_max);
+        let (reading, kept) = Kept::of(intake, bytes_max);
         (RequestBody::Kept(reading), BodyCopy::Kept(kept))
     }
 }
@@ -244,7 +245,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Reading<B> {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = BodyError<hyper::Error>;
+    type Error = BodyError<IntakeError>;
 
     fn poll_frame(
         self: Pin<&mut Self>,
@@ -252,9 +253,7 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
-            RequestBody::Streaming(incoming) => {
-                Pin::new(incoming).poll_frame(context).map_err(BodyError::Client)
-            }
+            RequestBody::Streaming(intake) => Pin::new(intake).poll_frame(context).map_err(BodyError::Client),
             RequestBody::Kept(reading) => Pin::new(reading).poll_frame(context),
         }
     }
@@ -262,7 +261,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             RequestBody::Empty => true,
-            RequestBody::Streaming(incoming) => incoming.is_end_stream(),
+            RequestBody::Streaming(intake) => intake.is_end_stream(),
             RequestBody::Kept(reading) => reading.is_end_stream(),
         }
     }
@@ -270,7 +269,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
-            RequestBody::Streaming(incoming) => incoming.size_hint(),
+            RequestBody::Streaming(intake) => intake.size_hint(),
             RequestBody::Kept(reading) => reading.size_hint(),
         }
     }

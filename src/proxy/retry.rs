@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::download::Download;
 use super::error::ProxyError;
+use super::intake::Intake;
 use super::record::Record;
 use super::request_body::{BodyCopy, RequestBody};
 use super::upload::Gate;
@@ -25,6 +26,8 @@ pub(super) struct Tries<'a> {
     upstream: &'a Upstream,
     /// `None` for a request that is never sent again.
     spare: Option<Spare>,
+    /// When the exchange has to be over, all its tries together.
+    end: Option<Instant>,
     /// Tries that rules have caused.
     further: u32,
 }
@@ -84,7 +87,7 @@ impl<'a> Tries<'a> {
     /// without body that may be repeated on a new connection.
     pub fn begin(
         upstream: &'a Upstream,
-        request: Request<Incoming>,
+        request: Request<Intake>,
         prospect: Prospect,
     ) -> (Request<RequestBody>, Tries<'a>) {
         upstream.budget.earn();
@@ -97,13 +100,14 @@ impl<'a> Tries<'a> {
                 headers: parts.headers.clone(),
                 body: copy,
                 body_bytes_max: prospect.body_bytes_max,
-                deadline: Instant::now() + upstream.response_time_max,
+                deadline: Instant::now() + upstream.timeouts.response,
             };
             (body, Some(spare))
         } else {
             (RequestBody::Streaming(body), None)
         };
-        (Request::from_parts(parts, body), Tries { upstream, spare, further: 0 })
+        let end = upstream.timeouts.total.map(|time| Instant::now() + time);
+        (Request::from_parts(parts, body), Tries { upstream, spare, end, further: 0 })
     }
 
     /// Sends the request and waits for the head of the answer.
@@ -114,13 +118,13 @@ impl<'a> Tries<'a> {
         &self,
         request: Request<RequestBody>,
         record: &mut Record,
-    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
+    ) -> Result<(Response<Download>, Option<Gate>), ProxyError> {
         record.tried();
-        match self.upstream.send(request, self.time_left()).await {
+        match self.upstream.send(request, self.time_left(), self.end).await {
             Err(error) if error.is_lost_connection() => {
                 let Some(request) = self.repeatable_as_it_is() else { return Err(error) };
                 record.tried_after_loss();
-                self.upstream.send_afresh(request, self.time_left()).await
+                self.upstream.send_afresh(request, self.time_left(), self.end).await
             }
             sent => sent,
         }
@@ -176,7 +180,7 @@ impl<'a> Tries<'a> {
     fn time_left(&self) -> Duration {
         match &self.spare {
             Some(spare) if self.further > 0 => spare.time_left(Instant::now()),
-            _ => self.upstream.response_time_max,
+            _ => self.upstream.timeouts.response,
         }
     }
 }

@@ -19,6 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
+use super::hold::Holds;
+use super::refusal::Refusal;
 use super::worker::{self, Arrival, Load};
 use crate::live::{Readiness, Snapshot};
 
@@ -27,6 +29,10 @@ const BACKLOG: i32 = 4096;
 
 /// How long to wait when a connection cannot be accepted, which is usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections beyond `server.limits.connections` that may be waiting for the answer that says so. Any more are
+/// closed without one.
+const REFUSED_MAX: usize = 256;
 
 /// How the server stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +119,7 @@ async fn pause(error: io::Error) {
 struct Workers {
     all: Vec<Lane>,
     turn: usize,
+    connections_max: usize,
 }
 
 /// The way to one worker.
@@ -127,22 +134,30 @@ impl Workers {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
         let count = snapshot.settings.server.workers.unwrap_or_else(available);
+        let holds = Holds::new(snapshot.settings.hold_total_bytes);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (arrivals, receiver) = mpsc::unbounded_channel();
             let (cut_sender, cut) = oneshot::channel();
-            worker::start(format!("worker-{index}"), Arc::clone(snapshot), receiver, cut_sender).await?;
+            let (snapshot, holds) = (Arc::clone(snapshot), Arc::clone(&holds));
+            worker::start(format!("worker-{index}"), snapshot, holds, receiver, cut_sender).await?;
             all.push(Lane { arrivals, load: Arc::default(), cut });
         }
-        Ok(Workers { all, turn: 0 })
+        Ok(Workers { all, turn: 0, connections_max: snapshot.settings.server.limits.connections })
     }
 
     fn take(&mut self, stream: std::net::TcpStream, peer: SocketAddr) {
-        let chosen = least_busy(self.all.iter().map(|lane| lane.load.load(Ordering::Relaxed)), self.turn);
+        let loads = self.all.iter().map(|lane| lane.load.load(Ordering::Relaxed));
+        let connections: usize = loads.clone().sum();
+        if connections >= self.connections_max.saturating_add(REFUSED_MAX) {
+            return debug!(%peer, "a connection was closed: there are too many");
+        }
+        let refusal = (connections >= self.connections_max).then_some(Refusal::NoRoom);
+        let chosen = least_busy(loads, self.turn);
         self.turn = chosen + 1;
         let Some(lane) = self.all.get(chosen) else { return };
         let load = Load::on(&lane.load);
-        if lane.arrivals.send(Arrival { stream, peer, load }).is_err() {
+        if lane.arrivals.send(Arrival { stream, peer, refusal, load }).is_err() {
             error!(worker = chosen, "a worker is gone; its connection was closed");
         }
     }

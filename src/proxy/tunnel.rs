@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::net::TcpStream;
 
+use super::download::Download;
 use super::error::UpstreamFault;
 use super::headers::{lists, tokens};
 use super::record::Record;
@@ -62,7 +63,7 @@ impl Offer {
     ///
     /// # Errors
     /// When it switched to a protocol that was not asked for.
-    pub fn accept(self, answer: &mut Response<Incoming>) -> Result<Ends, UpstreamFault> {
+    pub fn accept(self, answer: &mut Response<Download>) -> Result<Ends, UpstreamFault> {
         let chosen = answer.headers().get(header::UPGRADE).filter(|chosen| self.covers(chosen));
         if chosen.is_none() {
             return Err(UpstreamFault::Switched);

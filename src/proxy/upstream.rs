@@ -14,16 +14,19 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::budget::Budget;
 use super::connect::connect;
+use super::download::{Bounds, Download};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
 use super::h2c::H2c;
+use super::headers;
 use super::request_body::RequestBody;
 use super::upload::{Gate, Upload};
 use super::wire::{self, Connector};
-use crate::settings::{self, HostHeader, Protocol, UpstreamUrl};
+use crate::engine::hold::is_endless;
+use crate::settings::{self, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
 
 /// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
 /// could otherwise send into a closing connection.
@@ -36,8 +39,9 @@ pub(super) struct Upstream {
     url: UpstreamUrl,
     /// The `Host` to send; `None` leaves the client's.
     host: Option<HeaderValue>,
-    /// Until the head of the answer.
-    pub response_time_max: Duration,
+    /// How long it is waited for.
+    pub timeouts: Timeouts,
+    limits: Limits,
     /// How many further tries rules may cause.
     pub budget: Budget,
     connector: HttpConnector,
@@ -64,7 +68,7 @@ impl Upstream {
         connector.set_connect_timeout(Some(upstream.timeouts.connect));
         connector.set_nodelay(true);
         let client = match upstream.protocol {
-            Protocol::Http1 => AnyClient::Http1(Pools::new(&connector)),
+            Protocol::Http1 => AnyClient::Http1(Pools::new(&connector, &upstream.limits)),
             Protocol::H2c => AnyClient::H2c(H2c::new(connector.clone(), place(&upstream.url))),
         };
         let host = match upstream.host {
@@ -75,7 +79,8 @@ impl Upstream {
             name: Arc::clone(&upstream.name),
             url: upstream.url.clone(),
             host,
-            response_time_max: upstream.timeouts.response,
+            timeouts: upstream.timeouts,
+            limits: upstream.limits,
             budget: Budget::new(upstream.retry_budget, Instant::now()),
             connector,
             client,
@@ -92,8 +97,9 @@ impl Upstream {
         &self,
         request: Request<RequestBody>,
         time_max: Duration,
-    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
-        self.send_on(|pools| &pools.kept, request, time_max).await
+        end: Option<Instant>,
+    ) -> Result<(Response<Download>, Option<Gate>), ProxyError> {
+        self.send_on(|pools| &pools.kept, request, time_max, end).await
     }
 
     /// The same, on a new connection where connections carry one exchange at a time.
@@ -104,8 +110,9 @@ impl Upstream {
         &self,
         request: Request<RequestBody>,
         time_max: Duration,
-    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
-        self.send_on(|pools| &pools.fresh, request, time_max).await
+        end: Option<Instant>,
+    ) -> Result<(Response<Download>, Option<Gate>), ProxyError> {
+        self.send_on(|pools| &pools.fresh, request, time_max, end).await
     }
 
     async fn send_on(
@@ -113,21 +120,42 @@ impl Upstream {
         pool: impl FnOnce(&Pools) -> &Client<Connector, Upload>,
         request: Request<RequestBody>,
         time_max: Duration,
-    ) -> Result<(Response<Incoming>, Option<Gate>), ProxyError> {
+        end: Option<Instant>,
+    ) -> Result<(Response<Download>, Option<Gate>), ProxyError> {
         let mut request = request.map(Upload::from);
         self.address(&mut request)?;
         match &self.client {
             AnyClient::Http1(pools) => {
                 let gate = Upload::wait_until_wanted(&mut request);
                 *request.version_mut() = Version::HTTP_11;
-                Ok((in_time(time_max, pool(pools).request(request)).await?, gate))
+                let answer = in_time(time_max, end, pool(pools).request(request)).await?;
+                Ok((self.bounded(answer, end)?, gate))
             }
             AnyClient::H2c(h2c) => {
                 address_over_http_2(&mut request)?;
                 // On the heap, so that exchanges over HTTP/1.1 need no room for it.
-                Ok((in_time(time_max, Box::pin(h2c.send(request))).await?, None))
+                let answer = in_time(time_max, end, Box::pin(h2c.send(request))).await?;
+                Ok((self.bounded(answer, end)?, None))
             }
         }
+    }
+
+    /// The answer with its body bounded. One that is over a bound by its head alone, or could be read in two
+    /// ways, is let go with its connection.
+    fn bounded(
+        &self,
+        mut answer: Response<Incoming>,
+        end: Option<Instant>,
+    ) -> Result<Response<Download>, ProxyError> {
+        headers::check_framing(answer.headers_mut())?;
+        let content_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let bounds = Bounds {
+            bytes_left: self.limits.response_body_bytes.unwrap_or(u64::MAX),
+            idle_time_max: self.timeouts.body_idle.filter(|_| !content_type.is_some_and(is_endless)),
+            end,
+        };
+        let (parts, incoming) = answer.into_parts();
+        Ok(Response::from_parts(parts, Download::new(incoming, bounds)?))
     }
 
     /// A connection that no exchange uses.
@@ -153,10 +181,11 @@ impl Upstream {
 }
 
 impl Pools {
-    fn new(connector: &HttpConnector) -> Pools {
+    fn new(connector: &HttpConnector, limits: &Limits) -> Pools {
         let connector = wire::connector(connector.clone());
         let mut client = Client::builder(TokioExecutor::new());
         client.pool_idle_timeout(IDLE_TIME_MAX).pool_timer(TokioTimer::new());
+        client.http1_max_buf_size(limits.response_header_bytes);
         Pools {
             kept: client.build(connector.clone()),
             fresh: client.pool_max_idle_per_host(0).build(connector),
@@ -164,13 +193,17 @@ impl Pools {
     }
 }
 
-/// The head of the answer, or that it did not come.
+/// The head of the answer, or that it did not come: within `time_max`, and before the exchange's `end`.
 async fn in_time<E: Into<ProxyError>>(
     time_max: Duration,
+    end: Option<Instant>,
     answered: impl Future<Output = Result<Response<Incoming>, E>>,
 ) -> Result<Response<Incoming>, ProxyError> {
-    match timeout(time_max, answered).await {
+    let silent_at = Instant::now() + time_max;
+    let head_at = end.map_or(silent_at, |end| end.min(silent_at));
+    match timeout_at(head_at, answered).await {
         Ok(answer) => answer.map_err(Into::into),
+        Err(_elapsed) if head_at < silent_at => Err(UpstreamFault::Late.into()),
         Err(_elapsed) => Err(UpstreamFault::Silent.into()),
     }
 }

@@ -16,12 +16,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tower::util::MapResponse;
 
+use super::pace::Paced;
+
 /// Makes [`Wire`]s.
 pub(super) type Connector = MapResponse<HttpConnector, fn(TokioIo<TcpStream>) -> TokioIo<Wire>>;
 
 /// A connector whose connections are watched.
 pub(super) fn connector(connector: HttpConnector) -> Connector {
-    MapResponse::new(connector, |stream| TokioIo::new(Wire::new(stream.into_inner())))
+    MapResponse::new(connector, |stream| TokioIo::new(Wire::new(Paced::new(stream.into_inner()))))
 }
 
 /// Whether the error is that of a connection which had carried an exchange before, and on which nothing at all
@@ -36,7 +38,7 @@ pub(super) fn was_lost(error: &ClientError) -> bool {
 
 /// The connection.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Paced,
     conversation: Conversation,
 }
 
@@ -52,11 +54,11 @@ struct Turns {
 }
 
 impl Wire {
-    fn new(stream: TcpStream) -> Wire {
+    fn new(stream: Paced) -> Wire {
         Wire { stream, conversation: Conversation::default() }
     }
 
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut Paced> {
         Pin::new(&mut self.get_mut().stream)
     }
 }

@@ -22,13 +22,14 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{debug, error};
 
+use super::door::{Door, Latch};
+use super::hold::Holds;
 use super::local::Local;
-use super::preface::{Spoken, recognize};
+use super::preface::{Begun, Spoken, recognize};
+use super::refusal::Refusal;
 use super::{Downstream, Worker};
 use crate::live::Snapshot;
-
-/// How long a kept-alive connection may be idle, and a request's head may take to come.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
+use crate::settings::ServerLimits;
 
 /// A connection that was accepted, on its way to a worker.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(super) struct Arrival {
     pub stream: TcpStream,
     /// The client's address.
     pub peer: SocketAddr,
+    /// Why it gets no more than an answer that says so.
+    pub refusal: Option<Refusal>,
     /// Counts the connection for as long as it lives.
     pub load: Load,
 }
@@ -67,6 +70,7 @@ impl Drop for Load {
 pub(super) async fn start(
     name: String,
     snapshot: Arc<Snapshot>,
+    holds: Arc<Holds>,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     cut: oneshot::Sender<usize>,
 ) -> io::Result<()> {
@@ -76,7 +80,7 @@ pub(super) async fn start(
             Ok(runtime) => {
                 // Nobody waits for these when the server itself was dropped.
                 let _ = started.send(Ok(()));
-                let _ = cut.send(runtime.block_on(serve(snapshot, arrivals)));
+                let _ = cut.send(runtime.block_on(serve(snapshot, holds, arrivals)));
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -86,9 +90,13 @@ pub(super) async fn start(
     result.await.unwrap_or_else(|_| Err(io::Error::other("the worker ended before it began")))
 }
 
-async fn serve(snapshot: Arc<Snapshot>, mut arrivals: mpsc::UnboundedReceiver<Arrival>) -> usize {
+async fn serve(
+    snapshot: Arc<Snapshot>,
+    holds: Arc<Holds>,
+    mut arrivals: mpsc::UnboundedReceiver<Arrival>,
+) -> usize {
     let drain_time_max = snapshot.settings.drain.timeout;
-    let worker = Rc::new(Worker::new(snapshot));
+    let worker = Rc::new(Worker::new(snapshot, holds));
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -127,32 +135,48 @@ fn note(ended: Result<(), JoinError>) {
 /// Serves one connection to its end. When `stopping` says so, the exchanges under way are finished and the
 /// connection closed; a tunnel goes on until it ends or is cut.
 async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
-    let Arrival { stream, peer, load: _load } = arrival;
+    let Arrival { stream, peer, refusal, load: _load } = arrival;
     let stream = match tokio::net::TcpStream::from_std(stream) {
         Ok(stream) => stream,
         Err(error) => return debug!(%error, "a connection could not be taken over"),
     };
-    let recognized = select! {
-        recognized = timeout(HEAD_TIME_MAX, recognize(stream)) => recognized,
-        _ = stopping.changed() => return,
+    let server = worker.snapshot().settings.server.clone();
+    let idle_time_max = server.timeouts.keep_alive;
+    let (spoken, stream) = match refusal {
+        // It is told so, whatever it speaks.
+        Some(_) => (Spoken::Http1, Begun::new(stream)),
+        None => {
+            let recognized = select! {
+                recognized = timeout(idle_time_max, recognize(stream)) => recognized,
+                _ = stopping.changed() => return,
+            };
+            let Ok(Ok(recognized)) = recognized else { return };
+            recognized
+        }
     };
-    let Ok(Ok((spoken, stream))) = recognized else { return };
     let stream = TokioIo::new(stream);
     let downstream = Rc::new(Downstream::new(peer.ip()));
-    let service = service_fn(|request| {
+    let latch = Latch::new();
+    let handle = |request, turn| {
         let (worker, downstream) = (Rc::clone(&worker), Rc::clone(&downstream));
-        async move { Ok::<_, Infallible>(worker.handle(&downstream, request).await) }
-    });
+        async move { Ok::<_, Infallible>(worker.handle(&downstream, request, turn).await) }
+    };
     let result = match spoken {
         Spoken::Http1 => {
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-            let served = pin!(http.serve_connection(stream, service).with_upgrades());
+            let mut door = Door::new(stream, Arc::clone(&latch), &server);
+            if let Some(refusal) = refusal {
+                door.refuse(refusal);
+            }
+            // The turn begins before the door passes anything more.
+            let service = service_fn(|request| handle(request, Some(latch.begin())));
+            let served = pin!(http(&server.limits).serve_connection(door, service).with_upgrades());
             to_the_end(served, http1::UpgradeableConnection::graceful_shutdown, stopping).await
         }
         Spoken::Http2 => {
+            let service = service_fn(|request| handle(request, None));
             let mut http = http2::Builder::new(Local);
-            http.timer(TokioTimer::new()).keep_alive_interval(HEAD_TIME_MAX);
+            http.timer(TokioTimer::new()).keep_alive_interval(idle_time_max);
+            http.max_header_list_size(u32::try_from(server.limits.header_bytes).unwrap_or(u32::MAX));
             // On the heap, as is a tunnel, so that the many connections that are neither need no room for them.
             let mut served = Box::pin(http.serve_connection(stream, service));
             to_the_end(served.as_mut(), http2::Connection::graceful_shutdown, stopping).await
@@ -181,4 +205,15 @@ async fn to_the_end<C: Future>(
         }
         result = &mut served => result,
     }
+}
+
+/// The HTTP library behind a door that has the bounds, all but the room for header lines: more than the usual
+/// number costs it an allocation a request.
+fn http(limits: &ServerLimits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None);
+    if limits.headers > ServerLimits::default().headers {
+        http.max_headers(limits.headers);
+    }
+    http
 }

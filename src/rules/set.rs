@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::document::{Entry, Fields, Node};
 use crate::engine::envelope::Contract;
 use crate::engine::hold::{HoldChange, OnLimit};
+use crate::engine::index::Index;
 use crate::engine::retry::Retry;
 use crate::engine::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
 use crate::engine::subject::Subjects;
@@ -115,6 +116,7 @@ impl<'a> Sets<'a> {
         let mut set = RuleSet {
             name: name.into(),
             rules: Vec::new(),
+            index: Index::default(),
             subjects: Subjects::default(),
             default: Fallback::Pass,
             on_error: OnError::Pass,
@@ -143,7 +145,8 @@ impl<'a> Sets<'a> {
             }
         }
         let retries = retries(&build.rules, &set.default);
-        RuleSet { rules: build.rules, subjects: build.subjects, retries, ..set }.with_texts()
+        let index = Index::new(&build.rules);
+        RuleSet { rules: build.rules, index, subjects: build.subjects, retries, ..set }.with_texts()
     }
 
     /// The set as written: by the file, else as a preset.

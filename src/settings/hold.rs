@@ -4,11 +4,14 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::hold::{Hold, Inspect, MediaRange, OnLimit, is_endless};
 
+use super::Settings;
 use super::section::{Section, list, time};
+
+const KEYS: [&str; 4] = ["max_bytes", "max_time", "on_limit", "total_bytes"];
 
 pub(super) fn read_hold(top: Section<'_>, diagnostics: &mut Diagnostics) -> Hold {
     let default = Hold::default();
-    let section = top.section("hold", &["max_bytes", "max_time", "on_limit"], diagnostics);
+    let section = top.section("hold", &KEYS, diagnostics);
     let outcomes = [("pass", OnLimit::Pass), ("fail", OnLimit::Fail)];
     let outcome =
         |node: &Node, found: &mut Diagnostics| node.word("a choice of `on_limit`", &outcomes, found);
@@ -17,6 +20,12 @@ pub(super) fn read_hold(top: Section<'_>, diagnostics: &mut Diagnostics) -> Hold
         max_time: section.read("max_time", time, diagnostics).unwrap_or(default.max_time),
         on_limit: section.read("on_limit", outcome, diagnostics).unwrap_or(default.on_limit),
     }
+}
+
+/// The bound of all holds together. The section was read before: its keys are told of only once.
+pub(super) fn read_total(top: Section<'_>, diagnostics: &mut Diagnostics) -> u64 {
+    let section = top.section("hold", &KEYS, &mut Diagnostics::default());
+    section.read("total_bytes", Node::bytes, diagnostics).unwrap_or(Settings::HOLD_TOTAL_BYTES)
 }
 
 pub(super) fn read_inspect(top: Section<'_>, diagnostics: &mut Diagnostics) -> Inspect {

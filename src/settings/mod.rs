@@ -2,6 +2,7 @@
 //! environment and flags; [`Settings::read`] decodes it, with every problem at once.
 //! Knows the names of the keys that hold rules, and nothing more of them; opens no file, reads no environment.
 
+mod bounds;
 mod environment;
 mod hold;
 mod layers;
@@ -20,12 +21,13 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::hold::{Hold, Inspect};
 
+pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyStatus, Server};
-pub use upstream::{HostHeader, Protocol, Timeouts, Upstream, UpstreamUrl};
+pub use upstream::{HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 
@@ -55,6 +57,8 @@ pub struct Settings {
     pub upstreams: Vec<Upstream>,
     /// The bounds of holding an answer.
     pub hold: Hold,
+    /// Bytes of bodies held at most by all exchanges together; 128 MiB unless set.
+    pub hold_total_bytes: u64,
     /// Which answers are read.
     pub inspect: Inspect,
     /// How Candor stops.
@@ -77,6 +81,9 @@ impl Default for Drain {
 }
 
 impl Settings {
+    /// [`Settings::hold_total_bytes`] unless set.
+    pub const HOLD_TOTAL_BYTES: u64 = 128 << 20;
+
     /// Decodes the merged document and the upstream given by a short name. What is wrong, all
     /// of it, goes to `diagnostics`. `None` when there is an error in them, of here or of the merging before.
     pub fn read(document: &Node, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Settings> {
@@ -88,6 +95,7 @@ impl Settings {
             server,
             upstreams: Upstream::read_all(top, quick, diagnostics),
             hold: hold::read_hold(top, diagnostics),
+            hold_total_bytes: hold::read_total(top, diagnostics),
             inspect: hold::read_inspect(top, diagnostics),
             drain: Drain::read(top, diagnostics),
             log: Log::read(top, diagnostics),

@@ -46,6 +46,21 @@ impl<'a> Section<'a> {
     ) -> Option<T> {
         read(self.given(key)?, diagnostics)
     }
+
+    /// The value of a key that may be `off`: `None` then, and `default` where nothing valid is given.
+    pub(super) fn read_or_off<T>(
+        &self,
+        key: &str,
+        default: Option<T>,
+        read: impl FnOnce(&'a Node, &mut Diagnostics) -> Option<T>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<T> {
+        match self.given(key) {
+            None => default,
+            Some(node) if node.scalar_text() == Some("off") => None,
+            Some(node) => read(node, diagnostics).or(default),
+        }
+    }
 }
 
 /// A time of at most a day.

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Node, Value};
 
+use super::bounds::{ServerLimits, ServerTimeouts};
 use super::retry;
 use super::section::{Section, list};
 
@@ -29,6 +30,10 @@ pub struct Server {
     pub via: bool,
     /// Whether the upstream is told who asked in `Forwarded` (RFC 7239), beside `X-Forwarded-*`.
     pub forwarded: bool,
+    /// How long clients are waited for.
+    pub timeouts: ServerTimeouts,
+    /// How much clients may send.
+    pub limits: ServerLimits,
 }
 
 /// What a `CONNECT` request gets.
@@ -71,6 +76,8 @@ impl Default for Server {
             connect: Connect::Refuse,
             via: false,
             forwarded: false,
+            timeouts: ServerTimeouts::default(),
+            limits: ServerLimits::default(),
         }
     }
 }
@@ -85,8 +92,18 @@ impl Server {
     const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 
     pub(super) fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Server {
-        let keys =
-            ["listen", "workers", "trusted_proxies", "proxy_status", "connect", "via", "forwarded", "retry"];
+        let keys = [
+            "listen",
+            "workers",
+            "trusted_proxies",
+            "proxy_status",
+            "connect",
+            "via",
+            "forwarded",
+            "retry",
+            "timeouts",
+            "limits",
+        ];
         let section = top.section("server", &keys, diagnostics);
         Server {
             listen: section
@@ -99,6 +116,8 @@ impl Server {
             connect: section.read("connect", connect, diagnostics).unwrap_or_default(),
             via: section.read("via", Node::bool, diagnostics).unwrap_or_default(),
             forwarded: section.read("forwarded", Node::bool, diagnostics).unwrap_or_default(),
+            timeouts: ServerTimeouts::read(section, diagnostics),
+            limits: ServerLimits::read(section, diagnostics),
         }
     }
 }

@@ -71,6 +71,10 @@ fn defaults_are_complete() {
     assert_eq!(upstream.host, HostHeader::Preserve);
     assert_eq!(upstream.retry_budget, RetryBudget { ratio_thousandths: 200, min_per_second: 10 });
     assert_eq!(settings.hold, Hold { max_bytes: 1_048_576, max_time: seconds(10), on_limit: OnLimit::Pass });
+    assert_eq!(settings.hold_total_bytes, 128 << 20);
+    assert_eq!((upstream.timeouts, upstream.limits), (Timeouts::default(), Limits::default()));
+    assert_eq!(settings.server.timeouts, ServerTimeouts::default());
+    assert_eq!(settings.server.limits, ServerLimits::default());
     assert_eq!(settings.inspect, Inspect::default());
     assert_eq!(settings.drain.timeout, seconds(25));
     assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
@@ -89,11 +93,22 @@ server:
   connect: tunnel
   via: true
   forwarded: true
+  timeouts: { request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
+  limits:
+    header_bytes: 8KiB
+    headers: 256
+    uri_bytes: 4096
+    request_body_bytes: 10MiB
+    connections: 7
+    requests_per_connection: 1000
 admin: { listen: off }
 upstreams:
-  zebra: { url: 'http://z/base/', host: upstream, protocol: h2c, timeouts: { connect: 500ms, response: 1m } }
-  ant: { url: 'http://a:1', retry_budget: { ratio: 0.025, min_per_second: 0 } }
-hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail }
+  zebra: { url: 'http://z/base/', host: upstream, protocol: h2c,
+    timeouts: { connect: 500ms, response: 1m, body_idle: 5s, total: 6s },
+    limits: { response_header_bytes: 8KiB, response_body_bytes: 1GiB } }
+  ant: { url: 'http://a:1', retry_budget: { ratio: 0.025, min_per_second: 0 },
+    timeouts: { body_idle: off, total: off }, limits: { response_body_bytes: off } }
+hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { timeout: 1m 30s }
 log: { filter: 'info,candor=trace', format: json }
@@ -105,14 +120,22 @@ rule_sets: {}
     assert_eq!(problems, []);
     let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().unwrap()).collect::<Vec<_>>();
     let upstream = |name: &str, url: &str| Upstream::new(name, UpstreamUrl::parse(url).unwrap());
+    let seconds = Duration::from_secs;
     let zebra = Upstream {
-        timeouts: Timeouts { connect: Duration::from_millis(500), response: Duration::from_secs(60) },
+        timeouts: Timeouts {
+            connect: Duration::from_millis(500),
+            response: seconds(60),
+            body_idle: Some(seconds(5)),
+            total: Some(seconds(6)),
+        },
+        limits: Limits { response_header_bytes: 8192, response_body_bytes: Some(1 << 30) },
         host: HostHeader::Upstream,
         protocol: Protocol::H2c,
         ..upstream("zebra", "http://z/base")
     };
     let ant = Upstream {
         retry_budget: RetryBudget { ratio_thousandths: 25, min_per_second: 0 },
+        timeouts: Timeouts { body_idle: None, ..Timeouts::default() },
         ..upstream("ant", "http://a:1")
     };
     let expected = Settings {
@@ -125,10 +148,25 @@ rule_sets: {}
             connect: Connect::Tunnel,
             via: true,
             forwarded: true,
+            timeouts: ServerTimeouts {
+                request_head: seconds(1),
+                request_body_idle: seconds(2),
+                answer_idle: seconds(3),
+                keep_alive: seconds(4),
+            },
+            limits: ServerLimits {
+                header_bytes: 8192,
+                headers: 256,
+                uri_bytes: 4096,
+                request_body_bytes: Some(10 << 20),
+                connections: 7,
+                requests_per_connection: Some(1000),
+            },
         },
         admin: Admin { listen: None },
         upstreams: vec![zebra, ant],
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },
+        hold_total_bytes: 1 << 20,
         inspect: Inspect {
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },
@@ -237,6 +275,15 @@ fn wrong_values_are_told() {
     check_message("server: { via: maybe }", "expected `true` or `false`, found text");
     check_message("server: { proxy_status: { a: 1 } }", "expected a network, found a map");
     check_message("server: { retry: { body_bytes: x } }", "expected a size in bytes, found `x`");
+    check_message("server: { timeouts: { keep_alive: 0s } }", "a timeout of zero would let nothing through");
+    check_message("server: { limits: { headers: 257 } }", "`headers` must be 1 to 256, not 257");
+    check_message(
+        "server: { limits: { header_bytes: 1MiB } }",
+        "`header_bytes` must be 1024 to 262144 bytes, not 1048576",
+    );
+    check_message("server: { limits: { uri_bytes: 1 } }", "`uri_bytes` must be 64 to 65000 bytes, not 1");
+    check_message("server: { limits: { header_bytes: off } }", "expected a size in bytes, found `off`");
+    check_message("hold: { total_bytes: lots }", "expected a size in bytes, found `lots`");
     check_message("admin: off", "expected `admin` (a map), found text");
     check_message("hold: { on_limit: drop }", "`drop` is not a choice of `on_limit`");
     check_message("hold: { max_bytes: lots }", "expected a size in bytes, found `lots`");
@@ -263,6 +310,11 @@ fn wrong_upstreams_are_told() {
     check(
         "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",
         "a timeout of zero would let nothing through",
+    );
+    check("{ a: { url: 'http://a', timeouts: { total: soon } } }", "expected a time, found `soon`");
+    check(
+        "{ a: { url: 'http://a', limits: { response_header_bytes: 1 } } }",
+        "`response_header_bytes` must be 8192 to 1048576 bytes, not 1",
     );
     check("{ a: { url: 'http://a', timeouts: { read: 1s } } }", "unknown key `read` in `timeouts`");
     let check_ratio = |ratio: &str| {

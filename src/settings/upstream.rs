@@ -1,16 +1,16 @@
-//! A backend that requests are sent to: its name in the configuration, where it is, and how long it is waited for.
+//! A backend that requests are sent to: its name in the configuration, where it is, and its bounds.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
 
+use super::bounds::{Limits, Timeouts};
 use super::quick::Quick;
 use super::retry::RetryBudget;
-use super::section::{Section, patience};
+use super::section::Section;
 
 /// The name of the upstream that a short name gives.
 const DEFAULT_NAME: &str = "default";
@@ -24,6 +24,8 @@ pub struct Upstream {
     pub url: UpstreamUrl,
     /// How long it is waited for.
     pub timeouts: Timeouts,
+    /// How much it may send.
+    pub limits: Limits,
     /// What it is told the host is.
     pub host: HostHeader,
     /// How many further tries rules may cause.
@@ -39,15 +41,6 @@ pub struct UpstreamUrl {
     pub authority: Authority,
     /// Begins with a slash and ends without one; empty for the root.
     pub base_path: String,
-}
-
-/// How long an upstream is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Until a connection stands; 2 s unless set.
-    pub connect: Duration,
-    /// From the request to the head of the answer; 29 s unless set, which is API Gateway's.
-    pub response: Duration,
 }
 
 /// The `Host` that the upstream sees.
@@ -68,12 +61,6 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 without TLS, by prior knowledge (RFC 9113, section 3.3): all exchanges of a worker on one connection.
     H2c,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts { connect: Duration::from_secs(2), response: Duration::from_secs(29) }
-    }
 }
 
 impl Upstream {
@@ -106,6 +93,7 @@ impl Upstream {
             name: name.into(),
             url,
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
             host: HostHeader::default(),
             retry_budget: RetryBudget::default(),
             protocol: Protocol::default(),
@@ -115,9 +103,10 @@ impl Upstream {
     fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
         let name = &entry.key;
         let what = format!("upstream `{name}`");
-        let keys = ["url", "timeouts", "host", "protocol", "retry_budget"];
+        let keys = ["url", "timeouts", "limits", "host", "protocol", "retry_budget"];
         let section = Section::of(&entry.node, &what, &keys, diagnostics);
         let timeouts = Timeouts::read(section, diagnostics);
+        let limits = Limits::read(section, diagnostics);
         let retry_budget = RetryBudget::read(section, diagnostics);
         let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
         let host =
@@ -136,22 +125,12 @@ impl Upstream {
         let url = UpstreamUrl::read(url, diagnostics)?;
         Some(Upstream {
             timeouts,
+            limits,
             host: host.unwrap_or_default(),
             protocol: protocol.unwrap_or_default(),
             retry_budget,
             ..Upstream::new(name, url)
         })
-    }
-}
-
-impl Timeouts {
-    fn read(upstream: Section<'_>, diagnostics: &mut Diagnostics) -> Timeouts {
-        let default = Timeouts::default();
-        let section = upstream.section("timeouts", &["connect", "response"], diagnostics);
-        Timeouts {
-            connect: section.read("connect", patience, diagnostics).unwrap_or(default.connect),
-            response: section.read("response", patience, diagnostics).unwrap_or(default.response),
-        }
     }
 }
 

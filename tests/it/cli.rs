@@ -186,6 +186,23 @@ fn explain_speaks_json() {
 }
 
 #[test]
+fn explain_chooses_rules_as_the_proxy_does() {
+    let rules = "version: 1\nselector: { allow: [strict, 'off'], from: [127.0.0.1] }\nroutes: [{ rules: plain }]\n\
+                 rule_sets:\n  plain: { use: status-field }\n  strict: { default: { status: 502 } }\n";
+    let file = file(rules);
+    let check = |header: &str, code: i32, expected: &str| {
+        let arguments = ["-c", file.path().to_str().unwrap(), "-H", header];
+        let (ended, stdout, stderr) = explained(&arguments, SAVED);
+        assert_eq!(ended, code, "{stderr}");
+        assert!(format!("{stdout}{stderr}").contains(expected), "{stdout}{stderr}\nshould hold {expected:?}");
+    };
+    check("accept: text/html", 0, "rewrite by status-field/statusCode");
+    check("x-candor-rules: strict", 0, "rewrite by strict/default");
+    check("x-candor-rules: off", 0, "rule set  none");
+    check("x-candor-rules: other", 2, "candor would answer 400");
+}
+
+#[test]
 fn explain_refuses_what_is_no_saved_answer() {
     let (code, _, stderr) = explained(&["--preset", "status-field"], "{\"statusCode\": 404}");
     assert_eq!(code, 2);

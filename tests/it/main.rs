@@ -8,11 +8,14 @@
     reason = "tests fail by panicking"
 )]
 
+mod bounds;
 mod cli;
 mod conformance;
 mod demo;
 mod docs;
 mod encodings;
+mod faults;
+mod hygiene;
 mod properties;
 mod protocols;
 mod proxy;

@@ -9,13 +9,9 @@ use candor::engine::hold::{Hold, OnLimit};
 use candor::live::Phase;
 use candor::settings::{HostHeader, ProxyStatus, UpstreamUrl};
 
-use super::support::client::Answered;
-use super::support::gate;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Nowhere, Upstream};
-
-/// No rules at all.
-const NONE: &str = "rule_sets: { plain: { rules: [] } }";
+use super::support::{NO_RULES as NONE, TEXT_RULE, gate, json, own_error};
 
 /// A rule that needs the body.
 const BODY_RULE: &str = r"
@@ -26,32 +22,6 @@ rule_sets:
         when: { json: $.statusCode, matches: '[45]\d{2}' }
         then: { status: { from: $.statusCode } }
 ";
-
-/// A rule that needs the whole body, whatever is in it.
-const TEXT_RULE: &str = r"
-rule_sets:
-  orders:
-    rules:
-      - name: not-found
-        when: { body: { contains: record not found } }
-        then: { status: 404 }
-";
-
-fn json(body: &str) -> String {
-    format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-/// The error that our own answer names in `Proxy-Status`, after checking that it is one of ours.
-fn own_error(answer: &Answered) -> &str {
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert!(answer.header("x-request-id").is_some());
-    assert!(answer.text().contains(&format!(r#""status":{}"#, answer.status())), "{}", answer.text());
-    answer.header("proxy-status").and_then(|value| value.strip_prefix("candor; error=")).expect("an error")
-}
 
 // What goes through.
 

@@ -1,7 +1,7 @@
 //! A client that sees what really comes over the wire.
 
 use std::io::{BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::PATIENCE;
 use super::message::{Head, Payload, chunk};
@@ -56,6 +56,17 @@ impl Client {
         self.0.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sends bytes that the other side need not take to their end.
+    pub fn send_in_vain(&mut self, bytes: impl AsRef<[u8]>) {
+        // The answer says what became of it.
+        let _ = self.0.get_mut().write_all(bytes.as_ref());
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish(&mut self) {
+        self.0.get_mut().shutdown(Shutdown::Write).unwrap();
+    }
+
     /// Sends a request without body: `GET /path` and further header lines.
     pub fn ask(&mut self, request: &str, headers: &[&str]) {
         let mut text = format!("{request} HTTP/1.1\r\nhost: sidecar.test\r\n");
@@ -94,6 +105,14 @@ impl Client {
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         self.0.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Reads to the end of the connection, in order or not.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // What came before a reset counts.
+        let _ = self.0.read_to_end(&mut bytes);
         bytes
     }
 

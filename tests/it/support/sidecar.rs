@@ -13,6 +13,7 @@ use candor::settings::{Admin, Drain, Log, Server, Settings, Upstream, UpstreamUr
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
+use super::log;
 
 /// A running sidecar; stops when told, or with the process.
 pub struct Sidecar {
@@ -32,6 +33,7 @@ impl Sidecar {
 
     /// The same, with other settings than a test's usual ones.
     pub fn with(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Settings)) -> Sidecar {
+        log::keep();
         let mut settings = settings(upstream);
         change(&mut settings);
         Sidecar::serving(snapshot(settings, rules))
@@ -93,6 +95,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         admin: Admin { listen: None },
         upstreams: vec![Upstream::new("legacy", url)],
         hold: Default::default(),
+        hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
         inspect: Default::default(),
         drain: Drain::default(),
         log: Log::default(),

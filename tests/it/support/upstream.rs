@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::PATIENCE;
 use super::message::{Head, Payload};
@@ -27,8 +28,10 @@ pub struct Received {
 pub enum After {
     /// The next request may come.
     KeepOpen,
-    /// It is closed.
+    /// It is closed in order.
     Close,
+    /// It is dropped, with a reset if one was asked for.
+    Drop,
 }
 
 /// A scripted backend. It is there until the test's process ends.
@@ -52,6 +55,26 @@ impl Upstream {
                 let (script, sender, ended) = (Arc::clone(&script), sender.clone(), end_sender.clone());
                 thread::spawn(move || {
                     serve(connection, stream.unwrap(), &*script, &sender);
+                    // Nobody listens when the test is over.
+                    let _ = ended.send(connection);
+                });
+            }
+        });
+        Upstream { address, received: Mutex::new(received), ended: Mutex::new(ended) }
+    }
+
+    /// A backend that is given each connection, numbered from 0, and keeps to no protocol.
+    pub fn raw(script: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Upstream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_, received) = channel();
+        let (end_sender, ended) = channel();
+        let script = Arc::new(script);
+        thread::spawn(move || {
+            for (connection, stream) in listener.incoming().enumerate() {
+                let (script, ended) = (Arc::clone(&script), end_sender.clone());
+                thread::spawn(move || {
+                    script(connection, stream.unwrap());
                     // Nobody listens when the test is over.
                     let _ = ended.send(connection);
                 });
@@ -89,6 +112,31 @@ impl Upstream {
     }
 }
 
+/// Makes the connection end with a reset when it is dropped.
+pub fn reset(stream: &TcpStream) {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// A port where nobody takes connections, and nobody refuses them.
+pub struct Deaf {
+    /// Its address.
+    pub address: SocketAddr,
+    _listening: Socket,
+    _waiting: TcpStream,
+}
+
+impl Deaf {
+    /// Listens with no room for more than one connection, and makes that one.
+    pub fn listen() -> Deaf {
+        let listening = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listening.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        listening.listen(0).unwrap();
+        let address = listening.local_addr().unwrap().as_socket().unwrap();
+        let waiting = TcpStream::connect(address).unwrap();
+        Deaf { address, _listening: listening, _waiting: waiting }
+    }
+}
+
 /// A port that is taken and refuses every connection.
 pub struct Nowhere {
     /// Its address.
@@ -117,9 +165,13 @@ fn serve(connection: usize, stream: TcpStream, script: &Script, sender: &Sender<
         let payload = if has_body { Payload::read(&head, &mut reader) } else { Payload::none() };
         let received = Received { connection, head, payload };
         let _ = sender.send(received.clone());
-        if script(&received, &mut writer) == After::Close {
-            let _ = writer.shutdown(Shutdown::Both);
-            return;
+        match script(&received, &mut writer) {
+            After::KeepOpen => {}
+            After::Close => {
+                let _ = writer.shutdown(Shutdown::Both);
+                return;
+            }
+            After::Drop => return,
         }
     }
 }

@@ -1,0 +1,331 @@
+//! The head of a request as it stands on the wire. The parser behind the door is lenient where RFC 9112 allows
+//! it; a proxy must not be, as the next reader could be lenient in another way and see two requests where the
+//! first saw one. Everything that could be read in two ways is refused here, before anybody reads it.
+
+use std::mem::MaybeUninit;
+
+use http::Uri;
+use httparse::{Header, Request, Status};
+use memchr::memchr;
+
+use super::super::refusal::Refusal;
+use crate::settings::ServerLimits;
+
+/// Room for the method, the version and the spaces beside the target.
+const REQUEST_LINE_REST: usize = 64;
+
+/// What a head says about the bytes after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// How the body ends.
+    pub framing: Framing,
+    /// Whether the answer may make something else than HTTP/1.1 of the connection.
+    pub may_switch: bool,
+}
+
+/// How a request's body ends (RFC 9112, section 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// After so many bytes, which may be none.
+    Length(u64),
+    /// After the last chunk.
+    Chunked,
+}
+
+/// Looks for the end of a head while it comes in, each byte once.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    scanned: usize,
+    line: usize,
+    request_line: bool,
+}
+
+impl Lines {
+    /// Whether more has come than the empty lines that may stand before a request.
+    pub fn begun(&self) -> bool {
+        self.scanned > self.line || self.request_line
+    }
+
+    /// The length of the head with its empty line, once it is whole. `bytes` are all that came of it, with what
+    /// follows.
+    ///
+    /// # Errors
+    /// As soon as it cannot become a head, or is too long for one.
+    pub fn find(&mut self, bytes: &[u8], limits: &ServerLimits) -> Result<Option<usize>, Refusal> {
+        while let Some(at) = memchr(b'\n', bytes.get(self.scanned..).unwrap_or_default()) {
+            let end = self.scanned + at;
+            let line = bytes.get(self.line..end).and_then(|line| line.strip_suffix(b"\r"));
+            let Some(line) = line else { return Err(BARE_LF) };
+            self.check_request_line(line, limits)?;
+            self.scanned = end + 1;
+            self.line = self.scanned;
+            if self.scanned > limits.header_bytes {
+                return Err(Refusal::HeadTooLarge);
+            }
+            if line.is_empty() && self.request_line {
+                return Ok(Some(self.scanned));
+            }
+            self.request_line |= !line.is_empty();
+        }
+        self.check_request_line(bytes.get(self.line..).unwrap_or_default(), limits)?;
+        self.scanned = bytes.len();
+        if self.scanned > limits.header_bytes { Err(Refusal::HeadTooLarge) } else { Ok(None) }
+    }
+
+    /// Looks at the first line, which may still be coming.
+    fn check_request_line(&self, line: &[u8], limits: &ServerLimits) -> Result<(), Refusal> {
+        if self.request_line {
+            return Ok(());
+        }
+        if line.len() > limits.uri_bytes + REQUEST_LINE_REST {
+            return Err(Refusal::UriTooLong);
+        }
+        match line.first() {
+            Some(first) if !first.is_ascii_graphic() && *first != b'\r' => Err(REQUEST_LINE),
+            _ => Ok(()),
+        }
+    }
+}
+
+const BARE_LF: Refusal = Refusal::Malformed("a line of the request's head does not end in CR LF");
+const REQUEST_LINE: Refusal = Refusal::Malformed("the request line is not valid");
+const TARGET: Refusal = Refusal::Malformed("the request's target is not valid");
+const FRAGMENT: Refusal = Refusal::Malformed("the request's target has a fragment");
+const LENGTH: Refusal = Refusal::Malformed("Content-Length is not one number");
+const TWO_FRAMINGS: Refusal = Refusal::Malformed("Content-Length stands beside Transfer-Encoding");
+const CODING: Refusal = Refusal::Malformed("Transfer-Encoding does not end in one chunked");
+const CODING_IN_1_0: Refusal = Refusal::Malformed("HTTP/1.0 has no Transfer-Encoding");
+
+/// Checks a whole head.
+///
+/// # Errors
+/// When it is not strictly valid, over a bound, or its body's end is not clear.
+pub(super) fn check(head: &[u8], limits: &ServerLimits) -> Result<Head, Refusal> {
+    let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; ServerLimits::HEADERS_MAX];
+    let lines = lines.get_mut(..limits.headers).unwrap_or_default();
+    let mut request = Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, lines) {
+        Ok(Status::Complete(length)) if length == head.len() => {}
+        Ok(_) => return Err(Refusal::Malformed("the request's head is not valid")),
+        Err(error) => return Err(refusal_of(error, head)),
+    }
+    check_target(request.path.unwrap_or_default(), limits)?;
+    let framing = framing(request.version == Some(0), request.headers)?;
+    let upgrade = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("upgrade"));
+    Ok(Head { framing, may_switch: upgrade || request.method == Some("CONNECT") })
+}
+
+fn refusal_of(error: httparse::Error, head: &[u8]) -> Refusal {
+    let line =
+        head.split(|byte| *byte == b'\r').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    let names_version = || line.split(|byte| *byte == b' ').nth(2).is_some_and(|it| it.starts_with(b"HTTP/"));
+    match error {
+        httparse::Error::TooManyHeaders => Refusal::TooManyHeaders,
+        httparse::Error::Version if names_version() => Refusal::Version,
+        httparse::Error::HeaderName => Refusal::Malformed("a header's name is not valid"),
+        httparse::Error::HeaderValue => Refusal::Malformed("a header's value is not valid"),
+        _ => REQUEST_LINE,
+    }
+}
+
+/// Most targets are plainly valid. The parser of others is the one that reads them afterwards.
+fn check_target(target: &str, limits: &ServerLimits) -> Result<(), Refusal> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~%?=&+,:;@!$'()*".contains(byte);
+    if target.len() > limits.uri_bytes {
+        Err(Refusal::UriTooLong)
+    } else if target.starts_with('/') && target.as_bytes().iter().all(is_plain) {
+        Ok(())
+    } else if target.contains('#') {
+        Err(FRAGMENT)
+    } else {
+        target.parse::<Uri>().map(drop).map_err(|_| TARGET)
+    }
+}
+
+fn framing(is_1_0: bool, headers: &[Header<'_>]) -> Result<Framing, Refusal> {
+    let mut length = None;
+    let mut chunked = false;
+    for header in headers {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            if length.replace(content_length(header.value)?).is_some() {
+                return Err(LENGTH);
+            }
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            if is_1_0 {
+                return Err(CODING_IN_1_0);
+            }
+            if chunked {
+                return Err(CODING);
+            }
+            check_coding(header.value)?;
+            chunked = true;
+        }
+    }
+    match (length, chunked) {
+        (Some(_), true) => Err(TWO_FRAMINGS),
+        (None, true) => Ok(Framing::Chunked),
+        (length, false) => Ok(Framing::Length(length.unwrap_or(0))),
+    }
+}
+
+/// Digits alone: a sign, a list or a fraction means something to somebody else.
+fn content_length(value: &[u8]) -> Result<u64, Refusal> {
+    let digits =
+        std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let length: i64 = digits.and_then(|digits| digits.parse().ok()).ok_or(LENGTH)?;
+    Ok(length.unsigned_abs())
+}
+
+/// `chunked` alone is known. With other codings before it the request is valid, but not for us.
+fn check_coding(value: &[u8]) -> Result<(), Refusal> {
+    let is_chunked = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
+    let mut codings = value.rsplit(|byte| *byte == b',');
+    let last = codings.next().unwrap_or_default();
+    let mut others = codings.peekable();
+    if !is_chunked(last) || others.any(is_chunked) {
+        Err(CODING)
+    } else if value.contains(&b',') {
+        Err(Refusal::TransferCoding)
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: ServerLimits = ServerLimits {
+        header_bytes: 1024,
+        headers: 4,
+        uri_bytes: 64,
+        request_body_bytes: None,
+        connections: 1,
+        requests_per_connection: None,
+    };
+
+    /// Finds and checks a head that comes whole, then byte by byte; both must agree.
+    #[track_caller]
+    fn check(text: &str, expected: Result<Head, u16>) {
+        let whole = find(text.as_bytes(), text.len());
+        assert_eq!(whole, find(text.as_bytes(), 1), "however it comes: {text:?}");
+        assert_eq!(whole.map_err(|refusal| refusal.status().as_u16()), expected, "{text:?}: {whole:?}");
+    }
+
+    fn find(bytes: &[u8], step: usize) -> Result<Head, Refusal> {
+        let mut lines = Lines::default();
+        for end in (step..=bytes.len()).step_by(step) {
+            if let Some(length) = lines.find(&bytes[..end], &LIMITS)? {
+                return super::check(&bytes[..length], &LIMITS);
+            }
+        }
+        panic!("no end in {:?}", String::from_utf8_lossy(bytes));
+    }
+
+    fn body(framing: Framing) -> Result<Head, u16> {
+        Ok(Head { framing, may_switch: false })
+    }
+
+    #[test]
+    fn a_head_says_how_its_body_ends() {
+        check("GET / HTTP/1.1\r\n\r\n", body(Framing::Length(0)));
+        check("\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n", body(Framing::Length(0)));
+        check("POST /a?b HTTP/1.1\r\ncontent-length:  12 \r\n\r\nbody", body(Framing::Length(12)));
+        check("POST / HTTP/1.0\r\nContent-Length: 007\r\n\r\n", body(Framing::Length(7)));
+        check("POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n", body(Framing::Chunked));
+    }
+
+    #[test]
+    fn a_connection_may_be_switched_when_asked() {
+        let switching = Ok(Head { framing: Framing::Length(0), may_switch: true });
+        check("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", switching);
+        check("CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n", switching);
+    }
+
+    #[test]
+    fn framing_that_could_be_read_in_two_ways_is_refused() {
+        let refused = |headers: &str, status: u16| {
+            check(&format!("POST / HTTP/1.1\r\n{headers}\r\n\r\n"), Err(status));
+        };
+        refused("content-length: 5\r\ntransfer-encoding: chunked", 400);
+        refused("transfer-encoding: chunked\r\ncontent-length: 5", 400);
+        refused("content-length: 5\r\ncontent-length: 6", 400);
+        refused("content-length: 5\r\ncontent-length: 5", 400);
+        for length in ["5, 5", "+5", "-5", "5.0", "0x5", "", "5 5", "9223372036854775808"] {
+            refused(&format!("content-length: {length}"), 400);
+        }
+        refused("transfer-encoding: chunked\r\ntransfer-encoding: chunked", 400);
+        refused("transfer-encoding: chunked\r\ntransfer-encoding: identity", 400);
+        for coding in ["chunked, chunked", "xchunked", "chunked, gzip", "identity", "gzip", "", "\"chunked\""]
+        {
+            refused(&format!("transfer-encoding: {coding}"), 400);
+        }
+        refused("transfer-encoding: gzip, chunked", 501);
+        check("POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n", Err(400));
+    }
+
+    #[test]
+    fn lines_are_strict() {
+        let check = |text: &str| check(text, Err(400));
+        check("GET / HTTP/1.1\nhost: a\n\n");
+        check("GET / HTTP/1.1\r\nhost: a\n\r\n");
+        check("GET / HTTP/1.1\r\nhost: a\r\n\n");
+        check("\nGET / HTTP/1.1\r\n\r\n");
+        check("GET / HTTP/1.1\r\na: b\rc: d\r\n\r\n");
+        check("GET / HTTP/1.1\r\na: b\r\n folded\r\n\r\n");
+        check("GET / HTTP/1.1\r\n folded: b\r\n\r\n");
+        check("GET / HTTP/1.1\r\na : b\r\n\r\n");
+        check("GET / HTTP/1.1\r\na b: c\r\n\r\n");
+        check("GET / HTTP/1.1\r\n: b\r\n\r\n");
+        check("GET / HTTP/1.1\r\nno colon\r\n\r\n");
+        check("GET / HTTP/1.1\r\na: b\0c\r\n\r\n");
+        check("GET / HTTP/1.1\r\na\0: b\r\n\r\n");
+        check("GET / HTTP/1.1\r\nnäme: b\r\n\r\n");
+        check("GET  / HTTP/1.1\r\n\r\n");
+        check("GET / HTTP/1.1 \r\n\r\n");
+        check(" GET / HTTP/1.1\r\n\r\n");
+        check("GET /\r\n\r\n");
+        check("\u{16}\u{3}\u{1}\u{2}\r\n\r\n");
+    }
+
+    #[test]
+    fn targets_are_uris_without_fragment() {
+        let target = |target: &str, valid: bool| {
+            let expected = if valid { body(Framing::Length(0)) } else { Err(400) };
+            check(&format!("GET {target} HTTP/1.1\r\n\r\n"), expected);
+        };
+        target("/a/../%2F?x={y}", true);
+        target("http://a.example:81/x", true);
+        target("*", true);
+        target("/a#b", false);
+        target("/a\\b", true);
+        target("a b", false);
+        target("//", true);
+        target("http://[/", false);
+        target("/a\u{7f}", false);
+    }
+
+    #[test]
+    fn bounds_are_told_apart() {
+        check("GET / HTTP/1.2\r\n\r\n", Err(505));
+        check("GET / HTTP/3.0\r\n\r\n", Err(505));
+        check(&format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(63)), body(Framing::Length(0)));
+        check(&format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(64)), Err(414));
+        check(&format!("GET /{}", "a".repeat(5000)), Err(414));
+        check(&format!("GET / HTTP/1.1\r\na: {}", "a".repeat(5000)), Err(431));
+        check(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(4)), body(Framing::Length(0)));
+        check(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(5)), Err(431));
+        check(&"\r\n".repeat(600), Err(431));
+    }
+
+    #[test]
+    fn empty_lines_begin_no_request() {
+        let begun = |text: &str| {
+            let mut lines = Lines::default();
+            assert_eq!(lines.find(text.as_bytes(), &LIMITS), Ok(None));
+            lines.begun()
+        };
+        assert!(!begun("") && !begun("\r\n") && !begun("\r\n\r\n"));
+        assert!(begun("G") && begun("\r\nGET") && begun("GET / HTTP/1.1\r\n"));
+    }
+}

@@ -1,0 +1,106 @@
+//! The body of a request as it is taken in: as it comes, within the bounds on what clients may send and how long
+//! they may take. A body that comes in time costs no timer.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::alarm::Alarm;
+use super::refusal::Refusal;
+use crate::settings::Server;
+
+/// A request's body.
+#[derive(Debug)]
+pub(super) struct Intake {
+    incoming: Incoming,
+    bytes_left: u64,
+    idle_time_max: Duration,
+    waiting_since: Option<Instant>,
+    alarm: Alarm,
+}
+
+/// The end of a body before its end.
+#[derive(Debug)]
+pub(super) enum IntakeError {
+    /// The client broke off, or what it sent is no body.
+    Broken(hyper::Error),
+    /// The client may not go on.
+    Refused(Refusal),
+}
+
+impl Intake {
+    /// A body within the server's bounds.
+    ///
+    /// # Errors
+    /// When it says itself that it is too large.
+    pub fn new(incoming: Incoming, server: &Server) -> Result<Intake, Refusal> {
+        let bytes_left = server.limits.request_body_bytes.unwrap_or(u64::MAX);
+        if incoming.size_hint().lower() > bytes_left {
+            return Err(Refusal::BodyTooLarge);
+        }
+        Ok(Intake {
+            incoming,
+            bytes_left,
+            idle_time_max: server.timeouts.request_body_idle,
+            waiting_since: None,
+            alarm: Alarm::default(),
+        })
+    }
+}
+
+impl Body for Intake {
+    type Data = Bytes;
+    type Error = IntakeError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, IntakeError>>> {
+        let Poll::Ready(polled) = Pin::new(&mut self.incoming).poll_frame(context) else {
+            let due = *self.waiting_since.get_or_insert_with(Instant::now) + self.idle_time_max;
+            ready!(self.alarm.poll(context, due));
+            return Poll::Ready(Some(Err(IntakeError::Refused(Refusal::SlowBody))));
+        };
+        self.waiting_since = None;
+        let Some(frame) = polled.transpose().map_err(IntakeError::Broken)? else { return Poll::Ready(None) };
+        let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+        match self.bytes_left.checked_sub(bytes) {
+            Some(left) => self.bytes_left = left,
+            None => return Poll::Ready(Some(Err(IntakeError::Refused(Refusal::BodyTooLarge)))),
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl fmt::Display for IntakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IntakeError::Broken(error) => write!(f, "the request's body broke off: {error}"),
+            IntakeError::Refused(refusal) => f.write_str(refusal.detail()),
+        }
+    }
+}
+
+impl StdError for IntakeError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            IntakeError::Broken(error) => Some(error),
+            IntakeError::Refused(_) => None,
+        }
+    }
+}
