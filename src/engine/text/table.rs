@@ -21,7 +21,7 @@ pub type Table = dense::DFA<Vec<u32>>;
 pub type Search = (usize, Hir);
 
 /// Bytes of one table. A larger one takes long to make and does not stay in the processor's cache.
-const TABLE_BYTES_MAX: usize = 256 << 10;
+const TABLE_BYTES_MAX: usize = 512 << 10;
 
 /// Searches that are kept as bits of a `u64`.
 const BITS: usize = 64;
