@@ -1,7 +1,9 @@
 //! A timer that costs next to nothing while nothing is late: one registration, moved only when it has run out
 //! or must run out earlier, however often it is put off in between.
 
-use std::pin::Pin;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -27,9 +29,29 @@ impl Alarm {
     }
 }
 
+/// Alarms that wait for their next use. One that was just used is usually due later than now and before the next
+/// exchange's deadline, so that this deadline need not be registered: a registration costs the runtime a system call
+/// whenever nothing else is due as early.
+#[derive(Debug, Default)]
+pub(super) struct Alarms(RefCell<Vec<Alarm>>);
+
+impl Alarms {
+    /// What the future says, or `None` when it has not said it by then.
+    pub async fn until<F: Future>(&self, due: Instant, future: F) -> Option<F::Output> {
+        let mut alarm = self.0.borrow_mut().pop().unwrap_or_default();
+        let mut future = pin!(future);
+        let output = poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => alarm.poll(context, due).map(|()| None),
+        })
+        .await;
+        self.0.borrow_mut().push(alarm);
+        output
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
 
     use tokio::time::Duration;
 
@@ -49,5 +71,18 @@ mod tests {
         assert!(poll_fn(|context| Poll::Ready(alarm.poll(context, at(500)).is_pending())).await);
         poll_fn(|context| alarm.poll(context, at(90))).await;
         assert_eq!(Instant::now(), at(90), "brought forward");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_is_used_again_for_later_deadlines() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let alarms = Alarms::default();
+        let sleep = |milliseconds| sleep_until(at(milliseconds));
+        assert_eq!(alarms.until(at(50), sleep(10)).await, Some(()));
+        assert_eq!(alarms.until(at(60), sleep(70)).await, None);
+        assert_eq!(Instant::now(), at(60), "put off from the first deadline to the second");
+        assert_eq!(alarms.until(at(65), sleep(62)).await, Some(()));
+        assert_eq!(alarms.0.borrow().len(), 1);
     }
 }

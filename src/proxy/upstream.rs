@@ -14,8 +14,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::alarm::Alarms;
 use super::budget::Budget;
 use super::connect::connect;
 use super::download::{Bounds, Download};
@@ -44,6 +45,7 @@ pub(super) struct Upstream {
     limits: Limits,
     /// How many further tries rules may cause.
     pub budget: Budget,
+    alarms: Alarms,
     connector: HttpConnector,
     client: AnyClient,
 }
@@ -82,6 +84,7 @@ impl Upstream {
             timeouts: upstream.timeouts,
             limits: upstream.limits,
             budget: Budget::new(upstream.retry_budget, Instant::now()),
+            alarms: Alarms::default(),
             connector,
             client,
         }
@@ -128,15 +131,31 @@ impl Upstream {
             AnyClient::Http1(pools) => {
                 let gate = Upload::wait_until_wanted(&mut request);
                 *request.version_mut() = Version::HTTP_11;
-                let answer = in_time(time_max, end, pool(pools).request(request)).await?;
+                let answer = self.in_time(time_max, end, pool(pools).request(request)).await?;
                 Ok((self.bounded(answer, end)?, gate))
             }
             AnyClient::H2c(h2c) => {
                 address_over_http_2(&mut request)?;
                 // On the heap, so that exchanges over HTTP/1.1 need no room for it.
-                let answer = in_time(time_max, end, Box::pin(h2c.send(request))).await?;
+                let answer = self.in_time(time_max, end, Box::pin(h2c.send(request))).await?;
                 Ok((self.bounded(answer, end)?, None))
             }
+        }
+    }
+
+    /// The head of the answer, or that it did not come: within `time_max`, and before the exchange's `end`.
+    async fn in_time<E: Into<ProxyError>>(
+        &self,
+        time_max: Duration,
+        end: Option<Instant>,
+        answered: impl Future<Output = Result<Response<Incoming>, E>>,
+    ) -> Result<Response<Incoming>, ProxyError> {
+        let silent_at = Instant::now() + time_max;
+        let head_at = end.map_or(silent_at, |end| end.min(silent_at));
+        match self.alarms.until(head_at, answered).await {
+            Some(answer) => answer.map_err(Into::into),
+            None if head_at < silent_at => Err(UpstreamFault::Late.into()),
+            None => Err(UpstreamFault::Silent.into()),
         }
     }
 
@@ -190,21 +209,6 @@ impl Pools {
             kept: client.build(connector.clone()),
             fresh: client.pool_max_idle_per_host(0).build(connector),
         }
-    }
-}
-
-/// The head of the answer, or that it did not come: within `time_max`, and before the exchange's `end`.
-async fn in_time<E: Into<ProxyError>>(
-    time_max: Duration,
-    end: Option<Instant>,
-    answered: impl Future<Output = Result<Response<Incoming>, E>>,
-) -> Result<Response<Incoming>, ProxyError> {
-    let silent_at = Instant::now() + time_max;
-    let head_at = end.map_or(silent_at, |end| end.min(silent_at));
-    match timeout_at(head_at, answered).await {
-        Ok(answer) => answer.map_err(Into::into),
-        Err(_elapsed) if head_at < silent_at => Err(UpstreamFault::Late.into()),
-        Err(_elapsed) => Err(UpstreamFault::Silent.into()),
     }
 }
 
