@@ -47,6 +47,7 @@ fn body(name: &str) -> String {
         "big-ok" => items(1000, ""),
         "big-error" => items(1000, r#", "statusCode": 404"#),
         "big-text" => "All is well, nothing was lost, and every record was found. ".repeat(1814),
+        "big-umlauts" => "Alles ist gut, nichts ging verloren, und der Schlüssel fand sich. ".repeat(1600),
         other => panic!("no body `{other}`"),
     }
 }
@@ -58,8 +59,12 @@ fn items(count: usize, then: &str) -> String {
 }
 
 fn exchange(body: String) -> Exchange {
+    exchange_of("application/json", body)
+}
+
+fn exchange_of(content_type: &'static str, body: String) -> Exchange {
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Exchange {
         request: RequestSnapshot {
             method: Method::GET,
@@ -72,7 +77,16 @@ fn exchange(body: String) -> Exchange {
 
 /// The rule set whose list of rules is this YAML.
 fn rule_set(rules: &str) -> Arc<RuleSet> {
-    let source = Source::new("bench", format!("rule_sets:\n default:\n  rules:{rules}"));
+    compiled(&format!("rules:{rules}"))
+}
+
+/// The rule set that is this preset.
+fn used(preset: &str) -> Arc<RuleSet> {
+    compiled(&format!("use: [{preset}]"))
+}
+
+fn compiled(set: &str) -> Arc<RuleSet> {
+    let source = Source::new("bench", format!("rule_sets:\n default:\n  {set}"));
     let mut diagnostics = Diagnostics::default();
     let document = document::parse(&source, &mut diagnostics);
     let rules = rules::read(document.as_ref(), Quick::default(), &[], &mut diagnostics);
@@ -93,7 +107,7 @@ fn one_json_rule(bencher: Bencher<'_, '_>, name: &str) {
 }
 
 /// One rule that has a pattern for the whole text of the body.
-#[divan::bench(args = ["small-ok", "big-ok", "big-text"])]
+#[divan::bench(args = ["small-ok", "big-ok", "big-text", "big-umlauts"])]
 fn one_text_rule(bencher: Bencher<'_, '_>, name: &str) {
     decide(bencher, BY_TEXT, body(name));
 }
@@ -102,6 +116,35 @@ fn one_text_rule(bencher: Bencher<'_, '_>, name: &str) {
 #[divan::bench(args = ["small-ok", "big-ok", "big-text"])]
 fn one_contains_rule(bencher: Bencher<'_, '_>, name: &str) {
     decide(bencher, BY_LITERAL, body(name));
+}
+
+/// So many rules on the text of the body, each with words of its own; none is found.
+#[divan::bench(args = [1, 10, 100, 1000])]
+fn text_rules(bencher: Bencher<'_, '_>, rules: usize) {
+    let of =
+        |n| format!("\n  - {{ when: {{ body: {{ search: '(?i)error {n}x' }} }}, then: {{ status: 500 }} }}");
+    decide(bencher, &(0..rules).map(of).collect::<String>(), body("big-text"));
+}
+
+/// The preset for error pages on a page that is none.
+#[divan::bench(args = ["big-text", "big-ok"])]
+fn error_text(bencher: Bencher<'_, '_>, name: &str) {
+    let (rule_set, limits) = (used("error-text"), Limits::default());
+    let exchange = exchange_of("text/html", body(name));
+    bencher
+        .bench_local(|| -> Outcome { evaluate(black_box(&rule_set), black_box(&exchange), &limits, false) });
+}
+
+/// The preset for SOAP faults on an answer that is none.
+#[divan::bench]
+fn soap(bencher: Bencher<'_, '_>) {
+    let (rule_set, limits) = (used("soap"), Limits::default());
+    let item =
+        "<item id=\"17\"><name>Widget &amp; more</name><desc>xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx</desc></item>";
+    let body = format!("<s:Envelope><s:Body>{}</s:Body></s:Envelope>", item.repeat(1000));
+    let exchange = exchange_of("text/xml", body);
+    bencher
+        .bench_local(|| -> Outcome { evaluate(black_box(&rule_set), black_box(&exchange), &limits, false) });
 }
 
 /// So many rules on `$.code`, each with a pattern of its own; the last one fits.

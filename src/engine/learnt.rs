@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::characters::Characters;
 use super::condition::Truth;
-use super::json::{Scan, Skim};
+use super::json::{PathSet, Scan, Skim};
 use super::ruleset::RuleSet;
 use super::text::{Sought, Watch};
 use super::xml;
@@ -55,7 +55,7 @@ impl Learnt {
         self.noting(rule_set, |learnt| {
             learnt.begun |= !bytes.as_slice().is_empty();
             if learnt.skim.scan().pending() > 0 {
-                learnt.skim.feed(&rule_set.subjects.paths, &bytes.to_shared());
+                bytes.feed(&mut learnt.skim, &rule_set.subjects.paths);
             }
             if let Some(passage) = &mut learnt.passage {
                 passage.feed(rule_set, bytes.as_slice());
@@ -177,10 +177,10 @@ impl Chunk<'_> {
         }
     }
 
-    fn to_shared(self) -> Bytes {
+    fn feed(&self, skim: &mut Skim, paths: &PathSet) {
         match self {
-            Chunk::Shared(bytes) => bytes.clone(),
-            Chunk::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Chunk::Shared(bytes) => skim.feed(paths, bytes),
+            Chunk::Borrowed(bytes) => skim.feed(paths, &Bytes::copy_from_slice(bytes)),
         }
     }
 }

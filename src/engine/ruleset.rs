@@ -143,8 +143,12 @@ impl RuleSet {
     pub fn awaits_text(&self, facts: &Facts<'_>) -> bool {
         let waits =
             |rule: &Rule| rule.asked().is_some_and(|when| when.truth(facts, &mut None) == Truth::Unknown);
-        let text_rules = self.text_rules.iter().filter_map(|index| self.rules.get(*index));
-        !self.subjects.elements.is_empty() || !self.texts.is_empty() && text_rules.into_iter().any(waits)
+        let mut text_rules = self.text_rules.iter().filter_map(|index| self.rules.get(*index));
+        if !self.subjects.elements.is_empty() {
+            return true;
+        }
+        // Some rule waits for the body; where all of them read its text there is no need to ask which.
+        !self.texts.is_empty() && (self.text_rules.len() == self.rules.len() || text_rules.any(waits))
     }
 
     /// Whether some rule looks at the body.

@@ -145,8 +145,8 @@ impl<'a> Sets<'a> {
             }
         }
         let retries = retries(&build.rules, &set.default);
-        let index = Index::new(&build.rules);
-        RuleSet { rules: build.rules, index, subjects: build.subjects, retries, ..set }.with_texts()
+        let set = RuleSet { rules: build.rules, subjects: build.subjects, retries, ..set }.with_texts();
+        RuleSet { index: Index::new(&set.rules), ..set }
     }
 
     /// The set as written: by the file, else as a preset.

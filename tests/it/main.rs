@@ -21,5 +21,6 @@ mod protocols;
 mod proxy;
 mod retry;
 mod schema;
+mod streaming;
 mod support;
 mod tidy;

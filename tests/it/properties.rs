@@ -22,6 +22,7 @@ use http::{Method, StatusCode, Uri};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use regex::Regex;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::support::files;
@@ -47,6 +48,11 @@ const RULES: &str = r#"
     - mode: MODE
       when: { error: '(?s).*\[(?<code>\w+)\] (?<text>.*)' }
       then: { status: { from: capture.code, default: 502 }, body: { problem: { detail: { from: capture.text }, extensions: { all: { from: error } } } } }
+    - { mode: MODE, when: { body: '(?s)\s*<b>Fatal.*' }, then: { status: 500 } }
+    - { mode: MODE, when: { body: 'no', status: '2\d\d' }, then: { status: 404, body: { from: body } } }
+    - { mode: MODE, when: { body: { search: '(?m)^(?<what>\w+) (?i:not FOUND)$' } }, then: { status: 404, headers: { set: { x-what: { from: capture.what } } } } }
+    - { mode: MODE, when: { body: { search: '\bfatal\b' } }, then: { status: 500 } }
+    - { mode: MODE, when: { xml: //Value/@code }, then: { status: 500 } }
     - { mode: MODE, when: { body: { search: '(?i)not found' } }, then: { status: 404, body: { from: body } } }
     - { mode: MODE, when: { body: { contains: ["fatal", "\0"] } }, then: { status: 500, body: { json: { a: [1.50, null] } } } }
     - { mode: MODE, when: { xml: Envelope/Body/Fault/faultcode }, then: { status: 500, body: { from: xml.Envelope/Body/Fault/faultcode } } }
@@ -408,6 +414,98 @@ proptest! {
             prop_assert_eq!(decided(&explained), decided(&plain));
             let labels: Vec<_> = explained.trace.steps.iter().map(|step| &step.rule).collect();
             prop_assert_eq!(labels, rule_set.rules.iter().map(|rule| &rule.label).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Conditions on the text of a body, and the regular expressions that say the same of the whole.
+const TEXT_CONDITIONS: &[(&str, &str)] = &[
+    ("{ search: 'not found' }", "not found"),
+    ("{ search: '(?i)NOT' }", "(?i)NOT"),
+    ("{ search: '(?m)^no' }", "(?m)^no"),
+    (r"{ search: '\w\b' }", r"\w\b"),
+    ("{ search: '[^a-z]é' }", "[^a-z]é"),
+    ("{ search: \"\\ufffd\" }", "\u{fffd}"),
+    ("{ matches: '.*found.*' }", "^.*found.*$"),
+    ("{ matches: '(?s).*(?:found|fatal).*' }", "(?s)^.*(?:found|fatal).*$"),
+    (r"{ matches: '\{.*' }", r"^\{.*$"),
+    ("{ matches: '(?s)[^é]*' }", "^[^é]*$"),
+    ("{ contains: [fatal, é] }", "fatal|é"),
+    ("{ equals: 'no' }", r"\Ano\z"),
+];
+
+/// A rule set a condition, with the expression.
+static TEXT_RULES: LazyLock<Vec<(Arc<RuleSet>, Regex)>> = LazyLock::new(|| {
+    let rule = |(number, (condition, _)): (usize, &(&str, &str))| {
+        format!(
+            "  s{number}: {{ rules: [ {{ when: {{ body: {condition} }}, then: {{ status: 404 }} }} ] }}\n"
+        )
+    };
+    let text: String = TEXT_CONDITIONS.iter().enumerate().map(rule).collect();
+    let mut diagnostics = Diagnostics::default();
+    let document = document::parse(
+        &Source::new("text.yaml", format!("rule_sets:\n  default: {{}}\n{text}")),
+        &mut diagnostics,
+    );
+    let rules = rules::read(document.as_ref(), Quick::default(), &[], &mut diagnostics);
+    assert!(!diagnostics.has_errors(), "{:?}", diagnostics.into_sorted());
+    let expected = TEXT_CONDITIONS.iter().map(|(_, expression)| Regex::new(expression).unwrap());
+    let sets = (0..).map_while(|number| rules.set(&format!("s{number}")).cloned());
+    sets.zip(expected).collect()
+});
+
+fn text_inquiry<'a>(
+    rule_set: &'a RuleSet,
+    head: &'a AnswerHead,
+    request: &'a RequestSnapshot,
+) -> Inquiry<'a> {
+    static LIMITS: LazyLock<Limits> = LazyLock::new(Limits::default);
+    Inquiry { rule_set, request, head, limits: &LIMITS, explain: false }
+}
+
+fn plain() -> (RequestSnapshot, AnswerHead) {
+    let request =
+        RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new() };
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/plain"))]);
+    (request, AnswerHead { status: StatusCode::OK, headers })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_text_in_pieces_is_what_the_whole_says(
+        body in body().prop_filter("no byte order mark", |body| !matches!(body.first(), Some(0xef..))),
+        cuts in vec(any::<Index>(), 0..6),
+    ) {
+        let (request, head) = plain();
+        prop_assert_eq!(TEXT_RULES.len(), TEXT_CONDITIONS.len());
+        for (rule_set, expression) in TEXT_RULES.iter() {
+            let outcome = piece_by_piece(&text_inquiry(rule_set, &head, &request), &body, &cuts);
+            let expected = expression.is_match(&String::from_utf8_lossy(&body));
+            prop_assert_eq!(outcome.verdict.rule().is_some(), expected, "{} in {:?}", expression, pieces(&body, &cuts));
+        }
+    }
+
+    #[test]
+    fn a_search_is_settled_by_the_piece_in_which_its_match_ends(
+        before in "[a-zé\\n ]{0,200}",
+        after in "\\PC{0,80}",
+        cuts in vec(any::<Index>(), 0..6),
+    ) {
+        let (request, head) = plain();
+        let text = format!("{before}not found{after}");
+        let end = text.find("not found").unwrap() + "not found".len();
+        let inquiry = text_inquiry(&TEXT_RULES[0].0, &head, &request);
+        let Progress::Waiting(mut evaluation) = inquiry.begin() else { panic!("settled by the head") };
+        let mut gone_by = 0;
+        for piece in pieces(text.as_bytes(), &cuts) {
+            let outcome = evaluation.feed(&inquiry, &Bytes::copy_from_slice(piece));
+            gone_by += piece.len();
+            prop_assert_eq!(outcome.is_some(), gone_by >= end, "after {} of {:?}", gone_by, text);
+            if outcome.is_some() {
+                break;
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use super::condition::{Condition, Leaf, Test};
 use super::facts::{Body, Facts, Seen};
 use super::ruleset::{Mode, Rule, RuleKind};
 use super::subject::Subject;
+use super::text::Sought;
 pub use lookup::Candidate;
 use lookup::Lookup;
 
@@ -34,7 +35,16 @@ pub struct Index {
 struct Group {
     subject: Subject,
     places: Vec<usize>,
-    lookup: Lookup,
+    tests: Tests,
+}
+
+/// The tests of a group.
+#[derive(Debug)]
+enum Tests {
+    /// Of a value: the value is looked up.
+    Lookup(Box<Lookup>),
+    /// Of the body's text: what was seen as it went by tells, and nothing is read again.
+    Text(Vec<(Candidate, Sought)>),
 }
 
 impl Index {
@@ -112,18 +122,30 @@ fn can_be_looked_up(test: &Test) -> bool {
 impl Group {
     fn new(rules: &[Rule], members: &[(usize, &Leaf)]) -> Option<Group> {
         let (_, first) = members.first().filter(|_| members.len() >= GROUP_RULES_MIN)?;
-        let tests = members.iter().map(|(place, leaf)| {
-            let holds = rules.get(*place).is_some_and(is_one_test);
-            (Candidate { place: *place, holds }, &leaf.test)
-        });
-        let lookup = Lookup::new(tests)?;
+        let rule = |place: usize| {
+            let holds = rules.get(place).is_some_and(is_one_test);
+            Candidate { place, holds }
+        };
+        let text = members.iter().map(|(place, leaf)| Some((rule(*place), leaf.sought.clone()?)));
+        let tests = match text.collect() {
+            Some(text) => Tests::Text(text),
+            None => {
+                let tests = members.iter().map(|(place, leaf)| (rule(*place), &leaf.test));
+                Tests::Lookup(Box::new(Lookup::new(tests)?))
+            }
+        };
         let places = members.iter().map(|(place, _)| *place).collect();
-        Some(Group { subject: first.subject.clone(), places, lookup })
+        Some(Group { subject: first.subject.clone(), places, tests })
     }
 
     fn ask(&self, facts: &Facts<'_>) -> Queue<'_> {
+        let lookup = match &self.tests {
+            Tests::Lookup(lookup) => lookup,
+            Tests::Text(_) if matches!(facts.body, Body::Bypassed(_)) => return Queue::All(&[]),
+            Tests::Text(tests) => return Queue::Found(left_open(tests, facts).into_iter()),
+        };
         match facts.values(&self.subject) {
-            Seen::Values(values) => match self.lookup.passed_by(&values) {
+            Seen::Values(values) => match lookup.passed_by(&values) {
                 Some(rules) => Queue::Found(rules.into_iter()),
                 None => Queue::All(&self.places),
             },
@@ -132,6 +154,16 @@ impl Group {
             Seen::Withheld | Seen::Pending => Queue::All(&self.places),
         }
     }
+}
+
+/// The rules that what was seen of the text does not rule out.
+fn left_open(tests: &[(Candidate, Sought)], facts: &Facts<'_>) -> Vec<Candidate> {
+    let candidate = |(rule, sought): &(Candidate, Sought)| match facts.told(sought) {
+        Some(false) => None,
+        Some(true) => Some(*rule),
+        None => Some(Candidate::unsure(rule.place)),
+    };
+    tests.iter().filter_map(candidate).collect()
 }
 
 fn is_one_test(rule: &Rule) -> bool {

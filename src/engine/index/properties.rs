@@ -90,12 +90,12 @@ fn rule_set() -> impl Strategy<Value = RuleSet> {
     let few = prop::sample::subsequence(subjects().1, 1..3);
     let mode = prop_oneof![8 => Just(Mode::Shadow), 1 => Just(Mode::Enforce), 1 => Just(Mode::Off)];
     let rules = few.prop_flat_map(move |few| prop::collection::vec((rule(few), mode.clone()), 1..40));
-    rules.prop_map(|rules| {
+    (rules, any::<bool>()).prop_map(|(rules, watched)| {
         let rule = |(place, (kind, mode))| Rule { label: format!("set/{place}").into(), mode, kind };
         let rules: Vec<Rule> = rules.into_iter().enumerate().map(rule).collect();
-        RuleSet {
+        let set = RuleSet {
             name: "set".into(),
-            index: Index::new(&rules),
+            index: Index::default(),
             rules,
             subjects: subjects().0,
             default: Fallback::Pass,
@@ -104,7 +104,9 @@ fn rule_set() -> impl Strategy<Value = RuleSet> {
             retries: Vec::new(),
             texts: TextSet::default(),
             text_rules: Vec::new(),
-        }
+        };
+        let set = if watched { set.with_texts() } else { set };
+        RuleSet { index: Index::new(&set.rules), ..set }
     })
 }
 
@@ -155,6 +157,7 @@ proptest! {
         });
         let whole = Bytes::copy_from_slice(document.as_bytes());
         let mut learnt = Learnt::new(&rule_set, true);
+        learnt.read_text(&rule_set, true);
         let body = match state {
             0 => {
                 learnt.feed(&rule_set, Chunk::Borrowed(&whole));

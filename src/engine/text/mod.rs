@@ -5,11 +5,15 @@
 use std::ops::Range;
 
 use super::condition::{Test, Truth};
-use automaton::{At, Automaton, Search};
+use alphabet::Alphabet;
+use automaton::{At, Automaton};
 use findings::Findings;
+use table::Search;
 
+mod alphabet;
 mod automaton;
 mod findings;
+mod table;
 mod wanted;
 
 /// Bytes of all tables of a rule set.
@@ -19,6 +23,13 @@ const TABLES_BYTES_MAX: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub struct TextSet {
     count: usize,
+    parts: Vec<Part>,
+}
+
+/// Searches that share an alphabet.
+#[derive(Debug)]
+struct Part {
+    alphabet: Alphabet,
     automata: Vec<Automaton>,
 }
 
@@ -43,35 +54,59 @@ impl TextSet {
             Some(Sought(first..searches.len()))
         };
         let sought = tests.into_iter().map(&mut seek).collect();
-        let count = searches.len();
-        (TextSet { count, automata: Automaton::build(searches, &mut { TABLES_BYTES_MAX }) }, sought)
+        let mut set = TextSet { count: searches.len(), parts: Vec::new() };
+        set.add(&searches, &mut { TABLES_BYTES_MAX });
+        (set, sought)
     }
 
     /// Whether there is nothing to watch for.
     pub fn is_empty(&self) -> bool {
-        self.automata.is_empty()
+        self.automata().next().is_none()
+    }
+
+    fn add(&mut self, searches: &[Search], bytes_left: &mut usize) {
+        if searches.is_empty() {
+            return;
+        }
+        match Alphabet::new(searches.iter().map(|(_, hir)| hir)) {
+            Some(alphabet) => {
+                let automata = table::automata(searches, &alphabet, bytes_left);
+                self.parts.push(Part { alphabet, automata });
+            }
+            None if searches.len() > 1 => {
+                let (first, second) = searches.split_at(searches.len() / 2);
+                self.add(first, bytes_left);
+                self.add(second, bytes_left);
+            }
+            None => {}
+        }
+    }
+
+    fn automata(&self) -> impl Iterator<Item = &Automaton> {
+        self.parts.iter().flat_map(|part| &part.automata)
     }
 }
 
 impl Watch {
     /// Before the first character.
     pub fn new(set: &TextSet) -> Watch {
-        Watch {
-            places: set.automata.iter().map(Automaton::start).collect(),
-            findings: Findings::new(set.count),
-        }
+        Watch { places: set.automata().map(Automaton::start).collect(), findings: Findings::new(set.count) }
     }
 
     /// Reads the next characters.
     pub fn feed(&mut self, set: &TextSet, text: &str) {
-        for (place, automaton) in self.places.iter_mut().zip(&set.automata) {
-            *place = automaton.feed(*place, text.as_bytes(), &mut self.findings);
+        let mut places = self.places.iter_mut();
+        for part in &set.parts {
+            let text = part.alphabet.write(text);
+            for (automaton, place) in part.automata.iter().zip(places.by_ref()) {
+                *place = automaton.feed(*place, &text, &mut self.findings);
+            }
         }
     }
 
     /// The text has ended.
     pub fn finish(&mut self, set: &TextSet) {
-        for (place, automaton) in self.places.drain(..).zip(&set.automata) {
+        for (place, automaton) in self.places.drain(..).zip(set.automata()) {
             automaton.finish(place, &mut self.findings);
         }
     }
@@ -186,9 +221,10 @@ mod tests {
     }
 
     #[test]
-    fn beside_a_word_boundary_only_ascii_is_read() {
+    fn with_a_word_boundary_letters_beyond_ascii_end_the_reading() {
         check(search(r"\bno\b"), &["a no", " b", " grün", " c"], ".++++");
         check(search(r"\bno\b"), &["a", " grün", " no "], "....");
+        check(search(r"\bno\b"), &["«", "no", "» ", "€"], "..+++");
     }
 
     #[test]

@@ -86,6 +86,11 @@ fn is_any_character(hir: &Hir) -> bool {
     characters(hir).is_some_and(|class| class == all)
 }
 
+/// The class of one character.
+pub fn only(character: char) -> ClassUnicode {
+    ClassUnicode::new([ClassUnicodeRange::new(character, character)])
+}
+
 /// The characters of which the pattern is one.
 fn characters(hir: &Hir) -> Option<ClassUnicode> {
     match hir.kind() {
@@ -94,7 +99,7 @@ fn characters(hir: &Hir) -> Option<ClassUnicode> {
         HirKind::Literal(literal) => {
             let mut text = std::str::from_utf8(&literal.0).ok()?.chars();
             let (one, None) = (text.next()?, text.next()) else { return None };
-            Some(ClassUnicode::new([ClassUnicodeRange::new(one, one)]))
+            Some(only(one))
         }
         HirKind::Alternation(choices) => choices.iter().try_fold(ClassUnicode::empty(), |mut all, choice| {
             all.union(&characters(choice)?);
