@@ -2,6 +2,7 @@
 //! go, or one of our own. Knows its exact length wherever there is one, so that `Content-Length` can be true.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,11 +14,9 @@ use http_body_util::BodyExt;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::door::Turn;
 use super::download::{Download, DownloadError};
 use super::hold::Share;
 use super::record::Record;
-use super::upload::Gate;
 
 /// What is read of a body that nobody wants, to save its connection.
 const DISCARD_BYTES_MAX: usize = 64 * 1024;
@@ -50,23 +49,23 @@ pub(super) struct Held {
     pub share: Share,
 }
 
-/// A [`Content`], and what ends with the exchange: its record, which is written when the body is finished or
-/// dropped, and its turn on the connection.
+/// A [`Content`], and the record of the exchange, which is written when the body is finished or dropped.
 #[derive(Debug)]
 pub(super) struct Body {
     content: Content,
     /// Why the content has no end, when what came before may go out first.
     broken: Option<DownloadError>,
     record: Record,
-    /// Before the request's body, when the upstream answered without it. Opened to nobody: the body is given up
-    /// when the answer has been sent.
-    _gate: Option<Gate>,
-    _turn: Option<Turn>,
 }
 
 impl Body {
-    pub fn new(content: Content, record: Record, gate: Option<Gate>, turn: Option<Turn>) -> Body {
-        Body { content, broken: None, record, _gate: gate, _turn: turn }
+    pub fn new(content: Content, record: Record) -> Body {
+        Body { content, broken: None, record }
+    }
+
+    /// The record, of an exchange that does not end with the body.
+    pub fn into_record(mut self) -> Record {
+        take(&mut self.record)
     }
 }
 
@@ -137,7 +136,7 @@ impl Content {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let polled = match self {
             Content::Empty => Poll::Ready(None),
-            Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(take(bytes))))),
             Content::Streaming(incoming) => Pin::new(incoming).poll_frame(context),
             Content::Held(held) => held.poll(context),
         };
@@ -156,7 +155,7 @@ impl Content {
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
+    pub fn size_hint(&self) -> SizeHint {
         match self {
             Content::Empty => SizeHint::with_exact(0),
             Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
@@ -210,7 +209,6 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
-    use crate::proxy::door::Latch;
 
     fn held(chunks: &[&'static str], trailers: bool) -> Content {
         let chunks = chunks.iter().map(|chunk| Bytes::from_static(chunk.as_bytes())).collect();
@@ -221,7 +219,7 @@ mod tests {
     #[track_caller]
     fn check(content: Content, length: Option<u64>, expected: &[&str]) {
         assert_eq!(content.size_hint().exact(), length);
-        let mut body = Body::new(content, Record::default(), None, Some(Latch::new().begin()));
+        let mut body = Body::new(content, Record::default());
         let mut context = Context::from_waker(Waker::noop());
         let mut frames = Vec::new();
         while !body.is_end_stream() {

@@ -1,9 +1,8 @@
-//! Opens a connection to an upstream, outside any pool.
+//! Opens connections to an upstream.
 
 use http::Uri;
 use hyper::service::Service;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 
@@ -13,10 +12,7 @@ use super::error::ProxyError;
 ///
 /// # Errors
 /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`.
-pub(super) async fn connect(
-    connector: &HttpConnector,
-    place: &Uri,
-) -> Result<TokioIo<TcpStream>, ProxyError> {
+pub(super) async fn connect(connector: &HttpConnector, place: &Uri) -> Result<TcpStream, ProxyError> {
     let connected = TowerToHyperService::new(connector.clone()).call(place.clone()).await;
-    connected.map_err(|error| ProxyError::not_connected(error.into()))
+    connected.map(|stream| stream.into_inner()).map_err(|error| ProxyError::not_connected(error.into()))
 }

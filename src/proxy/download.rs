@@ -13,11 +13,21 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
+use super::http1::AnswerBody;
+
+/// Where an answer's body comes from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// The upstream's connection.
+    Http1(AnswerBody),
+    /// A stream of it.
+    Http2(Incoming),
+}
 
 /// An answer's body.
 #[derive(Debug)]
 pub(super) struct Download {
-    incoming: Incoming,
+    origin: Origin,
     bounds: Bounds,
     waiting_since: Option<Instant>,
     alarm: Alarm,
@@ -40,7 +50,7 @@ pub(super) struct Bounds {
 #[derive(Debug)]
 pub(super) enum DownloadError {
     /// The upstream broke off, or what it sent is no body.
-    CutShort(hyper::Error),
+    CutShort(Box<dyn StdError + Send + Sync>),
     /// Nothing came for `timeouts.body_idle`.
     Idle,
     /// The exchange took longer than `timeouts.total`.
@@ -50,15 +60,20 @@ pub(super) enum DownloadError {
 }
 
 impl Download {
-    /// A body within these bounds.
+    /// A body without bounds.
+    pub fn new(origin: Origin) -> Download {
+        let bounds = Bounds { bytes_left: u64::MAX, idle_time_max: None, end: None };
+        Download { origin, bounds, waiting_since: None, alarm: Alarm::default(), over: false }
+    }
+
+    /// Holds the body to these bounds.
     ///
     /// # Errors
     /// When it says itself that it is too large.
-    pub fn new(incoming: Incoming, bounds: Bounds) -> Result<Download, DownloadError> {
-        if incoming.size_hint().lower() > bounds.bytes_left {
-            return Err(DownloadError::TooLarge);
-        }
-        Ok(Download { incoming, bounds, waiting_since: None, alarm: Alarm::default(), over: false })
+    pub fn hold_to(&mut self, bounds: Bounds) -> Result<(), DownloadError> {
+        self.bounds = bounds;
+        let is_too_large = self.origin.size_hint().lower() > bounds.bytes_left;
+        if is_too_large { Err(DownloadError::TooLarge) } else { Ok(()) }
     }
 
     /// Nothing has come. Waits for as long as the bounds allow.
@@ -83,6 +98,32 @@ impl Download {
     }
 }
 
+impl Origin {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn StdError + Send + Sync>>>> {
+        match self {
+            Origin::Http1(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+            Origin::Http2(incoming) => Pin::new(incoming).poll_frame(context).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Origin::Http1(body) => body.is_end_stream(),
+            Origin::Http2(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Origin::Http1(body) => body.size_hint(),
+            Origin::Http2(incoming) => incoming.size_hint(),
+        }
+    }
+}
+
 impl Body for Download {
     type Data = Bytes;
     type Error = DownloadError;
@@ -94,7 +135,7 @@ impl Body for Download {
         if self.over {
             return Poll::Ready(None);
         }
-        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+        let frame = match self.origin.poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => self.within(frame),
             Poll::Ready(Some(Err(error))) => Err(DownloadError::CutShort(error)),
             Poll::Ready(None) => return Poll::Ready(None),
@@ -105,11 +146,11 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over || self.incoming.is_end_stream()
+        self.over || self.origin.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.origin.size_hint()
     }
 }
 
@@ -127,7 +168,7 @@ impl fmt::Display for DownloadError {
 impl StdError for DownloadError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            DownloadError::CutShort(error) => Some(error),
+            DownloadError::CutShort(error) => Some(error.as_ref()),
             DownloadError::Idle | DownloadError::Late | DownloadError::TooLarge => None,
         }
     }

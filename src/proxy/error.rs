@@ -8,13 +8,12 @@ use std::io;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
-use hyper_util::client::legacy::Error as ClientError;
 
 use super::download::DownloadError;
+use super::http1::CallError;
 use super::intake::IntakeError;
 use super::proxy_status::{self, PROXY_STATUS};
 use super::refusal::Refusal;
-use super::wire;
 use crate::engine::exchange::AnswerHead;
 use crate::engine::problem::{PROBLEM_JSON, Problem};
 use crate::engine::selection::Rejected;
@@ -206,13 +205,15 @@ impl From<hyper::Error> for ProxyError {
     }
 }
 
-/// The client sends the request's body too, so that its errors may be the downstream's.
-impl From<ClientError> for ProxyError {
-    fn from(error: ClientError) -> ProxyError {
-        if hyper_cause(&error).is_some_and(hyper::Error::is_user) {
-            return DownstreamError::of_body(&error).into();
+/// A call sends the request's body too, so that its errors may be the downstream's.
+impl From<CallError> for ProxyError {
+    fn from(error: CallError) -> ProxyError {
+        match error {
+            CallError::Body(error) => DownstreamError::of_body(&error).into(),
+            CallError::Upstream(fault, cause) => {
+                ProxyError::Upstream(UpstreamError { fault, cause: cause.map(Into::into) })
+            }
         }
-        ProxyError::Upstream(UpstreamError { fault: UpstreamFault::of(&error), cause: Some(error.into()) })
     }
 }
 
@@ -220,7 +221,7 @@ impl From<ClientError> for ProxyError {
 impl From<DownloadError> for ProxyError {
     fn from(error: DownloadError) -> ProxyError {
         let (fault, cause) = match error {
-            DownloadError::CutShort(cause) => (UpstreamFault::CutShort, Some(cause.into())),
+            DownloadError::CutShort(cause) => (UpstreamFault::CutShort, Some(cause)),
             DownloadError::Idle => (UpstreamFault::Stalled, None),
             DownloadError::Late => (UpstreamFault::Late, None),
             DownloadError::TooLarge => (UpstreamFault::TooLarge, None),
@@ -243,13 +244,7 @@ impl DownstreamError {
         if let Some(IntakeError::Refused(refusal)) = causes(error).find_map(|cause| cause.downcast_ref()) {
             return DownstreamError::Refused(*refusal);
         }
-        let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
-        match io.map(io::Error::kind) {
-            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
-                DownstreamError::Refused(Refusal::Malformed("the request's body is not framed rightly"))
-            }
-            _ => DownstreamError::BodyCutShort,
-        }
+        DownstreamError::BodyCutShort
     }
 
     fn status(&self) -> StatusCode {
@@ -278,18 +273,6 @@ impl DownstreamError {
 }
 
 impl UpstreamFault {
-    fn of(error: &ClientError) -> UpstreamFault {
-        if error.is_connect() {
-            return UpstreamFault::of_connecting(error);
-        }
-        match hyper_cause(error) {
-            Some(cause) if cause.is_parse_too_large() => UpstreamFault::HeadTooLarge,
-            Some(cause) if cause.is_parse() => UpstreamFault::NotHttp,
-            _ if wire::was_lost(error) => UpstreamFault::Lost,
-            _ => UpstreamFault::Closed,
-        }
-    }
-
     /// What happened to an exchange on an HTTP/2 connection.
     fn of_stream(error: &hyper::Error) -> UpstreamFault {
         match causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) {
@@ -379,10 +362,6 @@ const RETRY_AFTER_SECONDS: &str = "1";
 /// `errno` of a full file table, of the system and of the process; the same on Linux, macOS and the BSDs.
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
-
-fn hyper_cause(error: &ClientError) -> Option<&hyper::Error> {
-    causes(error).find_map(|cause| cause.downcast_ref())
-}
 
 /// The error and all that stand below it.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

@@ -8,14 +8,14 @@ use std::rc::Rc;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Mutex;
 use tokio::task::spawn_local;
 
 use super::connect::connect;
 use super::error::ProxyError;
 use super::local::Local;
-use super::upload::Upload;
+use super::request_body::RequestBody;
 
 /// An upstream that speaks HTTP/2.
 pub(super) struct H2c {
@@ -28,7 +28,7 @@ pub(super) struct H2c {
 
 #[derive(Clone)]
 struct Connection {
-    sender: SendRequest<Upload>,
+    sender: SendRequest<RequestBody>,
     /// Why it ended, for the first who asks.
     failure: Rc<Cell<Option<hyper::Error>>>,
 }
@@ -44,7 +44,7 @@ impl H2c {
     ///
     /// # Errors
     /// When there is no connection, or no answer on it.
-    pub async fn send(&self, request: Request<Upload>) -> Result<Response<Incoming>, ProxyError> {
+    pub async fn send(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, ProxyError> {
         let unsent = match self.connection().await?.sender.try_send_request(request).await {
             Ok(answer) => return Ok(answer),
             Err(mut failure) => match failure.take_message() {
@@ -65,7 +65,7 @@ impl H2c {
         if let Some(open) = connection.as_ref().filter(|open| !open.sender.is_closed()) {
             return Ok(open.clone());
         }
-        let stream = connect(&self.connector, &self.place).await?;
+        let stream = TokioIo::new(connect(&self.connector, &self.place).await?);
         let (sender, carried) = Builder::new(Local).timer(TokioTimer::new()).handshake(stream).await?;
         let failure = Rc::default();
         let opened = Connection { sender, failure: Rc::clone(&failure) };

@@ -4,6 +4,7 @@
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 
 use super::error::UpstreamFault;
+use super::http1::Framing;
 
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
@@ -36,39 +37,45 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Looks at how an answer's body ends, and makes one length of several that agree (RFC 9110, section 8.6).
+/// How an answer's body ends by its headers. Makes one length of several that agree (RFC 9110, section 8.6).
 ///
 /// # Errors
 /// When there are lengths that do not, or one beside a transfer coding (RFC 9112, section 6.3), so that the next
 /// reader could see two answers where we saw one; and when there is a coding that cannot be undone.
-pub(super) fn check_framing(headers: &mut HeaderMap) -> Result<(), UpstreamFault> {
+pub(super) fn framing(headers: &mut HeaderMap) -> Result<Framing, UpstreamFault> {
     let length = one_length(headers)?;
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next() {
         let chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
         return match length {
             Some(_) => Err(UpstreamFault::NotHttp),
-            None if chunked && codings.next().is_none() => Ok(()),
+            None if chunked && codings.next().is_none() => Ok(Framing::Chunked),
             None => Err(UpstreamFault::TransferCoding),
         };
     }
-    if let Some(Length::Repeated(length)) = length {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    match length {
+        Some(Length::Single(length)) => Ok(Framing::Length(length)),
+        Some(Length::Repeated(length)) => {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            Ok(Framing::Length(length))
+        }
+        None => Ok(Framing::Close),
     }
-    Ok(())
 }
 
 /// The length that `Content-Length` gives.
 enum Length {
-    Single,
+    Single(u64),
     Repeated(u64),
 }
 
 fn one_length(headers: &HeaderMap) -> Result<Option<Length>, UpstreamFault> {
     let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_none() && value.as_bytes().iter().all(u8::is_ascii_digit) && !value.is_empty() {
-        return Ok(Some(Length::Single));
+    if values.next().is_none()
+        && let Some(length) = number(value.as_bytes())
+    {
+        return Ok(Some(Length::Single(length)));
     }
     let values = headers.get_all(header::CONTENT_LENGTH).iter();
     let mut lengths = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(number);
@@ -219,7 +226,7 @@ mod tests {
             for (name, value) in lines {
                 headers.append(*name, HeaderValue::from_static(value));
             }
-            let checked = check_framing(&mut headers).map(|()| {
+            let checked = framing(&mut headers).map(|_| {
                 let lengths: Vec<_> = headers.get_all(header::CONTENT_LENGTH).iter().collect();
                 assert!(lengths.len() <= 1);
                 lengths.first().map(|length| length.to_str().unwrap())

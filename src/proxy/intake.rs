@@ -13,13 +13,25 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
+use super::http1::ClientBody;
 use super::refusal::Refusal;
 use crate::settings::Server;
+
+/// Where a request's body comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// There is none.
+    Empty,
+    /// The client's connection.
+    Http1(ClientBody),
+    /// A stream of it.
+    Http2(Incoming),
+}
 
 /// A request's body.
 #[derive(Debug)]
 pub(super) struct Intake {
-    incoming: Incoming,
+    source: Source,
     bytes_left: u64,
     idle_time_max: Duration,
     waiting_since: Option<Instant>,
@@ -30,7 +42,7 @@ pub(super) struct Intake {
 #[derive(Debug)]
 pub(super) enum IntakeError {
     /// The client broke off, or what it sent is no body.
-    Broken(hyper::Error),
+    Broken(Box<dyn StdError + Send + Sync>),
     /// The client may not go on.
     Refused(Refusal),
 }
@@ -40,18 +52,46 @@ impl Intake {
     ///
     /// # Errors
     /// When it says itself that it is too large.
-    pub fn new(incoming: Incoming, server: &Server) -> Result<Intake, Refusal> {
+    pub fn new(source: Source, server: &Server) -> Result<Intake, Refusal> {
         let bytes_left = server.limits.request_body_bytes.unwrap_or(u64::MAX);
-        if incoming.size_hint().lower() > bytes_left {
+        if source.size_hint().lower() > bytes_left {
             return Err(Refusal::BodyTooLarge);
         }
         Ok(Intake {
-            incoming,
+            source,
             bytes_left,
             idle_time_max: server.timeouts.request_body_idle,
             waiting_since: None,
             alarm: Alarm::default(),
         })
+    }
+}
+
+impl Source {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, IntakeError>>> {
+        match self {
+            Source::Empty => Poll::Ready(None),
+            Source::Http1(body) => Pin::new(body).poll_frame(context),
+            Source::Http2(incoming) => {
+                Pin::new(incoming).poll_frame(context).map_err(|error| IntakeError::Broken(error.into()))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Source::Empty => true,
+            Source::Http1(body) => body.is_end_stream(),
+            Source::Http2(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Source::Empty => SizeHint::with_exact(0),
+            Source::Http1(body) => body.size_hint(),
+            Source::Http2(incoming) => incoming.size_hint(),
+        }
     }
 }
 
@@ -63,13 +103,13 @@ impl Body for Intake {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, IntakeError>>> {
-        let Poll::Ready(polled) = Pin::new(&mut self.incoming).poll_frame(context) else {
+        let Poll::Ready(polled) = self.source.poll_frame(context) else {
             let due = *self.waiting_since.get_or_insert_with(Instant::now) + self.idle_time_max;
             ready!(self.alarm.poll(context, due));
             return Poll::Ready(Some(Err(IntakeError::Refused(Refusal::SlowBody))));
         };
         self.waiting_since = None;
-        let Some(frame) = polled.transpose().map_err(IntakeError::Broken)? else { return Poll::Ready(None) };
+        let Some(frame) = polled.transpose()? else { return Poll::Ready(None) };
         let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
         match self.bytes_left.checked_sub(bytes) {
             Some(left) => self.bytes_left = left,
@@ -79,11 +119,11 @@ impl Body for Intake {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.source.size_hint()
     }
 }
 
@@ -99,7 +139,7 @@ impl fmt::Display for IntakeError {
 impl StdError for IntakeError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            IntakeError::Broken(error) => Some(error),
+            IntakeError::Broken(error) => Some(error.as_ref()),
             IntakeError::Refused(_) => None,
         }
     }

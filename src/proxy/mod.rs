@@ -8,16 +8,16 @@ mod alarm;
 mod body;
 mod budget;
 mod connect;
-mod door;
+mod date;
 mod download;
 mod error;
 mod forwarded;
 mod h2c;
 mod headers;
 mod hold;
+mod http1;
 mod intake;
 mod local;
-mod pace;
 mod preface;
 mod proxy_status;
 mod record;
@@ -29,38 +29,36 @@ mod select;
 pub mod server;
 mod trace_id;
 mod tunnel;
-mod upload;
 mod upstream;
 mod vary;
 mod via;
-mod wire;
 mod worker;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{self, HeaderValue};
+use bytes::Bytes;
+use http::header;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
-use hyper::ext::ReasonPhrase;
-use hyper::upgrade;
 use tokio::time::sleep;
 
 pub use server::{Drained, StopSignals, bind, run};
 
 use body::{Body, Content};
-use door::Turn;
+use date::Date;
 use download::Download;
 use error::{ProxyError, UpstreamFault};
 use forwarded::Peer;
 use hold::{Decided, Holds};
-use intake::Intake;
+use http1::{Answer, Buffers, Session, Switched};
+use intake::{Intake, Source};
 use record::Record;
+use refusal::Refusal;
 use retry::{Prospect, Tries};
-use tunnel::{Ends, Offer, Tunnel};
-use upload::Gate;
-use upstream::Upstream;
+use tunnel::{End, Offer};
+use upstream::{Taken, Upstream};
 
 use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Verdict};
@@ -74,6 +72,8 @@ struct Worker {
     snapshot: Arc<Snapshot>,
     upstreams: Vec<Upstream>,
     holds: Arc<Holds>,
+    buffers: Rc<Buffers>,
+    date: Date,
     /// Whether exchanges in flight are the last.
     draining: Cell<bool>,
 }
@@ -81,86 +81,94 @@ struct Worker {
 /// A client's connection.
 struct Downstream {
     peer: Peer,
-    /// What the connection becomes when it has ended as one of HTTP. Only HTTP/1.1 ends for that.
-    tunnel: Cell<Option<Tunnel>>,
+    /// Where interim answers go. On HTTP/2 Candor has no way to send them.
+    session: Option<Rc<RefCell<Session>>>,
+}
+
+/// What came of carrying an exchange.
+struct Carried {
+    head: AnswerHead,
+    phrase: Option<Bytes>,
+    content: Content,
+    tunnel: Option<Box<End>>,
 }
 
 /// An answer that is ready for the client.
 struct Reply {
     head: AnswerHead,
-    reason: Option<ReasonPhrase>,
+    /// The reason phrase, where it is not the status's usual one.
+    phrase: Option<Bytes>,
     content: Content,
-    /// Before the request's body, when the answer came without it.
-    gate: Option<Gate>,
-    /// What the connection becomes after the answer.
-    tunnel: Option<Box<Ends>>,
+    /// The upstream's end, when the connection becomes a tunnel after the answer.
+    tunnel: Option<Box<End>>,
+    record: Record,
 }
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(peer: IpAddr) -> Downstream {
-        Downstream { peer: Peer::new(peer), tunnel: Cell::new(None) }
+    fn new(peer: IpAddr, session: Option<Rc<RefCell<Session>>>) -> Downstream {
+        Downstream { peer: Peer::new(peer), session }
     }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(snapshot: Arc<Snapshot>, holds: Arc<Holds>) -> Worker {
-        let upstreams = snapshot.settings.upstreams.iter().map(Upstream::new).collect();
-        Worker { snapshot, upstreams, holds, draining: Cell::new(false) }
+        let buffers = Rc::default();
+        let upstreams = &snapshot.settings.upstreams;
+        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers)).collect();
+        let (date, draining) = (Date::default(), Cell::new(false));
+        Worker { snapshot, upstreams, holds, buffers, date, draining }
     }
 
-    /// Carries one exchange. Whatever happens, the client gets an answer with the exchange's id on it. On HTTP/1.1
-    /// the exchange has a turn on its connection.
-    async fn handle(
-        &self,
-        downstream: &Downstream,
-        mut request: Request<Incoming>,
-        turn: Option<Turn>,
-    ) -> Response<Body> {
+    /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
+    /// exchange's id on it.
+    async fn handle(&self, downstream: &Downstream, mut request: Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(&request_id, downstream.peer.ip, &request);
-        let (method, version) = (request.method().clone(), request.version());
-        let carried = match turn.as_ref().and_then(|turn| turn.refusal) {
-            Some(refusal) => {
-                record.unread();
-                Err(refusal.into())
-            }
-            None => self.carry(&downstream.peer, request, &mut record).await,
+        let (method, is_last) = (request.method().clone(), self.is_last(&request, number));
+        let carried = self.carry(downstream, request, &mut record).await;
+        let mut reply = match carried {
+            Ok(carried) => carried.with(record),
+            Err(error) => Reply::own(&error, &method, record),
         };
-        let mut reply = carried.unwrap_or_else(|error| Reply::own(&error, &method, &mut record));
-        reply.head.headers.insert(request_id::REQUEST_ID, request_id);
-        if version <= Version::HTTP_11 && turn.as_ref().is_some_and(|turn| self.is_last(turn)) {
-            reply.head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if is_last {
+            http1::write_close(&mut reply.head.headers);
         }
-        record.responded(reply.head.status);
-        if let Some(turn) = &turn {
-            turn.answered(reply.tunnel.is_some());
-        }
-        reply.into_response(record, downstream, turn)
+        reply.identified(request_id)
     }
 
-    /// Whether the connection has carried as many exchanges as it may.
-    fn is_last(&self, turn: &Turn) -> bool {
+    /// The answer to a request that is not fit to be carried.
+    fn refuse(&self, downstream: &Downstream, refusal: Refusal) -> Reply {
+        let mut unread = Request::new(());
+        let request_id = request_id::settle(unread.headers_mut());
+        let mut record = Record::begin(&request_id, downstream.peer.ip, &unread);
+        record.unread();
+        Reply::own(&refusal.into(), unread.method(), record).identified(request_id)
+    }
+
+    /// Whether the connection has carried as many exchanges as it may. One over HTTP/2 is not bounded so.
+    fn is_last<B>(&self, request: &Request<B>, number: u64) -> bool {
         let max = self.snapshot.settings.server.limits.requests_per_connection;
-        max.is_some_and(|max| turn.number >= max)
+        request.version() <= Version::HTTP_11 && max.is_some_and(|max| number >= max)
     }
 
     async fn carry(
         &self,
-        peer: &Peer,
-        mut request: Request<Incoming>,
+        downstream: &Downstream,
+        mut request: Request<Source>,
         record: &mut Record,
-    ) -> Result<Reply, ProxyError> {
+    ) -> Result<Carried, ProxyError> {
         let snapshot = &self.snapshot();
         let server = &snapshot.settings.server;
+        let peer = &downstream.peer;
         select::admit(&request, server.connect)?;
         select::settle_host(&mut request)?;
         let route = select::route(&snapshot.routes, &request)?;
         let upstream = self.upstream(route.upstream)?;
         record.routed(route, &upstream.name);
         if request.method() == Method::CONNECT {
-            return Box::pin(tunnelled(upstream, request, record)).await;
+            return Box::pin(tunnelled(upstream, record)).await;
         }
         if request.version() == Version::HTTP_2 {
             headers::join_cookies(request.headers_mut());
@@ -168,45 +176,42 @@ impl Worker {
         let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
         let asked = asked(&request, &rules);
 
-        let offer = Offer::take(&mut request);
+        let offer = Offer::of(&request);
         prepare(&mut request, peer, server, offer.as_ref());
         let prospect = Prospect {
             may_retry: rules.may_retry(request.method(), request.headers()),
             body_bytes_max: server.retry_body_bytes,
         };
-        let (parts, incoming) = request.into_parts();
-        let request = Request::from_parts(parts, Intake::new(incoming, server)?);
-        let (mut request, mut tries) = Tries::begin(upstream, request, prospect);
-        let (head, phrase, version, decided, gate) = loop {
-            let (mut answer, gate) = tries.send(request, record).await?;
-            record.answered(answer.status());
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                let ends = offer.ok_or(UpstreamFault::Switched)?.accept(&mut answer)?;
-                return Ok(Reply::switched(answer, ends, record));
-            }
-            let version = answer.version();
-            let (mut head, phrase, body) = taken_apart(answer);
-            headers::strip_answer(&mut head.headers);
-            let decided = self.decide(&rules, &asked, &mut head, body, record).await;
+        let (parts, source) = request.into_parts();
+        let request = Request::from_parts(parts, Intake::new(source, server)?);
+        let (mut body, mut tries) = Tries::begin(upstream, request, prospect);
+        let (head, phrase, version, decided) = loop {
+            let answer = match tries.send(body, downstream.session.as_deref(), record).await? {
+                Taken::Answered(answer) => answer,
+                Taken::Switched(answer) => return Carried::switched(answer, offer.as_ref(), record),
+            };
+            record.answered(answer.status);
+            let Answer { status, version, phrase, mut headers, body: download } = answer;
+            headers::strip_answer(&mut headers);
+            let mut head = AnswerHead { status, headers };
+            let decided = self.decide(&rules, &asked, &mut head, download, record).await;
             let Some((again, pause)) = tries.again(&decided.outcome, self.draining.get(), record) else {
-                break (head, phrase, version, decided, gate);
+                break (head, phrase, version, decided);
             };
             decided.content.discard();
-            drop(gate);
             sleep(pause).await;
-            request = again;
+            body = again;
         };
 
         let told = tells(&server.proxy_status, peer);
-        let mut reply = rewritten(head, phrase, decided, &asked.method, told, record)?;
-        reply.gate = gate;
+        let mut carried = rewritten(head, phrase, decided, &asked.method, told, record)?;
         if let Some(header) = rules.vary() {
-            vary::add(&mut reply.head.headers, &asked.method, header);
+            vary::add(&mut carried.head.headers, &asked.method, header);
         }
         if server.via {
-            via::append(&mut reply.head.headers, version);
+            via::append(&mut carried.head.headers, version);
         }
-        Ok(reply)
+        Ok(carried)
     }
 
     /// What the rules make of the answer.
@@ -239,18 +244,14 @@ impl Worker {
 
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
-async fn tunnelled(
-    upstream: &Upstream,
-    request: Request<Incoming>,
-    record: &mut Record,
-) -> Result<Reply, ProxyError> {
-    let ends = Ends::connected(upgrade::on(request), upstream.connect().await?);
+async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
+    let end = End::new(Bytes::new(), upstream.connect().await?);
     record.tunnelled();
-    Ok(Reply::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, ends))
+    Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
 
 /// Makes the client's headers those of a request to the upstream.
-fn prepare(request: &mut Request<Incoming>, peer: &Peer, server: &Server, offer: Option<&Offer>) {
+fn prepare(request: &mut Request<Source>, peer: &Peer, server: &Server, offer: Option<&Offer>) {
     let version = request.version();
     let headers = request.headers_mut();
     headers::strip_request(headers);
@@ -267,36 +268,29 @@ fn prepare(request: &mut Request<Incoming>, peer: &Peer, server: &Server, offer:
 }
 
 /// What rules may ask of the request, before anything is done to it.
-fn asked(request: &Request<Incoming>, rules: &Chosen<'_>) -> RequestSnapshot {
+fn asked(request: &Request<Source>, rules: &Chosen<'_>) -> RequestSnapshot {
     let headers = if rules.reads_request_headers() { request.headers().clone() } else { HeaderMap::new() };
     RequestSnapshot { method: request.method().clone(), uri: request.uri().clone(), headers }
-}
-
-/// Head, reason phrase when it is not the status's usual one, and body.
-fn taken_apart(answer: Response<Download>) -> (AnswerHead, Option<ReasonPhrase>, Download) {
-    let (mut parts, body) = answer.into_parts();
-    let phrase = parts.extensions.remove();
-    (AnswerHead { status: parts.status, headers: parts.headers }, phrase, body)
 }
 
 /// Carries the decision out.
 fn rewritten(
     mut head: AnswerHead,
-    phrase: Option<ReasonPhrase>,
+    phrase: Option<Bytes>,
     decided: Decided,
     method: &Method,
     told: bool,
     record: &mut Record,
-) -> Result<Reply, ProxyError> {
+) -> Result<Carried, ProxyError> {
     let Decided { outcome: Outcome { verdict, mut mutation, shadows, .. }, content, held_bytes, broken } =
         decided;
     let received = head.status;
-    let reason = mutation.reason.take().and_then(|reason| ReasonPhrase::try_from(reason).ok());
+    let reason = mutation.reason.take().map(Bytes::from);
     let change = mutation.apply(&mut head, method);
     if told && let Some(details) = details(&verdict) {
         head.headers.append(proxy_status::PROXY_STATUS, proxy_status::received(received, &details));
     }
-    let reason = reason.or(phrase.filter(|_| head.status == received));
+    let phrase = reason.or(phrase.filter(|_| head.status == received));
     record.decided(verdict, shadows, held_bytes);
     let content = match (change, broken) {
         (BodyChange::Keep, Some(error)) => return Err(error.into()),
@@ -310,7 +304,7 @@ fn rewritten(
             Content::from(bytes)
         }
     };
-    Ok(Reply { head, reason, content, gate: None, tunnel: None })
+    Ok(Carried { head, phrase, content, tunnel: None })
 }
 
 /// Whether this peer is told what the upstream said.
@@ -332,46 +326,60 @@ fn details(verdict: &Verdict) -> Option<String> {
     }
 }
 
+impl Carried {
+    /// The upstream's agreement to another protocol, one that was offered to it.
+    fn switched(
+        answer: Answer<Switched>,
+        offer: Option<&Offer>,
+        record: &mut Record,
+    ) -> Result<Carried, ProxyError> {
+        let Answer { status, phrase, mut headers, body: Switched { stream, first }, .. } = answer;
+        record.answered(status);
+        if !offer.is_some_and(|offer| offer.covers(&headers)) {
+            return Err(UpstreamFault::Switched.into());
+        }
+        record.tunnelled();
+        let chosen = headers.get(header::UPGRADE).cloned();
+        headers::strip_answer(&mut headers);
+        if let Some(chosen) = chosen {
+            tunnel::write_upgrade(&mut headers, chosen);
+        }
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream)))
+    }
+
+    fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {
+        Carried { head, phrase, content: Content::Empty, tunnel: Some(Box::new(end)) }
+    }
+
+    fn with(self, record: Record) -> Reply {
+        let Carried { head, phrase, content, tunnel } = self;
+        Reply { head, phrase, content, tunnel, record }
+    }
+}
+
 impl Reply {
     /// Candor's own answer.
-    fn own(error: &ProxyError, method: &Method, record: &mut Record) -> Reply {
+    fn own(error: &ProxyError, method: &Method, mut record: Record) -> Reply {
         record.failed(error);
         let (head, body) = error.answer();
         let content = if method == Method::HEAD { Content::Empty } else { Content::from(body) };
-        Reply { head, reason: None, content, gate: None, tunnel: None }
+        Reply { head, phrase: None, content, tunnel: None, record }
     }
 
-    /// The upstream's agreement to another protocol.
-    fn switched(answer: Response<Download>, ends: Ends, record: &mut Record) -> Reply {
-        record.tunnelled();
-        let (mut head, phrase, _) = taken_apart(answer);
-        let chosen = head.headers.get(header::UPGRADE).cloned();
-        headers::strip_answer(&mut head.headers);
-        if let Some(chosen) = chosen {
-            tunnel::write_upgrade(&mut head.headers, chosen);
-        }
-        Reply { reason: phrase, ..Reply::tunnel(head, ends) }
+    /// With the exchange's id on it.
+    fn identified(mut self, request_id: http::HeaderValue) -> Reply {
+        self.head.headers.insert(request_id::REQUEST_ID, request_id);
+        self.record.responded(self.head.status);
+        self
     }
+}
 
-    fn tunnel(head: AnswerHead, ends: Ends) -> Reply {
-        Reply { head, reason: None, content: Content::Empty, gate: None, tunnel: Some(Box::new(ends)) }
-    }
-
-    /// The answer for hyper. With a tunnel it is not the end of the exchange, whose record goes with the tunnel.
-    fn into_response(self, record: Record, downstream: &Downstream, turn: Option<Turn>) -> Response<Body> {
-        let record = match self.tunnel {
-            Some(ends) => {
-                downstream.tunnel.set(Some(ends.recorded(record)));
-                Record::default()
-            }
-            None => record,
-        };
-        let mut response = Response::new(Body::new(self.content, record, self.gate, turn));
-        *response.status_mut() = self.head.status;
-        *response.headers_mut() = self.head.headers;
-        if let Some(reason) = self.reason {
-            response.extensions_mut().insert(reason);
-        }
+/// The answer for the library that speaks HTTP/2, where there are neither reason phrases nor tunnels.
+impl From<Reply> for Response<Body> {
+    fn from(reply: Reply) -> Response<Body> {
+        let mut response = Response::new(Body::new(reply.content, reply.record));
+        *response.status_mut() = reply.head.status;
+        *response.headers_mut() = reply.head.headers;
         response
     }
 }

@@ -1,12 +1,15 @@
 //! Which protocol a client speaks: HTTP/2 when it begins with that protocol's preface (RFC 9113, section 3.4),
-//! HTTP/1.1 otherwise. Reads no further than it must, and gives back what it read.
+//! HTTP/1.1 otherwise.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::http1::{Buffers, Expected};
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -25,29 +28,31 @@ pub(super) struct Begun<S> {
 }
 
 impl<S> Begun<S> {
-    /// A connection of which nothing was read.
-    pub fn new(stream: S) -> Begun<S> {
-        Begun { first: Bytes::new(), stream }
+    /// A connection of which this was read.
+    pub fn new(first: Bytes, stream: S) -> Begun<S> {
+        Begun { first, stream }
     }
 }
 
-/// Waits for the first bytes, one of which usually tells.
+/// Waits for the first bytes, one of which usually tells. They stay in `inbound`.
 ///
 /// # Errors
 /// When the connection fails.
-pub(super) async fn recognize<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Spoken, Begun<S>)> {
-    let mut first = Vec::with_capacity(PREFACE.len());
-    let spoken = loop {
-        let mut room = (&mut stream).take((PREFACE.len() - first.len()) as u64);
-        let ended = room.read_buf(&mut first).await? == 0;
-        if ended || !PREFACE.starts_with(&first) {
-            break Spoken::Http1;
+pub(super) async fn recognize<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    inbound: &mut BytesMut,
+    buffers: &Buffers,
+) -> io::Result<Spoken> {
+    loop {
+        let read = poll_fn(|context| buffers.poll_read(inbound, stream, Expected::Some, context)).await?;
+        let first = inbound.get(..PREFACE.len()).unwrap_or(inbound);
+        if read == 0 || !PREFACE.starts_with(first) {
+            return Ok(Spoken::Http1);
         }
         if first.len() == PREFACE.len() {
-            break Spoken::Http2;
+            return Ok(Spoken::Http2);
         }
-    };
-    Ok((spoken, Begun { first: first.into(), stream }))
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
@@ -106,10 +111,10 @@ mod tests {
     /// The client's bytes come in these pieces.
     #[track_caller]
     fn check(pieces: &[&[u8]], expected: Spoken) {
-        let (mut client, stream) = tokio::io::duplex(1024);
+        let (mut client, mut stream) = tokio::io::duplex(1024);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            use tokio::io::AsyncWriteExt;
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
             let send = async {
                 for piece in pieces {
                     client.write_all(piece).await.unwrap();
@@ -118,9 +123,9 @@ mod tests {
                 drop(client);
             };
             let receive = async {
-                let (spoken, mut begun) = recognize(stream).await.unwrap();
-                let mut all = Vec::new();
-                begun.read_to_end(&mut all).await.unwrap();
+                let (mut inbound, mut all) = (BytesMut::new(), Vec::new());
+                let spoken = recognize(&mut stream, &mut inbound, &Buffers::default()).await.unwrap();
+                Begun::new(inbound.freeze(), stream).read_to_end(&mut all).await.unwrap();
                 (spoken, all)
             };
             let ((), received) = tokio::join!(send, receive);

@@ -2,28 +2,30 @@
 //! nothing stands against it, and once, on a new connection, when a kept-alive one was lost under it. Nothing of an
 //! answer has gone to the client until then, and nothing of it will.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::Request;
+use http::request::Parts;
 use http_body::Body as _;
 use tokio::time::Instant;
 
-use super::download::Download;
 use super::error::ProxyError;
+use super::http1::Session;
 use super::intake::Intake;
 use super::record::Record;
 use super::request_body::{BodyCopy, RequestBody};
-use super::upload::Gate;
-use super::upstream::Upstream;
+use super::upstream::{Patience, Taken, Upstream, Way};
 use crate::engine::Outcome;
 use crate::engine::outcome::Verdict;
 use crate::engine::retry::Retry;
 
-/// What has been tried, and what is needed to try again.
+/// What is tried, and what is needed to try again.
 pub(super) struct Tries<'a> {
     upstream: &'a Upstream,
+    head: Parts,
     /// `None` for a request that is never sent again.
     spare: Option<Spare>,
     /// When the exchange has to be over, all its tries together.
@@ -32,11 +34,8 @@ pub(super) struct Tries<'a> {
     further: u32,
 }
 
-/// A request to send once more.
+/// What a request needs to be sent once more.
 struct Spare {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
     body: BodyCopy,
     body_bytes_max: u64,
     /// When the client has waited long enough for a head: all tries together take no longer than one may.
@@ -83,61 +82,57 @@ impl fmt::Display for Obstacle {
 }
 
 impl<'a> Tries<'a> {
-    /// The first try's request. A copy is kept where there is use for one: rules may want it, or it is a request
+    /// The first try's body. A copy of it is kept where there is use for one: rules may want it, or it is a request
     /// without body that may be repeated on a new connection.
     pub fn begin(
         upstream: &'a Upstream,
         request: Request<Intake>,
         prospect: Prospect,
-    ) -> (Request<RequestBody>, Tries<'a>) {
+    ) -> (RequestBody, Tries<'a>) {
         upstream.budget.earn();
-        let (parts, body) = request.into_parts();
-        let (body, spare) = if prospect.may_retry || (parts.method.is_idempotent() && body.is_end_stream()) {
+        let (mut head, body) = request.into_parts();
+        upstream.address(&mut head.headers);
+        let now = Instant::now();
+        let (body, spare) = if prospect.may_retry || (head.method.is_idempotent() && body.is_end_stream()) {
             let (body, copy) = RequestBody::kept(body, prospect.body_bytes_max);
-            let spare = Spare {
-                method: parts.method.clone(),
-                uri: parts.uri.clone(),
-                headers: parts.headers.clone(),
-                body: copy,
-                body_bytes_max: prospect.body_bytes_max,
-                deadline: Instant::now() + upstream.timeouts.response,
-            };
-            (body, Some(spare))
+            let deadline = now + upstream.timeouts.response;
+            (body, Some(Spare { body: copy, body_bytes_max: prospect.body_bytes_max, deadline }))
         } else {
             (RequestBody::Streaming(body), None)
         };
-        let end = upstream.timeouts.total.map(|time| Instant::now() + time);
-        (Request::from_parts(parts, body), Tries { upstream, spare, end, further: 0 })
+        let end = upstream.timeouts.total.map(|time| now + time);
+        (body, Tries { upstream, head, spare, end, further: 0 })
     }
 
-    /// Sends the request and waits for the head of the answer.
+    /// Sends the request and waits for the head of the answer. Interim ones go to the client.
     ///
     /// # Errors
     /// As [`Upstream::send`].
     pub async fn send(
         &self,
-        request: Request<RequestBody>,
+        body: RequestBody,
+        client: Option<&RefCell<Session>>,
         record: &mut Record,
-    ) -> Result<(Response<Download>, Option<Gate>), ProxyError> {
+    ) -> Result<Taken, ProxyError> {
         record.tried();
-        match self.upstream.send(request, self.time_left(), self.end).await {
+        match self.upstream.send(&self.head, body, client, Way::Any, self.patience()).await {
             Err(error) if error.is_lost_connection() => {
-                let Some(request) = self.repeatable_as_it_is() else { return Err(error) };
+                let Some(body) = self.repeatable_as_it_is() else { return Err(error) };
                 record.tried_after_loss();
-                self.upstream.send_afresh(request, self.time_left(), self.end).await
+                self.upstream.send(&self.head, body, client, Way::Fresh, self.patience()).await
             }
             sent => sent,
         }
     }
 
-    /// The request once more and the pause before it, where the rule that decided wants that and nothing stands
+    /// The body once more and the pause before it, where the rule that decided wants that and nothing stands
     /// against it.
     pub fn again(
         &mut self,
         outcome: &Outcome,
         draining: bool,
         record: &mut Record,
-    ) -> Option<(Request<RequestBody>, Duration)> {
+    ) -> Option<(RequestBody, Duration)> {
         let retry = outcome.retry.as_ref().filter(|retry| self.further < retry.attempts)?;
         match self.prepared(retry, draining) {
             Ok(prepared) => {
@@ -154,8 +149,9 @@ impl<'a> Tries<'a> {
         }
     }
 
-    fn prepared(&self, retry: &Retry, draining: bool) -> Result<(Request<RequestBody>, Duration), Obstacle> {
-        let spare = self.spare.as_ref().filter(|spare| spare.is_allowed_by(retry)).ok_or(Obstacle::Method)?;
+    fn prepared(&self, retry: &Retry, draining: bool) -> Result<(RequestBody, Duration), Obstacle> {
+        let is_allowed = retry.repeatable.allows(&self.head.method, &self.head.headers);
+        let spare = self.spare.as_ref().filter(|_| is_allowed).ok_or(Obstacle::Method)?;
         if draining {
             return Err(Obstacle::Draining);
         }
@@ -167,21 +163,22 @@ impl<'a> Tries<'a> {
         if !self.upstream.budget.affords(now) {
             return Err(Obstacle::Budget);
         }
-        let request = spare.request()?;
+        let body = spare.body()?;
         self.upstream.budget.spend();
-        Ok((request, pause))
+        Ok((body, pause))
     }
 
-    /// The request, if sending it twice is no different from sending it once (RFC 9110, section 9.2.2).
-    fn repeatable_as_it_is(&self) -> Option<Request<RequestBody>> {
-        self.spare.as_ref().filter(|spare| spare.method.is_idempotent())?.request().ok()
+    /// The body, if sending the request twice is no different from sending it once (RFC 9110, section 9.2.2).
+    fn repeatable_as_it_is(&self) -> Option<RequestBody> {
+        self.spare.as_ref().filter(|_| self.head.method.is_idempotent())?.body().ok()
     }
 
-    fn time_left(&self) -> Duration {
-        match &self.spare {
+    fn patience(&self) -> Patience {
+        let head = match &self.spare {
             Some(spare) if self.further > 0 => spare.time_left(Instant::now()),
             _ => self.upstream.timeouts.response,
-        }
+        };
+        Patience { head, end: self.end }
     }
 }
 
@@ -190,17 +187,8 @@ impl Spare {
         self.deadline.saturating_duration_since(now)
     }
 
-    fn is_allowed_by(&self, retry: &Retry) -> bool {
-        retry.repeatable.allows(&self.method, &self.headers)
-    }
-
-    fn request(&self) -> Result<Request<RequestBody>, Obstacle> {
-        let body = self.body.again().ok_or(Obstacle::Body { bytes_max: self.body_bytes_max })?;
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        Ok(request)
+    fn body(&self) -> Result<RequestBody, Obstacle> {
+        self.body.again().ok_or(Obstacle::Body { bytes_max: self.body_bytes_max })
     }
 }
 
@@ -226,19 +214,16 @@ mod tests {
     }
 
     fn spare(body: BodyCopy, deadline: Instant) -> Spare {
-        let (method, uri) = (Method::PUT, Uri::from_static("/a?b"));
-        let headers = HeaderMap::from_iter([(http::header::ACCEPT, http::HeaderValue::from_static("*/*"))]);
-        Spare { method, uri, headers, body, body_bytes_max: 9, deadline }
+        Spare { body, body_bytes_max: 9, deadline }
     }
 
     #[test]
-    fn a_spare_request_is_the_first_one_again() {
-        let spare_request = spare(BodyCopy::Empty, Instant::now());
-        let request = spare_request.request().unwrap();
-        assert_eq!((request.method(), request.uri().to_string().as_str()), (&Method::PUT, "/a?b"));
-        assert_eq!(request.headers(), &spare_request.headers);
-        let too_long = spare(BodyCopy::TooLong, Instant::now()).request();
-        assert_eq!(too_long.err(), Some(Obstacle::Body { bytes_max: 9 }));
+    fn a_body_that_was_not_kept_is_an_obstacle() {
+        let check = |copy: BodyCopy, expected: Option<Obstacle>| {
+            assert_eq!(spare(copy, Instant::now()).body().err(), expected);
+        };
+        check(BodyCopy::Empty, None);
+        check(BodyCopy::TooLong, Some(Obstacle::Body { bytes_max: 9 }));
     }
 
     #[test]

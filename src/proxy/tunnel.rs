@@ -5,75 +5,49 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::header::{self, Entry, HeaderMap, HeaderValue};
-use http::{Request, Response, Version};
-use hyper::body::Incoming;
-use hyper::upgrade::{self, OnUpgrade};
-use hyper_util::rt::TokioIo;
+use http::{Request, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::net::TcpStream;
 
-use super::download::Download;
-use super::error::UpstreamFault;
 use super::headers::{lists, tokens};
+use super::preface::Begun;
 use super::record::Record;
 
-/// A client's wish to go on in another protocol.
-pub(super) struct Offer {
-    /// The protocols it would speak, as `Upgrade` lists them.
-    protocols: HeaderValue,
-    client: OnUpgrade,
-}
+/// The protocols a client would rather go on in, as its `Upgrade` lists them.
+pub(super) struct Offer(HeaderValue);
 
-/// The two connections of a tunnel, before anything has gone through it.
-pub(super) struct Ends {
-    client: OnUpgrade,
-    upstream: UpstreamEnd,
-}
+/// The upstream's end of a tunnel before anything has gone through it.
+pub(super) struct End(Begun<TcpStream>);
 
-enum UpstreamEnd {
-    /// It is still being freed of the exchange that it carried.
-    Switching(OnUpgrade),
-    Connected(TcpStream),
-}
-
-/// A tunnel in use and the record of the exchange that opened it, which is written when the tunnel ends.
+/// A tunnel, but for the client's end of it, and the record of the exchange that opened it, which is written when
+/// the tunnel ends.
 pub(super) struct Tunnel {
-    ends: Ends,
+    upstream: Begun<TcpStream>,
     record: Record,
 }
 
 impl Offer {
     /// The client's wish, if it has one (RFC 9110, section 7.8). One for HTTP itself in another version, or inside
     /// TLS, is not passed on: what then goes through would be exchanges that no rule reads.
-    pub fn take(request: &mut Request<Incoming>) -> Option<Offer> {
+    pub fn of<B>(request: &Request<B>) -> Option<Offer> {
         let asked = request.version() == Version::HTTP_11
             && request.headers().contains_key(header::UPGRADE)
             && lists(request.headers(), &header::CONNECTION, "upgrade");
-        let protocols = asked.then(|| other_protocols(request.headers())).flatten()?;
-        Some(Offer { protocols, client: upgrade::on(request) })
+        asked.then(|| other_protocols(request.headers())).flatten().map(Offer)
     }
 
     /// Writes it on a request whose hop-by-hop headers are gone.
     pub fn write(&self, headers: &mut HeaderMap) {
-        write_upgrade(headers, self.protocols.clone());
+        write_upgrade(headers, self.0.clone());
     }
 
-    /// The upstream has switched protocols: its 101 for the client, and the tunnel.
-    ///
-    /// # Errors
-    /// When it switched to a protocol that was not asked for.
-    pub fn accept(self, answer: &mut Response<Download>) -> Result<Ends, UpstreamFault> {
-        let chosen = answer.headers().get(header::UPGRADE).filter(|chosen| self.covers(chosen));
-        if chosen.is_none() {
-            return Err(UpstreamFault::Switched);
-        }
-        Ok(Ends { client: self.client, upstream: UpstreamEnd::Switching(upgrade::on(answer)) })
-    }
-
-    fn covers(&self, chosen: &HeaderValue) -> bool {
-        let offered = |chosen: &str| tokens(&self.protocols).any(|own| own.eq_ignore_ascii_case(chosen));
-        tokens(chosen).next().is_some() && tokens(chosen).all(offered)
+    /// Whether the upstream's 101 is for protocols that were asked for.
+    pub fn covers(&self, headers: &HeaderMap) -> bool {
+        let offered = |chosen: &str| tokens(&self.0).any(|own| own.eq_ignore_ascii_case(chosen));
+        let chosen = headers.get(header::UPGRADE);
+        chosen.is_some_and(|chosen| tokens(chosen).next().is_some() && tokens(chosen).all(offered))
     }
 }
 
@@ -99,44 +73,29 @@ pub(super) fn write_upgrade(headers: &mut HeaderMap, protocols: HeaderValue) {
     }
 }
 
-impl Ends {
-    /// The ends of a tunnel that a CONNECT asked for.
-    pub fn connected(client: OnUpgrade, upstream: TcpStream) -> Ends {
-        Ends { client, upstream: UpstreamEnd::Connected(upstream) }
+impl End {
+    /// A connection to the upstream, on which these bytes came already.
+    pub fn new(first: Bytes, stream: TcpStream) -> End {
+        End(Begun::new(first, stream))
     }
 
     /// The tunnel, and the record of the exchange that opened it.
     pub fn recorded(self, record: Record) -> Tunnel {
-        Tunnel { ends: self, record }
+        Tunnel { upstream: self.0, record }
     }
 }
 
 impl Tunnel {
-    /// Carries bytes both ways, to the end. Call it when the connection to the client has ended as one of HTTP.
-    pub async fn run(self) {
-        let Tunnel { ends: Ends { client, upstream }, mut record } = self;
-        let Ok(client) = client.await else { return };
-        let mut client = TokioIo::new(client);
-        let result = match upstream {
-            UpstreamEnd::Switching(upstream) => match upstream.await {
-                Ok(upstream) => carry(&mut client, TokioIo::new(upstream), &mut record).await,
-                Err(error) => Err(io::Error::other(error)),
-            },
-            UpstreamEnd::Connected(upstream) => carry(&mut client, upstream, &mut record).await,
-        };
-        match result {
-            Ok(()) => record.complete(),
+    /// Carries bytes both ways, to the end. The client's connection has sent these already.
+    pub async fn run(self, client: TcpStream, first: Bytes) {
+        let Tunnel { upstream, mut record } = self;
+        let mut client = Begun::new(first, client);
+        let carried = copy_bidirectional(&mut client, &mut Counted { upstream, record: &mut record }).await;
+        match carried {
+            Ok(_) => record.complete(),
             Err(error) => record.tunnel_broken(&error),
         }
     }
-}
-
-async fn carry<C, U>(client: &mut C, upstream: U, record: &mut Record) -> io::Result<()>
-where
-    C: AsyncRead + AsyncWrite + Unpin,
-    U: AsyncRead + AsyncWrite + Unpin,
-{
-    copy_bidirectional(client, &mut Counted { upstream, record }).await.map(drop)
 }
 
 /// The upstream's end, with every byte read from it in the record, however the tunnel ends.

@@ -1,37 +1,32 @@
 //! The upstreams of one worker, each with its pool of kept-alive connections.
 //! Sends a request and waits for the head of the answer; knows nothing of rules.
 
+use std::cell::RefCell;
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri, Version};
-use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::alarm::Alarms;
 use super::budget::Budget;
 use super::connect::connect;
-use super::download::{Bounds, Download};
+use super::download::{Bounds, Download, Origin};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
 use super::h2c::H2c;
 use super::headers;
+use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched};
 use super::request_body::RequestBody;
-use super::upload::{Gate, Upload};
-use super::wire::{self, Connector};
 use crate::engine::hold::is_endless;
 use crate::settings::{self, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
-
-/// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
-/// could otherwise send into a closing connection.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(55);
 
 /// A backend and the connections to it. Belongs to one worker.
 pub(super) struct Upstream {
@@ -47,31 +42,50 @@ pub(super) struct Upstream {
     pub budget: Budget,
     alarms: Alarms,
     connector: HttpConnector,
-    client: AnyClient,
+    connections: Connections,
 }
 
 /// The connections, by what is spoken on them.
-enum AnyClient {
-    Http1(Pools),
+enum Connections {
+    Http1(Rc<Pool>, Rc<Buffers>),
     H2c(H2c),
 }
 
-/// The connections of HTTP/1.1.
-struct Pools {
-    kept: Client<Connector, Upload>,
-    /// Takes a new connection for every request.
-    fresh: Client<Connector, Upload>,
+/// How an upstream takes a request.
+pub(super) enum Taken {
+    /// It answers.
+    Answered(Answer<Download>),
+    /// It goes on in another protocol.
+    Switched(Answer<Switched>),
+}
+
+/// Which connection a request goes on, where one carries one exchange at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// One that is there, or a new one.
+    Any,
+    /// A new one.
+    Fresh,
+}
+
+/// How long an answer is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Until its head is there.
+    pub head: Duration,
+    /// Until the exchange has to be over.
+    pub end: Option<Instant>,
 }
 
 impl Upstream {
     /// An upstream without connections yet. Call it inside the worker's runtime.
-    pub fn new(upstream: &settings::Upstream) -> Upstream {
+    pub fn new(upstream: &settings::Upstream, buffers: &Rc<Buffers>) -> Upstream {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(upstream.timeouts.connect));
         connector.set_nodelay(true);
-        let client = match upstream.protocol {
-            Protocol::Http1 => AnyClient::Http1(Pools::new(&connector, &upstream.limits)),
-            Protocol::H2c => AnyClient::H2c(H2c::new(connector.clone(), place(&upstream.url))),
+        let connections = match upstream.protocol {
+            Protocol::Http1 => Connections::Http1(Rc::default(), Rc::clone(buffers)),
+            Protocol::H2c => Connections::H2c(H2c::new(connector.clone(), place(&upstream.url))),
         };
         let host = match upstream.host {
             HostHeader::Preserve => None,
@@ -86,95 +100,113 @@ impl Upstream {
             budget: Budget::new(upstream.retry_budget, Instant::now()),
             alarms: Alarms::default(),
             connector,
-            client,
+            connections,
         }
     }
 
-    /// Sends the request, its body as it comes, and waits so long for the head of the answer. A body that the
-    /// upstream did not ask for stays unread behind the gate, to be dropped when the answer has been sent.
+    /// Makes the headers those of a request to this upstream.
+    pub fn address(&self, headers: &mut HeaderMap) {
+        if let Some(host) = &self.host {
+            headers.insert(header::HOST, host.clone());
+        }
+    }
+
+    /// Sends the request, its body as it comes, and waits for the head of the answer. Interim ones go to the client.
     ///
     /// # Errors
     /// [`ProxyError::Upstream`] when no answer comes, and [`ProxyError::Downstream`] when the request's own body
     /// breaks off.
     pub async fn send(
         &self,
-        request: Request<RequestBody>,
-        time_max: Duration,
-        end: Option<Instant>,
-    ) -> Result<(Response<Download>, Option<Gate>), ProxyError> {
-        self.send_on(|pools| &pools.kept, request, time_max, end).await
-    }
-
-    /// The same, on a new connection where connections carry one exchange at a time.
-    ///
-    /// # Errors
-    /// The same.
-    pub async fn send_afresh(
-        &self,
-        request: Request<RequestBody>,
-        time_max: Duration,
-        end: Option<Instant>,
-    ) -> Result<(Response<Download>, Option<Gate>), ProxyError> {
-        self.send_on(|pools| &pools.fresh, request, time_max, end).await
-    }
-
-    async fn send_on(
-        &self,
-        pool: impl FnOnce(&Pools) -> &Client<Connector, Upload>,
-        request: Request<RequestBody>,
-        time_max: Duration,
-        end: Option<Instant>,
-    ) -> Result<(Response<Download>, Option<Gate>), ProxyError> {
-        let mut request = request.map(Upload::from);
-        self.address(&mut request)?;
-        match &self.client {
-            AnyClient::Http1(pools) => {
-                let gate = Upload::wait_until_wanted(&mut request);
-                *request.version_mut() = Version::HTTP_11;
-                let answer = self.in_time(time_max, end, pool(pools).request(request)).await?;
-                Ok((self.bounded(answer, end)?, gate))
+        head: &Parts,
+        body: RequestBody,
+        client: Option<&RefCell<Session>>,
+        way: Way,
+        patience: Patience,
+    ) -> Result<Taken, ProxyError> {
+        let Patience { head: head_time_max, end } = patience;
+        match &self.connections {
+            Connections::Http1(pool, buffers) => {
+                let call = async {
+                    let kept = if way == Way::Any { pool.take() } else { None };
+                    let line = match kept {
+                        Some(line) => line,
+                        None => Line::new(self.connect().await?, buffers),
+                    };
+                    self.call(line, pool, head, body, client).await
+                };
+                match self.in_time(head_time_max, end, call).await? {
+                    Taken::Answered(mut answer) => {
+                        answer.body.hold_to(self.bounds(&answer.headers, end))?;
+                        Ok(Taken::Answered(answer))
+                    }
+                    switched => Ok(switched),
+                }
             }
-            AnyClient::H2c(h2c) => {
-                address_over_http_2(&mut request)?;
+            Connections::H2c(h2c) => {
+                let request = over_http_2(head, &self.url, body)?;
                 // On the heap, so that exchanges over HTTP/1.1 need no room for it.
-                let answer = self.in_time(time_max, end, Box::pin(h2c.send(request))).await?;
-                Ok((self.bounded(answer, end)?, None))
+                let answer = self.in_time(head_time_max, end, Box::pin(h2c.send(request))).await?;
+                self.answered_over_http_2(answer, end)
             }
         }
     }
 
+    /// One exchange on a connection.
+    async fn call(
+        &self,
+        line: Box<Line>,
+        pool: &Rc<Pool>,
+        head: &Parts,
+        body: RequestBody,
+        client: Option<&RefCell<Session>>,
+    ) -> Result<Taken, ProxyError> {
+        let bytes_max = self.limits.response_header_bytes;
+        let call = Call::begin(line, pool, head, body, &self.url.base_path, bytes_max);
+        Ok(match call.answer(client).await? {
+            Ok(answer) => Taken::Answered(answer.map(|body| Download::new(Origin::Http1(body)))),
+            Err(switched) => Taken::Switched(switched),
+        })
+    }
+
     /// The head of the answer, or that it did not come: within `time_max`, and before the exchange's `end`.
-    async fn in_time<E: Into<ProxyError>>(
+    async fn in_time<T>(
         &self,
         time_max: Duration,
         end: Option<Instant>,
-        answered: impl Future<Output = Result<Response<Incoming>, E>>,
-    ) -> Result<Response<Incoming>, ProxyError> {
+        answered: impl Future<Output = Result<T, ProxyError>>,
+    ) -> Result<T, ProxyError> {
         let silent_at = Instant::now() + time_max;
         let head_at = end.map_or(silent_at, |end| end.min(silent_at));
         match self.alarms.until(head_at, answered).await {
-            Some(answer) => answer.map_err(Into::into),
+            Some(answer) => answer,
             None if head_at < silent_at => Err(UpstreamFault::Late.into()),
             None => Err(UpstreamFault::Silent.into()),
         }
     }
 
-    /// The answer with its body bounded. One that is over a bound by its head alone, or could be read in two
-    /// ways, is let go with its connection.
-    fn bounded(
-        &self,
-        mut answer: Response<Incoming>,
-        end: Option<Instant>,
-    ) -> Result<Response<Download>, ProxyError> {
-        headers::check_framing(answer.headers_mut())?;
-        let content_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let bounds = Bounds {
+    /// What the body of an answer with these headers is held to.
+    fn bounds(&self, headers: &HeaderMap, end: Option<Instant>) -> Bounds {
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        Bounds {
             bytes_left: self.limits.response_body_bytes.unwrap_or(u64::MAX),
             idle_time_max: self.timeouts.body_idle.filter(|_| !content_type.is_some_and(is_endless)),
             end,
-        };
-        let (parts, incoming) = answer.into_parts();
-        Ok(Response::from_parts(parts, Download::new(incoming, bounds)?))
+        }
+    }
+
+    /// An answer over HTTP/2 in the words of the other protocol.
+    fn answered_over_http_2(
+        &self,
+        answer: Response<Incoming>,
+        end: Option<Instant>,
+    ) -> Result<Taken, ProxyError> {
+        let (mut parts, incoming) = answer.into_parts();
+        headers::framing(&mut parts.headers)?;
+        let mut body = Download::new(Origin::Http2(incoming));
+        body.hold_to(self.bounds(&parts.headers, end))?;
+        let http::response::Parts { status, version, headers, .. } = parts;
+        Ok(Taken::Answered(Answer { status, version, phrase: None, headers, body }))
     }
 
     /// A connection that no exchange uses.
@@ -182,49 +214,30 @@ impl Upstream {
     /// # Errors
     /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`.
     pub async fn connect(&self) -> Result<TcpStream, ProxyError> {
-        Ok(connect(&self.connector, &place(&self.url)).await?.into_inner())
-    }
-
-    /// Turns the client's request into one to this upstream.
-    fn address(&self, request: &mut Request<Upload>) -> Result<(), ProxyError> {
-        *request.uri_mut() = target(&self.url, request.uri())?;
-        if let Some(host) = &self.host {
-            request.headers_mut().insert(header::HOST, host.clone());
-        }
-        // hyper takes a body of unknown length on GET for none, unless it is told.
-        if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
-            request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        Ok(())
+        connect(&self.connector, &place(&self.url)).await
     }
 }
 
-impl Pools {
-    fn new(connector: &HttpConnector, limits: &Limits) -> Pools {
-        let connector = wire::connector(connector.clone());
-        let mut client = Client::builder(TokioExecutor::new());
-        client.pool_idle_timeout(IDLE_TIME_MAX).pool_timer(TokioTimer::new());
-        client.http1_max_buf_size(limits.response_header_bytes);
-        Pools {
-            kept: client.build(connector.clone()),
-            fresh: client.pool_max_idle_per_host(0).build(connector),
-        }
-    }
-}
-
-/// HTTP/2 has the host in the target, and no headers that speak about the connection (RFC 9113, sections 8.2.2
-/// and 8.3.1).
-fn address_over_http_2(request: &mut Request<Upload>) -> Result<(), ProxyError> {
+/// The request over HTTP/2, which has the host in the target, and no headers that speak about the connection
+/// (RFC 9113, sections 8.2.2 and 8.3.1).
+fn over_http_2(
+    head: &Parts,
+    url: &UpstreamUrl,
+    body: RequestBody,
+) -> Result<Request<RequestBody>, ProxyError> {
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method.clone();
     *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = head.headers.clone();
     for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
         request.headers_mut().remove(name);
     }
+    let mut parts = target(url, &head.uri)?.into_parts();
     if let Some(host) = request.headers_mut().remove(header::HOST) {
-        let mut parts = request.uri().clone().into_parts();
         parts.authority = Some(Authority::try_from(host.as_bytes()).map_err(|_| DownstreamError::Host)?);
-        *request.uri_mut() = Uri::from_parts(parts).map_err(|_| DownstreamError::Host)?;
     }
-    Ok(())
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| DownstreamError::Host)?;
+    Ok(request)
 }
 
 /// Where the upstream is: its scheme and authority.

@@ -1,18 +1,21 @@
 //! One thread that carries connections: a current-thread runtime, an HTTP server on each connection, and an
 //! orderly end. A panic in one connection's task closes that connection and nothing else.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hyper::server::conn::{http1, http2};
+use bytes::BytesMut;
+use http::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
@@ -22,14 +25,15 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tracing::{debug, error};
 
-use super::door::{Door, Latch};
+use super::body::Body;
 use super::hold::Holds;
+use super::http1::{Session, serve as serve_http1};
+use super::intake::Source;
 use super::local::Local;
 use super::preface::{Begun, Spoken, recognize};
 use super::refusal::Refusal;
 use super::{Downstream, Worker};
 use crate::live::Snapshot;
-use crate::settings::ServerLimits;
 
 /// A connection that was accepted, on its way to a worker.
 #[derive(Debug)]
@@ -136,84 +140,79 @@ fn note(ended: Result<(), JoinError>) {
 /// connection closed; a tunnel goes on until it ends or is cut.
 async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
     let Arrival { stream, peer, refusal, load: _load } = arrival;
-    let stream = match tokio::net::TcpStream::from_std(stream) {
+    let mut stream = match tokio::net::TcpStream::from_std(stream) {
         Ok(stream) => stream,
         Err(error) => return debug!(%error, "a connection could not be taken over"),
     };
-    let server = worker.snapshot().settings.server.clone();
-    let idle_time_max = server.timeouts.keep_alive;
-    let (spoken, stream) = match refusal {
+    let mut inbound = BytesMut::new();
+    let spoken = match refusal {
         // It is told so, whatever it speaks.
-        Some(_) => (Spoken::Http1, Begun::new(stream)),
+        Some(_) => Spoken::Http1,
         None => {
+            let idle_time_max = worker.snapshot.settings.server.timeouts.keep_alive;
+            let recognized = recognize(&mut stream, &mut inbound, &worker.buffers);
             let recognized = select! {
-                recognized = timeout(idle_time_max, recognize(stream)) => recognized,
+                recognized = timeout(idle_time_max, recognized) => recognized,
                 _ = stopping.changed() => return,
             };
-            let Ok(Ok(recognized)) = recognized else { return };
-            recognized
+            let Ok(Ok(spoken)) = recognized else { return };
+            spoken
         }
     };
-    let stream = TokioIo::new(stream);
-    let downstream = Rc::new(Downstream::new(peer.ip()));
-    let latch = Latch::new();
-    let handle = |request, turn| {
+    match spoken {
+        Spoken::Http1 => http1(&worker, stream, inbound, peer, refusal, stopping).await,
+        // On the heap, so that the many connections that speak the other need no room for it.
+        Spoken::Http2 => Box::pin(http2(worker, Begun::new(inbound.freeze(), stream), peer, stopping)).await,
+    }
+}
+
+async fn http1(
+    worker: &Worker,
+    stream: tokio::net::TcpStream,
+    inbound: BytesMut,
+    peer: SocketAddr,
+    refusal: Option<Refusal>,
+    stopping: watch::Receiver<()>,
+) {
+    let session = Session::new(stream, inbound, Rc::clone(&worker.buffers), worker.snapshot());
+    let session = Rc::new(RefCell::new(session));
+    let downstream = Downstream::new(peer.ip(), Some(Rc::clone(&session)));
+    let Some(tunnel) = serve_http1(worker, &downstream, &session, refusal, stopping).await else { return };
+    drop(downstream);
+    // Nobody else has it unless the request's body is still on its way, and then it is no tunnel.
+    if let Some(session) = Rc::into_inner(session) {
+        let (client, first) = session.into_inner().into_parts();
+        Box::pin(tunnel.run(client, first)).await;
+    }
+}
+
+async fn http2(
+    worker: Rc<Worker>,
+    stream: Begun<tokio::net::TcpStream>,
+    peer: SocketAddr,
+    mut stopping: watch::Receiver<()>,
+) {
+    let snapshot = worker.snapshot();
+    let server = &snapshot.settings.server;
+    let downstream = Rc::new(Downstream::new(peer.ip(), None));
+    let service = service_fn(|request: http::Request<Incoming>| {
         let (worker, downstream) = (Rc::clone(&worker), Rc::clone(&downstream));
-        async move { Ok::<_, Infallible>(worker.handle(&downstream, request, turn).await) }
-    };
-    let result = match spoken {
-        Spoken::Http1 => {
-            let mut door = Door::new(stream, Arc::clone(&latch), &server);
-            if let Some(refusal) = refusal {
-                door.refuse(refusal);
-            }
-            // The turn begins before the door passes anything more.
-            let service = service_fn(|request| handle(request, Some(latch.begin())));
-            let served = pin!(http(&server.limits).serve_connection(door, service).with_upgrades());
-            to_the_end(served, http1::UpgradeableConnection::graceful_shutdown, stopping).await
+        let request = request.map(Source::Http2);
+        async move { Ok::<Response<Body>, Infallible>(worker.handle(&downstream, request, 1).await.into()) }
+    });
+    let mut http = http2::Builder::new(Local);
+    http.timer(TokioTimer::new()).keep_alive_interval(server.timeouts.keep_alive);
+    http.max_header_list_size(u32::try_from(server.limits.header_bytes).unwrap_or(u32::MAX));
+    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let result = select! {
+        biased;
+        _ = stopping.changed() => {
+            served.as_mut().graceful_shutdown();
+            served.await
         }
-        Spoken::Http2 => {
-            let service = service_fn(|request| handle(request, None));
-            let mut http = http2::Builder::new(Local);
-            http.timer(TokioTimer::new()).keep_alive_interval(idle_time_max);
-            http.max_header_list_size(u32::try_from(server.limits.header_bytes).unwrap_or(u32::MAX));
-            // On the heap, as is a tunnel, so that the many connections that are neither need no room for them.
-            let mut served = Box::pin(http.serve_connection(stream, service));
-            to_the_end(served.as_mut(), http2::Connection::graceful_shutdown, stopping).await
-        }
+        result = &mut served => result,
     };
     if let Err(error) = result {
         debug!(client = %downstream.peer.ip, %error, "connection ended");
     }
-    if let Some(tunnel) = downstream.tunnel.take() {
-        Box::pin(tunnel.run()).await;
-    }
-}
-
-/// Waits for a connection to end, and asks it to when the worker is `stopping`.
-async fn to_the_end<C: Future>(
-    mut served: Pin<&mut C>,
-    end: fn(Pin<&mut C>),
-    mut stopping: watch::Receiver<()>,
-) -> C::Output {
-    select! {
-        biased;
-        // First, so that an answer that is ready at the same moment already says `Connection: close`.
-        _ = stopping.changed() => {
-            end(served.as_mut());
-            served.await
-        }
-        result = &mut served => result,
-    }
-}
-
-/// The HTTP library behind a door that has the bounds, all but the room for header lines: more than the usual
-/// number costs it an allocation a request.
-fn http(limits: &ServerLimits) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.header_read_timeout(None);
-    if limits.headers > ServerLimits::default().headers {
-        http.max_headers(limits.headers);
-    }
-    http
 }

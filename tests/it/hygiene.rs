@@ -489,6 +489,12 @@ fn a_flood_of_interim_answers_ends_with_the_timeout() {
         settings.upstreams[0].timeouts.response = Duration::from_millis(150);
     });
     let mut client = sidecar.client();
+    client.ask("GET /bad", &[]);
+    for _ in 0..32 {
+        assert_eq!(client.head().start, "HTTP/1.1 103 Early Hints");
+    }
+    assert_eq!(client.head().start, "HTTP/1.1 504 Gateway Timeout", "enough of them");
+    let mut client = sidecar.client();
     let answer = client.exchange("GET /bad", &[]);
     assert_eq!((answer.status(), own_error(&answer)), (504, "http_response_timeout"));
     assert_eq!(client.exchange("GET /next", &[]).text(), "{}");

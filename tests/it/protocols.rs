@@ -673,16 +673,37 @@ fn an_answer_before_the_body_leaves_the_body_unsent() {
 }
 
 #[test]
-fn early_hints_are_not_taken_for_the_answer() {
-    let upstream = Upstream::answering(format!(
-        "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n{}",
-        json(r#"{"statusCode":404}"#)
-    ));
+fn early_hints_go_on_at_once_and_are_not_taken_for_the_answer() {
+    let (open, wait) = gate();
+    let upstream = Upstream::scripted(move |_, stream| {
+        let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\nconnection: x-hop\r\nx-hop: 1\r\n\r\n";
+        stream.write_all(hints.as_bytes()).unwrap();
+        stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\n").unwrap();
+        wait();
+        stream.write_all(json(r#"{"statusCode":404}"#).as_bytes()).unwrap();
+        After::KeepOpen
+    });
     let mut client = Sidecar::start(upstream.address, RULES).client();
     for _ in 0..2 {
-        let answer = client.exchange("GET /", &[]);
+        client.ask("GET /", &[]);
+        let hints = client.head();
+        assert_eq!(
+            (hints.status(), hints.header("link"), hints.header("x-hop")),
+            (103, Some("</a.css>"), None)
+        );
+        assert_eq!(client.head().start, "HTTP/1.1 102 Processing");
+        open();
+        let answer = client.answer(false);
         assert_eq!((answer.status(), answer.header("link")), (404, None));
     }
+}
+
+#[test]
+fn a_client_that_knows_no_interim_answers_gets_none() {
+    let upstream = Upstream::answering(format!("HTTP/1.1 103 Early Hints\r\n\r\n{}", json("{}")));
+    let mut client = Sidecar::start(upstream.address, NONE).client();
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(client.head().start, "HTTP/1.0 200 OK");
 }
 
 // Targets.

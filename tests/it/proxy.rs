@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use candor::engine::hold::{Hold, OnLimit};
@@ -11,7 +12,7 @@ use candor::settings::{HostHeader, ProxyStatus, UpstreamUrl};
 
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Nowhere, Upstream};
-use super::support::{NO_RULES as NONE, TEXT_RULE, gate, json, own_error};
+use super::support::{NO_RULES as NONE, PATIENCE, TEXT_RULE, gate, json, own_error};
 
 /// A rule that needs the body.
 const BODY_RULE: &str = r"
@@ -686,13 +687,25 @@ fn a_client_that_leaves_early_frees_the_upstream() {
 
 #[test]
 fn a_client_that_breaks_off_its_request_breaks_it_off_upstream_too() {
-    let upstream = Upstream::answering(json("{}"));
+    let (tell, told) = channel();
+    let upstream = Upstream::raw(move |_, mut stream| {
+        let mut received = Vec::new();
+        let mut byte = [0];
+        while !received.ends_with(b"\r\n\r\nhalf") && stream.read(&mut byte).unwrap() == 1 {
+            received.push(byte[0]);
+        }
+        tell.send(Vec::new()).unwrap();
+        let mut rest = Vec::new();
+        // However it ends.
+        let _ = stream.read_to_end(&mut rest);
+        tell.send(rest).unwrap();
+    });
     let sidecar = Sidecar::start(upstream.address, NONE);
     let mut client = sidecar.client();
     client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf");
+    told.recv_timeout(PATIENCE).expect("the upstream hears of it");
     drop(client);
-    assert!(!upstream.received().payload.complete);
-    assert_eq!(sidecar.exchange("GET /", &[]).status(), 200);
+    assert_eq!(told.recv_timeout(PATIENCE).as_deref(), Ok(&b""[..]), "and that nothing more comes");
 }
 
 // The end.

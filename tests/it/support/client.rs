@@ -88,9 +88,12 @@ impl Client {
         Head::read(&mut self.0).expect("an answer")
     }
 
-    /// Reads an answer.
+    /// Reads an answer, after hints that come before it.
     pub fn answer(&mut self, to_head: bool) -> Answered {
-        let head = self.head();
+        let mut head = self.head();
+        while matches!(head.status(), 102..=199) {
+            head = self.head();
+        }
         let bodiless = to_head || matches!(head.status(), 204 | 304);
         let payload = if bodiless { Payload::none() } else { Payload::read(&head, &mut self.0) };
         Answered { head, payload }

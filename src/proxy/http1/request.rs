@@ -1,35 +1,39 @@
-//! The head of a request as it stands on the wire. The parser behind the door is lenient where RFC 9112 allows
-//! it; a proxy must not be, as the next reader could be lenient in another way and see two requests where the
-//! first saw one. Everything that could be read in two ways is refused here, before anybody reads it.
+//! The head of a request as it stands on the wire. A reader may be lenient where RFC 9112 allows it; a proxy must
+//! not be, as the next reader could be lenient in another way and see two requests where the first saw one.
+//! Everything that could be read in two ways is refused here.
 
 use std::mem::MaybeUninit;
 
-use http::Uri;
-use httparse::{Header, Request, Status};
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Uri, Version};
+use httparse::Status;
 use memchr::memchr;
 
+use super::super::headers::tokens;
 use super::super::refusal::Refusal;
+use super::framing::Framing;
 use crate::settings::ServerLimits;
+
+/// Room for headers that are added on the way.
+const FURTHER_HEADERS: usize = 8;
 
 /// Room for the method, the version and the spaces beside the target.
 const REQUEST_LINE_REST: usize = 64;
 
-/// What a head says about the bytes after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A request's head, and what it says about the bytes after it and the connection.
+#[derive(Debug)]
 pub(super) struct Head {
+    /// Method, target, version and headers.
+    pub request: Request<()>,
     /// How the body ends.
     pub framing: Framing,
-    /// Whether the answer may make something else than HTTP/1.1 of the connection.
-    pub may_switch: bool,
-}
-
-/// How a request's body ends (RFC 9112, section 6.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// After so many bytes, which may be none.
-    Length(u64),
-    /// After the last chunk.
-    Chunked,
+    /// Whether another request may follow.
+    pub keep_alive: bool,
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    pub expects: bool,
+    /// Whether the client reads trailers.
+    pub takes_trailers: bool,
 }
 
 /// Looks for the end of a head while it comes in, each byte once.
@@ -87,6 +91,8 @@ impl Lines {
     }
 }
 
+const HEADER_NAME: Refusal = Refusal::Malformed("a header's name is not valid");
+const HEADER_VALUE: Refusal = Refusal::Malformed("a header's value is not valid");
 const BARE_LF: Refusal = Refusal::Malformed("a line of the request's head does not end in CR LF");
 const REQUEST_LINE: Refusal = Refusal::Malformed("the request line is not valid");
 const TARGET: Refusal = Refusal::Malformed("the request's target is not valid");
@@ -96,23 +102,40 @@ const TWO_FRAMINGS: Refusal = Refusal::Malformed("Content-Length stands beside T
 const CODING: Refusal = Refusal::Malformed("Transfer-Encoding does not end in one chunked");
 const CODING_IN_1_0: Refusal = Refusal::Malformed("HTTP/1.0 has no Transfer-Encoding");
 
-/// Checks a whole head.
+/// Reads a whole head.
 ///
 /// # Errors
 /// When it is not strictly valid, over a bound, or its body's end is not clear.
-pub(super) fn check(head: &[u8], limits: &ServerLimits) -> Result<Head, Refusal> {
-    let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; ServerLimits::HEADERS_MAX];
+pub(super) fn read(head: &Bytes, limits: &ServerLimits) -> Result<Head, Refusal> {
+    let mut lines = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; ServerLimits::HEADERS_MAX];
     let lines = lines.get_mut(..limits.headers).unwrap_or_default();
-    let mut request = Request::new(&mut []);
-    match request.parse_with_uninit_headers(head, lines) {
+    let mut parsed = httparse::Request::new(&mut []);
+    match parsed.parse_with_uninit_headers(head, lines) {
         Ok(Status::Complete(length)) if length == head.len() => {}
         Ok(_) => return Err(Refusal::Malformed("the request's head is not valid")),
         Err(error) => return Err(refusal_of(error, head)),
     }
-    check_target(request.path.unwrap_or_default(), limits)?;
-    let framing = framing(request.version == Some(0), request.headers)?;
-    let upgrade = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("upgrade"));
-    Ok(Head { framing, may_switch: upgrade || request.method == Some("CONNECT") })
+    let mut request = Request::new(());
+    *request.method_mut() =
+        Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| REQUEST_LINE)?;
+    *request.uri_mut() = target(head, parsed.path.unwrap_or_default(), limits)?;
+    *request.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    let mut said = Said::new(request.version());
+    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + FURTHER_HEADERS);
+    for line in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HEADER_NAME)?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value)).map_err(|_| HEADER_VALUE)?;
+        said.note(&name, &value)?;
+        headers.append(name, value);
+    }
+    *request.headers_mut() = headers;
+    Ok(Head {
+        request,
+        framing: said.framing()?,
+        keep_alive: !said.close && (said.keep || said.version == Version::HTTP_11),
+        expects: said.expects && said.version == Version::HTTP_11,
+        takes_trailers: said.takes_trailers,
+    })
 }
 
 fn refusal_of(error: httparse::Error, head: &[u8]) -> Refusal {
@@ -122,49 +145,75 @@ fn refusal_of(error: httparse::Error, head: &[u8]) -> Refusal {
     match error {
         httparse::Error::TooManyHeaders => Refusal::TooManyHeaders,
         httparse::Error::Version if names_version() => Refusal::Version,
-        httparse::Error::HeaderName => Refusal::Malformed("a header's name is not valid"),
-        httparse::Error::HeaderValue => Refusal::Malformed("a header's value is not valid"),
+        httparse::Error::HeaderName => HEADER_NAME,
+        httparse::Error::HeaderValue => HEADER_VALUE,
         _ => REQUEST_LINE,
     }
 }
 
-/// Most targets are plainly valid. The parser of others is the one that reads them afterwards.
-fn check_target(target: &str, limits: &ServerLimits) -> Result<(), Refusal> {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~%?=&+,:;@!$'()*".contains(byte);
+fn target(head: &Bytes, target: &str, limits: &ServerLimits) -> Result<Uri, Refusal> {
     if target.len() > limits.uri_bytes {
         Err(Refusal::UriTooLong)
-    } else if target.starts_with('/') && target.as_bytes().iter().all(is_plain) {
-        Ok(())
     } else if target.contains('#') {
         Err(FRAGMENT)
     } else {
-        target.parse::<Uri>().map(drop).map_err(|_| TARGET)
+        Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| TARGET)
     }
 }
 
-fn framing(is_1_0: bool, headers: &[Header<'_>]) -> Result<Framing, Refusal> {
-    let mut length = None;
-    let mut chunked = false;
-    for header in headers {
-        if header.name.eq_ignore_ascii_case("content-length") {
-            if length.replace(content_length(header.value)?).is_some() {
-                return Err(LENGTH);
-            }
-        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            if is_1_0 {
-                return Err(CODING_IN_1_0);
-            }
-            if chunked {
-                return Err(CODING);
-            }
-            check_coding(header.value)?;
-            chunked = true;
-        }
+/// What the headers say about the message itself, gathered while they go by.
+struct Said {
+    version: Version,
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep: bool,
+    expects: bool,
+    takes_trailers: bool,
+}
+
+impl Said {
+    fn new(version: Version) -> Said {
+        let (length, chunked) = (None, false);
+        Said { version, length, chunked, close: false, keep: false, expects: false, takes_trailers: false }
     }
-    match (length, chunked) {
-        (Some(_), true) => Err(TWO_FRAMINGS),
-        (None, true) => Ok(Framing::Chunked),
-        (length, false) => Ok(Framing::Length(length.unwrap_or(0))),
+
+    fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
+        match *name {
+            header::CONTENT_LENGTH => {
+                if self.length.replace(content_length(value.as_bytes())?).is_some() {
+                    return Err(LENGTH);
+                }
+            }
+            header::TRANSFER_ENCODING => {
+                if self.version == Version::HTTP_10 {
+                    return Err(CODING_IN_1_0);
+                }
+                if self.chunked {
+                    return Err(CODING);
+                }
+                check_coding(value.as_bytes())?;
+                self.chunked = true;
+            }
+            header::CONNECTION => tokens(value).for_each(|option| {
+                self.close |= option.eq_ignore_ascii_case("close");
+                self.keep |= option.eq_ignore_ascii_case("keep-alive");
+            }),
+            header::EXPECT => self.expects = value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
+            header::TE => {
+                self.takes_trailers |= tokens(value).any(|coding| coding.eq_ignore_ascii_case("trailers"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn framing(&self) -> Result<Framing, Refusal> {
+        match (self.length, self.chunked) {
+            (Some(_), true) => Err(TWO_FRAMINGS),
+            (None, true) => Ok(Framing::Chunked),
+            (length, false) => Ok(Framing::Length(length.unwrap_or(0))),
+        }
     }
 }
 
@@ -204,11 +253,12 @@ mod tests {
         requests_per_connection: None,
     };
 
-    /// Finds and checks a head that comes whole, then byte by byte; both must agree.
+    /// Finds and reads a head that comes whole, then byte by byte; both must agree.
     #[track_caller]
-    fn check(text: &str, expected: Result<Head, u16>) {
-        let whole = find(text.as_bytes(), text.len());
-        assert_eq!(whole, find(text.as_bytes(), 1), "however it comes: {text:?}");
+    fn check(text: &str, expected: Result<Framing, u16>) {
+        let find = |step| find(text.as_bytes(), step).map(|head| head.framing);
+        let whole = find(text.len());
+        assert_eq!(whole, find(1), "however it comes: {text:?}");
         assert_eq!(whole.map_err(|refusal| refusal.status().as_u16()), expected, "{text:?}: {whole:?}");
     }
 
@@ -216,30 +266,48 @@ mod tests {
         let mut lines = Lines::default();
         for end in (step..=bytes.len()).step_by(step) {
             if let Some(length) = lines.find(&bytes[..end], &LIMITS)? {
-                return super::check(&bytes[..length], &LIMITS);
+                return read(&Bytes::copy_from_slice(&bytes[..length]), &LIMITS);
             }
         }
         panic!("no end in {:?}", String::from_utf8_lossy(bytes));
     }
 
-    fn body(framing: Framing) -> Result<Head, u16> {
-        Ok(Head { framing, may_switch: false })
-    }
-
     #[test]
     fn a_head_says_how_its_body_ends() {
-        check("GET / HTTP/1.1\r\n\r\n", body(Framing::Length(0)));
-        check("\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n", body(Framing::Length(0)));
-        check("POST /a?b HTTP/1.1\r\ncontent-length:  12 \r\n\r\nbody", body(Framing::Length(12)));
-        check("POST / HTTP/1.0\r\nContent-Length: 007\r\n\r\n", body(Framing::Length(7)));
-        check("POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n", body(Framing::Chunked));
+        check("GET / HTTP/1.1\r\n\r\n", Ok(Framing::Length(0)));
+        check("\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n", Ok(Framing::Length(0)));
+        check("POST /a?b HTTP/1.1\r\ncontent-length:  12 \r\n\r\nbody", Ok(Framing::Length(12)));
+        check("POST / HTTP/1.0\r\nContent-Length: 007\r\n\r\n", Ok(Framing::Length(7)));
+        check("POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n", Ok(Framing::Chunked));
     }
 
     #[test]
-    fn a_connection_may_be_switched_when_asked() {
-        let switching = Ok(Head { framing: Framing::Length(0), may_switch: true });
-        check("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", switching);
-        check("CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n", switching);
+    fn a_head_says_whether_another_request_may_follow() {
+        let check = |line: &str, headers: &str, expected: bool| {
+            let head = find(format!("GET / {line}\r\n{headers}\r\n").as_bytes(), 1).unwrap();
+            assert_eq!(head.keep_alive, expected, "{line} {headers:?}");
+        };
+        check("HTTP/1.1", "", true);
+        check("HTTP/1.1", "connection: x-a, Close\r\n", false);
+        check("HTTP/1.1", "connection: close\r\nconnection: keep-alive\r\n", false);
+        check("HTTP/1.0", "", false);
+        check("HTTP/1.0", "connection: Keep-Alive\r\n", true);
+        check("HTTP/1.0", "connection: keep-alive, close\r\n", false);
+    }
+
+    #[test]
+    fn a_head_says_what_the_client_waits_for_and_reads() {
+        let check = |headers: &str, expects: bool, takes_trailers: bool| {
+            for (version, counts) in [("1.1", true), ("1.0", false)] {
+                let text = format!("PUT / HTTP/{version}\r\ncontent-length: 1\r\n{headers}\r\n\r\n");
+                let head = find(text.as_bytes(), 1).unwrap();
+                assert_eq!((head.expects, head.takes_trailers), (expects && counts, takes_trailers));
+            }
+        };
+        check("expect: 100-Continue", true, false);
+        check("expect: 101-continue", false, false);
+        check("te: gzip, Trailers", false, true);
+        check("te: gzip", false, false);
     }
 
     #[test]
@@ -291,7 +359,7 @@ mod tests {
     #[test]
     fn targets_are_uris_without_fragment() {
         let target = |target: &str, valid: bool| {
-            let expected = if valid { body(Framing::Length(0)) } else { Err(400) };
+            let expected = if valid { Ok(Framing::Length(0)) } else { Err(400) };
             check(&format!("GET {target} HTTP/1.1\r\n\r\n"), expected);
         };
         target("/a/../%2F?x={y}", true);
@@ -309,11 +377,11 @@ mod tests {
     fn bounds_are_told_apart() {
         check("GET / HTTP/1.2\r\n\r\n", Err(505));
         check("GET / HTTP/3.0\r\n\r\n", Err(505));
-        check(&format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(63)), body(Framing::Length(0)));
+        check(&format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(63)), Ok(Framing::Length(0)));
         check(&format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(64)), Err(414));
         check(&format!("GET /{}", "a".repeat(5000)), Err(414));
         check(&format!("GET / HTTP/1.1\r\na: {}", "a".repeat(5000)), Err(431));
-        check(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(4)), body(Framing::Length(0)));
+        check(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(4)), Ok(Framing::Length(0)));
         check(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(5)), Err(431));
         check(&"\r\n".repeat(600), Err(431));
     }

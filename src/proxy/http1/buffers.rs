@@ -1,0 +1,114 @@
+//! Room to read into and to write from, passed from connection to connection of a worker, so that an idle one holds
+//! none.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// Room for the beginning of a message. Most are no longer.
+const ROOM: usize = 16 << 10;
+
+/// Room for what follows of a long one.
+const LONG_ROOM: usize = 64 << 10;
+
+/// Below this it is not worth reading: what is left of the room moves to a new one.
+const ROOM_MIN: usize = 1 << 10;
+
+/// Buffers that wait for their next use.
+const SPARE_MAX: usize = 64;
+
+/// How much a reader expects to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) enum Expected {
+    /// A head, or a body of unknown length.
+    Some,
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// The buffers of a worker.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Buffers(RefCell<Vec<BytesMut>>);
+
+impl Buffers {
+    /// An empty buffer.
+    pub fn take(&self) -> BytesMut {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes back the room of a buffer whose bytes are used up.
+    pub fn give(&self, buffer: &mut BytesMut) {
+        let mut buffer = std::mem::take(buffer);
+        buffer.clear();
+        let mut spare = self.0.borrow_mut();
+        if spare.len() < SPARE_MAX && buffer.capacity() > 0 {
+            spare.push(buffer);
+        }
+    }
+
+    /// Reads what there is behind the bytes of `buffer`, which holds room only while there are bytes in it. Says
+    /// how many came: none at the end of what the other side sends.
+    pub fn poll_read<I: AsyncRead + Unpin>(
+        &self,
+        buffer: &mut BytesMut,
+        io: &mut I,
+        expected: Expected,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if buffer.capacity() == 0 {
+            *buffer = self.take();
+        }
+        if buffer.capacity() - buffer.len() < ROOM_MIN {
+            buffer.reserve(expected.room());
+        }
+        let polled = pin!(Pin::new(io).read_buf(buffer)).poll(context);
+        if buffer.is_empty() {
+            self.give(buffer);
+        }
+        polled
+    }
+}
+
+impl Expected {
+    fn room(self) -> usize {
+        match self {
+            Expected::Bytes(bytes) if bytes > ROOM as u64 => LONG_ROOM,
+            Expected::Some | Expected::Bytes(_) => ROOM,
+        }
+    }
+}
+
+/// The first bytes of a buffer, at most `bytes_max`.
+pub(super) fn split(buffer: &mut BytesMut, bytes_max: u64) -> Bytes {
+    let length = usize::try_from(bytes_max).map_or(buffer.len(), |max| max.min(buffer.len()));
+    buffer.split_to(length).freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_buffer_goes_back() {
+        let buffers = Buffers::default();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut buffer = BytesMut::new();
+        let mut read = |buffer: &mut BytesMut, mut text: &[u8]| {
+            buffers.poll_read(buffer, &mut text, Expected::Some, &mut context).map(Result::unwrap)
+        };
+        assert_eq!(read(&mut buffer, b"abc"), Poll::Ready(3));
+        assert_eq!(read(&mut buffer, b"de"), Poll::Ready(2));
+        assert_eq!(&buffer[..], b"abcde");
+        assert_eq!(split(&mut buffer, 2), "ab");
+        assert_eq!(split(&mut buffer, u64::MAX), "cde");
+        assert_eq!(read(&mut buffer, b""), Poll::Ready(0));
+        assert_eq!(buffer.capacity(), 0);
+        assert!(buffers.take().capacity() > 0);
+    }
+}

@@ -1,0 +1,132 @@
+//! The connections to an upstream that wait for their next exchange. The one used last is used first, so that those
+//! which are not needed grow old and are closed.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep};
+
+use super::line::Line;
+
+/// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
+/// could otherwise send into a closing connection.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(55);
+
+/// How often the connections are looked at, as long as there are any.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// The connections of one worker to one upstream.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Pool {
+    idle: RefCell<Vec<Idle>>,
+    is_watched: Cell<bool>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    line: Box<Line>,
+    since: Instant,
+}
+
+impl Pool {
+    /// A connection on which nothing has happened since its last exchange.
+    pub fn take(&self) -> Option<Box<Line>> {
+        let mut idle = self.idle.borrow_mut();
+        std::iter::from_fn(|| idle.pop()).map(|idle| idle.line).find(|line| line.is_quiet())
+    }
+
+    /// Keeps a connection for the next exchange.
+    pub fn put(self: &Rc<Self>, line: Box<Line>) {
+        self.idle.borrow_mut().push(Idle { line, since: Instant::now() });
+        if !self.is_watched.replace(true) {
+            spawn_local(watch(Rc::downgrade(self)));
+        }
+    }
+
+    /// Closes what the upstream has closed and what is too old; says whether anything is left.
+    fn clear(&self) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|idle| idle.since.elapsed() < IDLE_TIME_MAX && idle.line.is_quiet());
+        self.is_watched.set(!idle.is_empty());
+        !idle.is_empty()
+    }
+}
+
+async fn watch(pool: Weak<Pool>) {
+    loop {
+        sleep(ROUND).await;
+        if !pool.upgrade().is_some_and(|pool| pool.clear()) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use tokio::runtime::{Builder, LocalOptions};
+    use tokio::time::advance;
+
+    use super::super::Buffers;
+    use super::*;
+
+    /// A pool with so many connections, and their other ends.
+    fn pool(count: usize) -> (Rc<Pool>, Vec<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (pool, buffers) = (Rc::<Pool>::default(), Rc::<Buffers>::default());
+        let ends = (0..count).map(|_| {
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            pool.put(Line::new(tokio::net::TcpStream::from_std(stream).unwrap(), &buffers));
+            listener.accept().unwrap().0
+        });
+        let ends = ends.collect();
+        (pool, ends)
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_all().start_paused(true).build_local(LocalOptions::default());
+        runtime.unwrap().block_on(test);
+    }
+
+    /// Waits until the runtime has heard of what happened on the connections.
+    async fn until(happened: impl Fn() -> bool) {
+        while !happened() {
+            advance(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn count(pool: &Pool) -> usize {
+        pool.idle.borrow().len()
+    }
+
+    #[test]
+    fn what_the_upstream_closed_is_not_used() {
+        run(async {
+            let (pool, mut ends) = pool(2);
+            let kept = ends.remove(0);
+            drop(ends);
+            until(|| !pool.idle.borrow()[1].line.is_quiet()).await;
+            let line = pool.take().unwrap();
+            assert_eq!(line.io.peer_addr().unwrap(), kept.local_addr().unwrap());
+            assert_eq!(count(&pool), 0);
+            assert!(pool.take().is_none());
+        });
+    }
+
+    #[test]
+    fn what_is_old_or_closed_goes_without_being_asked_for() {
+        run(async {
+            let (pool, mut ends) = pool(3);
+            ends.remove(1);
+            until(|| count(&pool) == 2).await;
+            advance(IDLE_TIME_MAX).await;
+            until(|| count(&pool) == 0).await;
+            assert!(!pool.is_watched.get());
+        });
+    }
+}
