@@ -39,8 +39,10 @@ impl Peer {
         if self.is_in(trusted_proxies) {
             self.append_address(headers);
         } else {
-            for name in [&PROTO, &HOST, &PORT, &header::FORWARDED] {
-                headers.remove(name);
+            if headers.keys().any(is_forwarded) {
+                for name in [&PROTO, &HOST, &PORT, &header::FORWARDED] {
+                    headers.remove(name);
+                }
             }
             headers.insert(FOR, self.text.clone());
         }
@@ -77,6 +79,11 @@ impl Peer {
         chain.extend_from_slice(self.text.as_bytes());
         headers.insert(FOR, HeaderValue::try_from(chain).unwrap_or_else(|_| self.text.clone()));
     }
+}
+
+/// Whether it is one of these headers. Most requests have none.
+fn is_forwarded(name: &HeaderName) -> bool {
+    *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-")
 }
 
 /// The port the client meant: what stands in `Host`, else the scheme's own, whatever port the sidecar listens

@@ -6,15 +6,33 @@ use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use super::error::UpstreamFault;
 use super::http1::Framing;
 
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// `Connection`, which names others, apart.
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     header::TE,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
 ];
+
+/// Whether a header speaks about the connection. To look at all headers once costs less than to look for each.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONNECTION
+            | header::TRANSFER_ENCODING
+            | header::UPGRADE
+            | header::TE
+            | header::PROXY_AUTHENTICATE
+            | header::PROXY_AUTHORIZATION
+    ) || *name == KEEP_ALIVE
+        || *name == PROXY_CONNECTION
+}
 
 /// Takes hop-by-hop headers off a request. Of `TE` the word `trailers` stays: it means that this client, and
 /// so the proxy, reads trailers (RFC 9110, section 10.1.4).
@@ -98,6 +116,11 @@ pub(super) fn strip_answer(headers: &mut HeaderMap) {
 }
 
 fn strip(headers: &mut HeaderMap) {
+    match headers.keys().filter(|name| is_hop_by_hop(name)).count() {
+        0 => return,
+        1 if headers.contains_key(header::CONNECTION) => return strip_named_by_connection(headers),
+        _ => {}
+    }
     // A length beside a transfer coding is not the body's (RFC 9112, section 6.3).
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
@@ -132,7 +155,9 @@ pub(super) fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool
 
 /// The comma-separated parts of a value.
 pub(super) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
-    value.to_str().unwrap_or_default().split(',').map(str::trim).filter(|token| !token.is_empty())
+    let text = value.to_str().unwrap_or_default().as_bytes();
+    let tokens = text.split(|byte| *byte == b',').map(|token| token.trim_ascii());
+    tokens.filter(|token| !token.is_empty()).filter_map(|token| std::str::from_utf8(token).ok())
 }
 
 #[cfg(test)]

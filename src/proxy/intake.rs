@@ -18,9 +18,10 @@ use super::refusal::Refusal;
 use crate::settings::Server;
 
 /// Where a request's body comes from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Source {
     /// There is none.
+    #[default]
     Empty,
     /// The client's connection.
     Http1(ClientBody),

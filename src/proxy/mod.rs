@@ -35,13 +35,14 @@ mod via;
 mod worker;
 
 use std::cell::{Cell, RefCell};
+use std::mem::take;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tokio::time::sleep;
 
 pub use server::{Drained, StopSignals, bind, run};
@@ -58,7 +59,7 @@ use record::Record;
 use refusal::Refusal;
 use retry::{Prospect, Tries};
 use tunnel::{End, Offer};
-use upstream::{Taken, Upstream};
+use upstream::{RequestHead, Taken, Upstream};
 
 use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Verdict};
@@ -88,19 +89,16 @@ struct Downstream {
 /// What came of carrying an exchange.
 struct Carried {
     head: AnswerHead,
-    phrase: Option<Bytes>,
-    content: Content,
-    tunnel: Option<Box<End>>,
-}
-
-/// An answer that is ready for the client.
-struct Reply {
-    head: AnswerHead,
     /// The reason phrase, where it is not the status's usual one.
     phrase: Option<Bytes>,
     content: Content,
     /// The upstream's end, when the connection becomes a tunnel after the answer.
     tunnel: Option<Box<End>>,
+}
+
+/// It, ready for the client.
+struct Reply {
+    carried: Carried,
     record: Record,
 }
 
@@ -123,19 +121,17 @@ impl Worker {
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
     /// exchange's id on it.
-    async fn handle(&self, downstream: &Downstream, mut request: Request<Source>, number: u64) -> Reply {
+    async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(&request_id, downstream.peer.ip, &request);
-        let (method, is_last) = (request.method().clone(), self.is_last(&request, number));
+        let mut record = Record::begin(&request_id, downstream.peer.ip, request);
+        let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
-        let mut reply = match carried {
-            Ok(carried) => carried.with(record),
-            Err(error) => Reply::own(&error, &method, record),
-        };
+        let mut carried = carried.unwrap_or_else(|error| Carried::own(&error, &method, &mut record));
         if is_last {
-            http1::write_close(&mut reply.head.headers);
+            http1::write_close(&mut carried.head.headers);
         }
-        reply.identified(request_id)
+        carried.identify(request_id, &mut record);
+        Reply { carried, record }
     }
 
     /// The answer to a request that is not fit to be carried.
@@ -144,7 +140,9 @@ impl Worker {
         let request_id = request_id::settle(unread.headers_mut());
         let mut record = Record::begin(&request_id, downstream.peer.ip, &unread);
         record.unread();
-        Reply::own(&refusal.into(), unread.method(), record).identified(request_id)
+        let mut carried = Carried::own(&refusal.into(), unread.method(), &mut record);
+        carried.identify(request_id, &mut record);
+        Reply { carried, record }
     }
 
     /// Whether the connection has carried as many exchanges as it may. One over HTTP/2 is not bounded so.
@@ -156,15 +154,15 @@ impl Worker {
     async fn carry(
         &self,
         downstream: &Downstream,
-        mut request: Request<Source>,
+        request: &mut Request<Source>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
         let snapshot = &self.snapshot();
         let server = &snapshot.settings.server;
         let peer = &downstream.peer;
-        select::admit(&request, server.connect)?;
-        select::settle_host(&mut request)?;
-        let route = select::route(&snapshot.routes, &request)?;
+        select::admit(request, server.connect)?;
+        select::settle_host(request)?;
+        let route = select::route(&snapshot.routes, request)?;
         let upstream = self.upstream(route.upstream)?;
         record.routed(route, &upstream.name);
         if request.method() == Method::CONNECT {
@@ -174,21 +172,26 @@ impl Worker {
             headers::join_cookies(request.headers_mut());
         }
         let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
-        let asked = asked(&request, &rules);
-
-        let offer = Offer::of(&request);
-        prepare(&mut request, peer, server, offer.as_ref());
+        let offer = Offer::of(request);
+        let asked = asked(request, &rules);
+        prepare(request, peer, server, offer.as_ref());
+        upstream.address(request.headers_mut());
         let prospect = Prospect {
-            may_retry: rules.may_retry(request.method(), request.headers()),
+            may_retry: rules.may_retry(&asked.method, request.headers()),
             body_bytes_max: server.retry_body_bytes,
         };
-        let (parts, source) = request.into_parts();
-        let request = Request::from_parts(parts, Intake::new(source, server)?);
-        let (mut body, mut tries) = Tries::begin(upstream, request, prospect);
+        let intake = Intake::new(take(request.body_mut()), server)?;
+        let head = RequestHead {
+            method: &asked.method,
+            uri: &asked.uri,
+            version: request.version(),
+            headers: request.headers(),
+        };
+        let (mut body, mut tries) = Tries::begin(upstream, head, intake, prospect);
         let (head, phrase, version, decided) = loop {
             let answer = match tries.send(body, downstream.session.as_deref(), record).await? {
                 Taken::Answered(answer) => answer,
-                Taken::Switched(answer) => return Carried::switched(answer, offer.as_ref(), record),
+                Taken::Switched(answer) => return Carried::switched(*answer, offer.as_ref(), record),
             };
             record.answered(answer.status);
             let Answer { status, version, phrase, mut headers, body: download } = answer;
@@ -267,10 +270,10 @@ fn prepare(request: &mut Request<Source>, peer: &Peer, server: &Server, offer: O
     }
 }
 
-/// What rules may ask of the request, before anything is done to it.
-fn asked(request: &Request<Source>, rules: &Chosen<'_>) -> RequestSnapshot {
+/// What rules may ask of the request, before anything is done to it. It takes method and target over.
+fn asked(request: &mut Request<Source>, rules: &Chosen<'_>) -> RequestSnapshot {
     let headers = if rules.reads_request_headers() { request.headers().clone() } else { HeaderMap::new() };
-    RequestSnapshot { method: request.method().clone(), uri: request.uri().clone(), headers }
+    RequestSnapshot { method: take(request.method_mut()), uri: take(request.uri_mut()), headers }
 }
 
 /// Carries the decision out.
@@ -351,35 +354,28 @@ impl Carried {
         Carried { head, phrase, content: Content::Empty, tunnel: Some(Box::new(end)) }
     }
 
-    fn with(self, record: Record) -> Reply {
-        let Carried { head, phrase, content, tunnel } = self;
-        Reply { head, phrase, content, tunnel, record }
-    }
-}
-
-impl Reply {
     /// Candor's own answer.
-    fn own(error: &ProxyError, method: &Method, mut record: Record) -> Reply {
+    fn own(error: &ProxyError, method: &Method, record: &mut Record) -> Carried {
         record.failed(error);
         let (head, body) = error.answer();
         let content = if method == Method::HEAD { Content::Empty } else { Content::from(body) };
-        Reply { head, phrase: None, content, tunnel: None, record }
+        Carried { head, phrase: None, content, tunnel: None }
     }
 
-    /// With the exchange's id on it.
-    fn identified(mut self, request_id: http::HeaderValue) -> Reply {
+    /// Puts the exchange's id on it.
+    fn identify(&mut self, request_id: HeaderValue, record: &mut Record) {
         self.head.headers.insert(request_id::REQUEST_ID, request_id);
-        self.record.responded(self.head.status);
-        self
+        record.responded(self.head.status);
     }
 }
 
 /// The answer for the library that speaks HTTP/2, where there are neither reason phrases nor tunnels.
 impl From<Reply> for Response<Body> {
     fn from(reply: Reply) -> Response<Body> {
-        let mut response = Response::new(Body::new(reply.content, reply.record));
-        *response.status_mut() = reply.head.status;
-        *response.headers_mut() = reply.head.headers;
+        let Carried { head, content, .. } = reply.carried;
+        let mut response = Response::new(Body::new(content, reply.record));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
         response
     }
 }

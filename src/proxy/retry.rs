@@ -7,8 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use http::request::Parts;
 use http_body::Body as _;
 use tokio::time::Instant;
 
@@ -17,7 +15,7 @@ use super::http1::Session;
 use super::intake::Intake;
 use super::record::Record;
 use super::request_body::{BodyCopy, RequestBody};
-use super::upstream::{Patience, Taken, Upstream, Way};
+use super::upstream::{Patience, RequestHead, Taken, Upstream, Way};
 use crate::engine::Outcome;
 use crate::engine::outcome::Verdict;
 use crate::engine::retry::Retry;
@@ -25,7 +23,7 @@ use crate::engine::retry::Retry;
 /// What is tried, and what is needed to try again.
 pub(super) struct Tries<'a> {
     upstream: &'a Upstream,
-    head: Parts,
+    head: RequestHead<'a>,
     /// `None` for a request that is never sent again.
     spare: Option<Spare>,
     /// When the exchange has to be over, all its tries together.
@@ -86,12 +84,11 @@ impl<'a> Tries<'a> {
     /// without body that may be repeated on a new connection.
     pub fn begin(
         upstream: &'a Upstream,
-        request: Request<Intake>,
+        head: RequestHead<'a>,
+        body: Intake,
         prospect: Prospect,
     ) -> (RequestBody, Tries<'a>) {
         upstream.budget.earn();
-        let (mut head, body) = request.into_parts();
-        upstream.address(&mut head.headers);
         let now = Instant::now();
         let (body, spare) = if prospect.may_retry || (head.method.is_idempotent() && body.is_end_stream()) {
             let (body, copy) = RequestBody::kept(body, prospect.body_bytes_max);
@@ -115,11 +112,11 @@ impl<'a> Tries<'a> {
         record: &mut Record,
     ) -> Result<Taken, ProxyError> {
         record.tried();
-        match self.upstream.send(&self.head, body, client, Way::Any, self.patience()).await {
+        match self.upstream.send(self.head, body, client, Way::Any, self.patience()).await {
             Err(error) if error.is_lost_connection() => {
                 let Some(body) = self.repeatable_as_it_is() else { return Err(error) };
                 record.tried_after_loss();
-                self.upstream.send(&self.head, body, client, Way::Fresh, self.patience()).await
+                self.upstream.send(self.head, body, client, Way::Fresh, self.patience()).await
             }
             sent => sent,
         }
@@ -150,7 +147,7 @@ impl<'a> Tries<'a> {
     }
 
     fn prepared(&self, retry: &Retry, draining: bool) -> Result<(RequestBody, Duration), Obstacle> {
-        let is_allowed = retry.repeatable.allows(&self.head.method, &self.head.headers);
+        let is_allowed = retry.repeatable.allows(self.head.method, self.head.headers);
         let spare = self.spare.as_ref().filter(|_| is_allowed).ok_or(Obstacle::Method)?;
         if draining {
             return Err(Obstacle::Draining);

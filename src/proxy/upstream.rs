@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri, Version};
+use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::net::TcpStream;
@@ -51,12 +50,23 @@ enum Connections {
     H2c(H2c),
 }
 
+/// The head of a request to an upstream, whose headers are ready to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestHead<'a> {
+    pub method: &'a Method,
+    /// As the client gave it; the path and query go on.
+    pub uri: &'a Uri,
+    /// What the client speaks.
+    pub version: Version,
+    pub headers: &'a HeaderMap,
+}
+
 /// How an upstream takes a request.
 pub(super) enum Taken {
     /// It answers.
     Answered(Answer<Download>),
     /// It goes on in another protocol.
-    Switched(Answer<Switched>),
+    Switched(Box<Answer<Switched>>),
 }
 
 /// Which connection a request goes on, where one carries one exchange at a time.
@@ -118,7 +128,7 @@ impl Upstream {
     /// breaks off.
     pub async fn send(
         &self,
-        head: &Parts,
+        head: RequestHead<'_>,
         body: RequestBody,
         client: Option<&RefCell<Session>>,
         way: Way,
@@ -157,7 +167,7 @@ impl Upstream {
         &self,
         line: Box<Line>,
         pool: &Rc<Pool>,
-        head: &Parts,
+        head: RequestHead<'_>,
         body: RequestBody,
         client: Option<&RefCell<Session>>,
     ) -> Result<Taken, ProxyError> {
@@ -165,7 +175,7 @@ impl Upstream {
         let call = Call::begin(line, pool, head, body, &self.url.base_path, bytes_max);
         Ok(match call.answer(client).await? {
             Ok(answer) => Taken::Answered(answer.map(|body| Download::new(Origin::Http1(body)))),
-            Err(switched) => Taken::Switched(switched),
+            Err(switched) => Taken::Switched(Box::new(switched)),
         })
     }
 
@@ -221,7 +231,7 @@ impl Upstream {
 /// The request over HTTP/2, which has the host in the target, and no headers that speak about the connection
 /// (RFC 9113, sections 8.2.2 and 8.3.1).
 fn over_http_2(
-    head: &Parts,
+    head: RequestHead<'_>,
     url: &UpstreamUrl,
     body: RequestBody,
 ) -> Result<Request<RequestBody>, ProxyError> {
@@ -232,7 +242,7 @@ fn over_http_2(
     for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
         request.headers_mut().remove(name);
     }
-    let mut parts = target(url, &head.uri)?.into_parts();
+    let mut parts = target(url, head.uri)?.into_parts();
     if let Some(host) = request.headers_mut().remove(header::HOST) {
         parts.authority = Some(Authority::try_from(host.as_bytes()).map_err(|_| DownstreamError::Host)?);
     }

@@ -197,8 +197,8 @@ async fn http2(
     let downstream = Rc::new(Downstream::new(peer.ip(), None));
     let service = service_fn(|request: http::Request<Incoming>| {
         let (worker, downstream) = (Rc::clone(&worker), Rc::clone(&downstream));
-        let request = request.map(Source::Http2);
-        async move { Ok::<Response<Body>, Infallible>(worker.handle(&downstream, request, 1).await.into()) }
+        let mut request = request.map(Source::Http2);
+        async move { Ok::<Response<Body>, Infallible>(worker.handle(&downstream, &mut request, 1).await.into()) }
     });
     let mut http = http2::Builder::new(Local);
     http.timer(TokioTimer::new()).keep_alive_interval(server.timeouts.keep_alive);

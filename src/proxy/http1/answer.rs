@@ -14,9 +14,6 @@ use super::super::headers::tokens;
 /// Header lines of an answer.
 const HEADERS_MAX: usize = 100;
 
-/// Room for headers that are added on the way.
-const FURTHER_HEADERS: usize = 4;
-
 /// An answer's head.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -100,22 +97,27 @@ fn parse<'h, 'b>(
     })
 }
 
-/// Takes a whole head off the front of what came, once there is one.
+/// Takes a whole head off the front of what came, once there is one, its headers in a map that `room` gives.
 ///
 /// # Errors
 /// When it cannot be read, or is longer than `bytes_max`.
-pub(super) fn take(inbound: &mut BytesMut, end: &mut End, bytes_max: usize) -> Result<Option<Head>, NoHead> {
+pub(super) fn take(
+    inbound: &mut BytesMut,
+    end: &mut End,
+    bytes_max: usize,
+    room: impl FnOnce() -> HeaderMap,
+) -> Result<Option<Head>, NoHead> {
     match end.find(inbound) {
         Some(length) if length <= bytes_max => {
             *end = End::default();
-            read(&inbound.split_to(length).freeze()).map(Some)
+            read(&inbound.split_to(length).freeze(), room()).map(Some)
         }
         None if inbound.len() <= bytes_max => end.check(inbound).map(|()| None),
         _ => Err(NoHead::TooLarge),
     }
 }
 
-fn read(head: &Bytes) -> Result<Head, NoHead> {
+fn read(head: &Bytes, mut headers: HeaderMap) -> Result<Head, NoHead> {
     let mut lines = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; HEADERS_MAX];
     let mut parsed = httparse::Response::new(&mut []);
     if parse(head, &mut parsed, &mut lines)?.is_partial() {
@@ -126,14 +128,15 @@ fn read(head: &Bytes) -> Result<Head, NoHead> {
     let phrase = parsed.reason.filter(|phrase| Some(*phrase) != status.canonical_reason());
     let phrase = phrase.map(|phrase| head.slice_ref(phrase.as_bytes()));
     let (mut close, mut keep) = (false, false);
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + FURTHER_HEADERS);
     for line in parsed.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| NoHead::NotHttp)?;
         let value =
             HeaderValue::from_maybe_shared(head.slice_ref(line.value)).map_err(|_| NoHead::NotHttp)?;
         if name == header::CONNECTION {
-            close |= tokens(&value).any(|option| option.eq_ignore_ascii_case("close"));
-            keep |= tokens(&value).any(|option| option.eq_ignore_ascii_case("keep-alive"));
+            tokens(&value).for_each(|option| {
+                close |= option.eq_ignore_ascii_case("close");
+                keep |= option.eq_ignore_ascii_case("keep-alive");
+            });
         }
         headers.append(name, value);
     }
@@ -155,7 +158,7 @@ mod tests {
             for piece in text.as_bytes().chunks(step) {
                 inbound.extend_from_slice(piece);
                 if matches!(taken, Ok(None)) {
-                    taken = take(&mut inbound, &mut end, 200);
+                    taken = take(&mut inbound, &mut end, 200, HeaderMap::new);
                 }
             }
             let left = String::from_utf8(inbound.to_vec()).unwrap();

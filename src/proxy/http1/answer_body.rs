@@ -19,14 +19,14 @@ use super::framing::Framing;
 #[derive(Debug)]
 pub(in crate::proxy) struct AnswerBody {
     /// `None` when it is over.
-    call: Option<Box<Call>>,
+    call: Option<Call>,
     coming: Coming,
 }
 
 #[derive(Debug)]
 enum Coming {
     Length(u64),
-    Chunked(Chunks),
+    Chunked(Box<Chunks>),
     Close,
 }
 
@@ -46,10 +46,10 @@ impl AnswerBody {
     pub(super) fn of(call: Call, framing: Framing) -> AnswerBody {
         let coming = match framing {
             Framing::Length(length) => Coming::Length(length),
-            Framing::Chunked => Coming::Chunked(Chunks::default()),
+            Framing::Chunked => Coming::Chunked(Box::default()),
             Framing::Close => Coming::Close,
         };
-        let mut body = AnswerBody { call: Some(Box::new(call)), coming };
+        let mut body = AnswerBody { call: Some(call), coming };
         if framing == Framing::Length(0) {
             body.end();
         }

@@ -1,5 +1,5 @@
-//! Room to read into and to write from, passed from connection to connection of a worker, so that an idle one holds
-//! none.
+//! Room to read into and to write from, and for headers, passed from exchange to exchange of a worker, so that an
+//! idle connection holds none.
 
 use std::cell::RefCell;
 use std::io;
@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Room for the beginning of a message. Most are no longer.
@@ -18,7 +19,10 @@ const LONG_ROOM: usize = 64 << 10;
 /// Below this it is not worth reading: what is left of the room moves to a new one.
 const ROOM_MIN: usize = 1 << 10;
 
-/// Buffers that wait for their next use.
+/// Headers of most messages.
+const USUAL_HEADERS: usize = 24;
+
+/// Buffers, or maps, that wait for their next use.
 const SPARE_MAX: usize = 64;
 
 /// How much a reader expects to come.
@@ -30,21 +34,41 @@ pub(in crate::proxy) enum Expected {
     Bytes(u64),
 }
 
+/// Headers that a map may have had and still be used again.
+const HEADERS_MAX: usize = 64;
+
 /// The buffers of a worker.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Buffers(RefCell<Vec<BytesMut>>);
+pub(in crate::proxy) struct Buffers {
+    bytes: RefCell<Vec<BytesMut>>,
+    headers: RefCell<Vec<HeaderMap>>,
+}
 
 impl Buffers {
+    /// A map without headers, with room for as many as most messages have.
+    pub fn take_headers(&self) -> HeaderMap {
+        self.headers.borrow_mut().pop().unwrap_or_else(|| HeaderMap::with_capacity(USUAL_HEADERS))
+    }
+
+    /// Takes back the room of a map whose headers are used up.
+    pub fn give_headers(&self, mut headers: HeaderMap) {
+        let mut spare = self.headers.borrow_mut();
+        if spare.len() < SPARE_MAX && (1..=HEADERS_MAX).contains(&headers.capacity()) {
+            headers.clear();
+            spare.push(headers);
+        }
+    }
+
     /// An empty buffer.
     pub fn take(&self) -> BytesMut {
-        self.0.borrow_mut().pop().unwrap_or_default()
+        self.bytes.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Takes back the room of a buffer whose bytes are used up.
     pub fn give(&self, buffer: &mut BytesMut) {
         let mut buffer = std::mem::take(buffer);
         buffer.clear();
-        let mut spare = self.0.borrow_mut();
+        let mut spare = self.bytes.borrow_mut();
         if spare.len() < SPARE_MAX && buffer.capacity() > 0 {
             spare.push(buffer);
         }

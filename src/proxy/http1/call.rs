@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
-use http::request::Parts;
 use http::{Method, StatusCode, Version};
 use http_body::Body as _;
 use tokio::net::TcpStream;
@@ -22,6 +21,7 @@ use super::super::alarm::Alarm;
 use super::super::headers;
 use super::super::intake::IntakeError;
 use super::super::request_body::{BodyError, RequestBody};
+use super::super::upstream::RequestHead;
 use super::answer::{self, End, Head, NoHead};
 use super::answer_body::AnswerBody;
 use super::buffers::Expected;
@@ -39,6 +39,11 @@ const SILENCE_TIME_MAX: Duration = Duration::from_secs(1);
 pub(in crate::proxy) struct Call {
     pub(super) line: Box<Line>,
     pool: Rc<Pool>,
+}
+
+/// Where a line's exchange stands.
+#[derive(Debug, Default)]
+pub(super) struct Errand {
     method: Method,
     /// What is left of the request's body; `None` when there is nothing more to send.
     upload: Option<RequestBody>,
@@ -115,7 +120,7 @@ impl Call {
     pub fn begin(
         mut line: Box<Line>,
         pool: &Rc<Pool>,
-        head: &Parts,
+        head: RequestHead<'_>,
         body: RequestBody,
         base_path: &str,
         head_bytes_max: usize,
@@ -131,19 +136,16 @@ impl Call {
             && head.headers.get(header::EXPECT).is_some_and(asks);
         let unasked = || Unasked { due: Instant::now() + SILENCE_TIME_MAX, alarm: Alarm::default() };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        line.out.request(&head.method, [base_path, path], &head.headers, framing);
-        Call {
-            line,
-            pool: Rc::clone(pool),
+        line.out.request(head.method, [base_path, path], head.headers, framing);
+        line.errand = Errand {
             method: head.method.clone(),
             upload,
             unasked: waits.then(|| Box::new(unasked())),
-            end: End::default(),
             head_bytes_max,
-            heard: false,
             keep_alive: true,
-            deaf: None,
-        }
+            ..Errand::default()
+        };
+        Call { line, pool: Rc::clone(pool) }
     }
 
     /// Waits for the head of the answer. Interim ones go to the client. An upstream that agrees to speak another
@@ -174,7 +176,7 @@ impl Call {
             self.poll_upload(context).map_err(CallError::Body)?;
             while let Some(mut head) = self.head()? {
                 match head.status {
-                    StatusCode::CONTINUE => self.unasked = None,
+                    StatusCode::CONTINUE => self.line.errand.unasked = None,
                     StatusCode::SWITCHING_PROTOCOLS => return Poll::Ready(Ok(head)),
                     status if status.is_informational() => {
                         headers::strip_answer(&mut head.headers);
@@ -187,7 +189,7 @@ impl Call {
             }
             match ready!(self.line.poll_read(Expected::Some, context)) {
                 Ok(0) => return Poll::Ready(Err(self.broken(None))),
-                Ok(_) => self.heard = true,
+                Ok(_) => self.line.errand.heard = true,
                 Err(error) => return Poll::Ready(Err(self.broken(Some(error)))),
             }
         }
@@ -197,18 +199,19 @@ impl Call {
         if self.line.inbound.is_empty() {
             return Ok(None);
         }
-        answer::take(&mut self.line.inbound, &mut self.end, self.head_bytes_max)
+        let Line { inbound, errand, buffers, .. } = &mut *self.line;
+        answer::take(inbound, &mut errand.end, errand.head_bytes_max, || buffers.take_headers())
             .map_err(|no_head| UpstreamFault::from(no_head).into())
     }
 
     /// The connection ended before the head did.
     fn broken(&mut self, error: Option<io::Error>) -> CallError {
         let fault = match answer::begins(&self.line.inbound) {
-            _ if self.line.used && !self.heard => UpstreamFault::Lost,
+            _ if self.line.used && !self.line.errand.heard => UpstreamFault::Lost,
             Err(no_head) => no_head.into(),
             Ok(()) => UpstreamFault::Closed,
         };
-        CallError::Upstream(fault, error.or(self.deaf.take()))
+        CallError::Upstream(fault, error.or(self.line.errand.deaf.take()))
     }
 
     /// Sends what can be sent now. An upstream that takes no more may still have answered.
@@ -216,12 +219,12 @@ impl Call {
         loop {
             let waits = self.gather(context)?;
             match self.line.poll_write(context) {
-                Poll::Ready(Ok(())) if !waits && self.upload.is_some() => {}
+                Poll::Ready(Ok(())) if !waits && self.line.errand.upload.is_some() => {}
                 Poll::Ready(Ok(())) | Poll::Pending => return Ok(()),
                 Poll::Ready(Err(error)) => {
-                    self.deaf = Some(error);
-                    self.upload = None;
-                    self.keep_alive = false;
+                    self.line.errand.deaf = Some(error);
+                    self.line.errand.upload = None;
+                    self.line.errand.keep_alive = false;
                     self.line.out.clear();
                     return Ok(());
                 }
@@ -231,28 +234,28 @@ impl Call {
 
     /// Takes as much of the request's body as there is room for; says whether more has to be waited for.
     fn gather(&mut self, context: &mut Context<'_>) -> Result<bool, BodyError<IntakeError>> {
-        if let Some(unasked) = &mut self.unasked {
+        if let Some(unasked) = &mut self.line.errand.unasked {
             if unasked.alarm.poll(context, unasked.due).is_pending() {
                 return Ok(true);
             }
-            self.unasked = None;
+            self.line.errand.unasked = None;
         }
-        while let Some(body) = &mut self.upload
+        while let Some(body) = &mut self.line.errand.upload
             && self.line.out.has_room()
         {
             let fits = match Pin::new(&mut *body).poll_frame(context) {
                 Poll::Ready(Some(frame)) => self.line.out.frame_of_body(frame?),
                 Poll::Ready(None) => {
-                    self.upload = None;
+                    self.line.errand.upload = None;
                     self.line.out.end_of_body()
                 }
                 Poll::Pending => return Ok(true),
             };
             // It cannot be otherwise: the client's own framing was followed to its end.
-            self.keep_alive &= fits.is_ok();
-            if self.upload.as_ref().is_some_and(RequestBody::is_end_stream) {
-                self.upload = None;
-                self.keep_alive &= self.line.out.end_of_body().is_ok();
+            self.line.errand.keep_alive &= fits.is_ok();
+            if self.line.errand.upload.as_ref().is_some_and(RequestBody::is_end_stream) {
+                self.line.errand.upload = None;
+                self.line.errand.keep_alive &= self.line.out.end_of_body().is_ok();
             }
         }
         Ok(false)
@@ -263,7 +266,7 @@ impl Call {
     /// # Errors
     /// When the request's body breaks off.
     pub(super) fn poll_meanwhile(&mut self, context: &mut Context<'_>) -> Result<(), BodyError<IntakeError>> {
-        if self.upload.is_some() || !self.line.out.is_empty() { self.poll_upload(context) } else { Ok(()) }
+        if self.line.errand.upload.is_some() || !self.line.out.is_empty() { self.poll_upload(context) } else { Ok(()) }
     }
 
     /// The answer, whose body is still to come on this connection. A body that the upstream did not ask for is not
@@ -274,25 +277,25 @@ impl Call {
         if framing == Framing::Chunked && version == Version::HTTP_10 {
             return Err(UpstreamFault::NotHttp);
         }
-        if self.unasked.take().is_some() {
-            self.upload = None;
-            self.keep_alive = false;
+        if self.line.errand.unasked.take().is_some() {
+            self.line.errand.upload = None;
+            self.line.errand.keep_alive = false;
         }
-        self.keep_alive &= keep_alive;
-        let framing = if ends_with_head(&self.method, status) { Framing::Length(0) } else { framing };
+        self.line.errand.keep_alive &= keep_alive;
+        let framing = if ends_with_head(&self.line.errand.method, status) { Framing::Length(0) } else { framing };
         Ok(Answer { status, version, phrase, headers, body: AnswerBody::of(self, framing) })
     }
 
     /// The answer is over. Its connection is kept where nothing stands against it, when all of the request is sent.
     pub(super) fn release(self) {
-        if !self.keep_alive || !self.line.inbound.is_empty() {
+        if !self.line.errand.keep_alive || !self.line.inbound.is_empty() {
             return;
         }
-        if self.upload.is_some() || !self.line.out.is_empty() {
+        if self.line.errand.upload.is_some() || !self.line.out.is_empty() {
             spawn_local(self.finish());
             return;
         }
-        let Call { mut line, pool, .. } = self;
+        let Call { mut line, pool } = self;
         line.used = true;
         pool.put(line);
     }
@@ -300,7 +303,7 @@ impl Call {
     /// Sends what is left of the request.
     async fn finish(mut self) {
         let sent = poll_fn(|context| match self.poll_upload(context) {
-            Ok(()) if self.upload.is_some() || !self.line.out.is_empty() => Poll::Pending,
+            Ok(()) if self.line.errand.upload.is_some() || !self.line.out.is_empty() => Poll::Pending,
             result => Poll::Ready(result),
         });
         if sent.await.is_ok() {

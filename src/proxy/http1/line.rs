@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use tokio::net::TcpStream;
 
 use super::buffers::{Buffers, Expected};
+use super::call::Errand;
 use super::outbound::Outbound;
 
 /// The connection.
@@ -15,20 +16,23 @@ use super::outbound::Outbound;
 pub(in crate::proxy) struct Line {
     /// To the upstream.
     pub(super) io: TcpStream,
-    buffers: Rc<Buffers>,
+    pub(super) buffers: Rc<Buffers>,
     /// Came, and is not used yet.
     pub(super) inbound: BytesMut,
     /// What waits to be written.
     pub(super) out: Outbound,
     /// Whether it has carried an exchange.
     pub(super) used: bool,
+    /// The exchange it carries now.
+    pub(super) errand: Errand,
 }
 
 impl Line {
     /// A connection that has carried nothing.
     pub fn new(io: TcpStream, buffers: &Rc<Buffers>) -> Box<Line> {
         let (out, inbound) = (Outbound::new(Rc::clone(buffers)), BytesMut::new());
-        Box::new(Line { io, buffers: Rc::clone(buffers), inbound, out, used: false })
+        let (used, errand) = (false, Errand::default());
+        Box::new(Line { io, buffers: Rc::clone(buffers), inbound, out, used, errand })
     }
 
     /// Reads what there is; says how much came, which is nothing at the end.

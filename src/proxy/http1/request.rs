@@ -11,12 +11,10 @@ use httparse::Status;
 use memchr::memchr;
 
 use super::super::headers::tokens;
+use super::super::intake::Source;
 use super::super::refusal::Refusal;
 use super::framing::Framing;
 use crate::settings::ServerLimits;
-
-/// Room for headers that are added on the way.
-const FURTHER_HEADERS: usize = 8;
 
 /// Room for the method, the version and the spaces beside the target.
 const REQUEST_LINE_REST: usize = 64;
@@ -25,7 +23,7 @@ const REQUEST_LINE_REST: usize = 64;
 #[derive(Debug)]
 pub(super) struct Head {
     /// Method, target, version and headers.
-    pub request: Request<()>,
+    pub request: Request<Source>,
     /// How the body ends.
     pub framing: Framing,
     /// Whether another request may follow.
@@ -102,11 +100,11 @@ const TWO_FRAMINGS: Refusal = Refusal::Malformed("Content-Length stands beside T
 const CODING: Refusal = Refusal::Malformed("Transfer-Encoding does not end in one chunked");
 const CODING_IN_1_0: Refusal = Refusal::Malformed("HTTP/1.0 has no Transfer-Encoding");
 
-/// Reads a whole head.
+/// Reads a whole head, its headers into the empty map.
 ///
 /// # Errors
 /// When it is not strictly valid, over a bound, or its body's end is not clear.
-pub(super) fn read(head: &Bytes, limits: &ServerLimits) -> Result<Head, Refusal> {
+pub(super) fn read(head: &Bytes, mut headers: HeaderMap, limits: &ServerLimits) -> Result<Head, Refusal> {
     let mut lines = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; ServerLimits::HEADERS_MAX];
     let lines = lines.get_mut(..limits.headers).unwrap_or_default();
     let mut parsed = httparse::Request::new(&mut []);
@@ -115,13 +113,12 @@ pub(super) fn read(head: &Bytes, limits: &ServerLimits) -> Result<Head, Refusal>
         Ok(_) => return Err(Refusal::Malformed("the request's head is not valid")),
         Err(error) => return Err(refusal_of(error, head)),
     }
-    let mut request = Request::new(());
+    let mut request = Request::new(Source::Empty);
     *request.method_mut() =
         Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| REQUEST_LINE)?;
     *request.uri_mut() = target(head, parsed.path.unwrap_or_default(), limits)?;
     *request.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let mut said = Said::new(request.version());
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + FURTHER_HEADERS);
     for line in parsed.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HEADER_NAME)?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value)).map_err(|_| HEADER_VALUE)?;
@@ -266,7 +263,7 @@ mod tests {
         let mut lines = Lines::default();
         for end in (step..=bytes.len()).step_by(step) {
             if let Some(length) = lines.find(&bytes[..end], &LIMITS)? {
-                return read(&Bytes::copy_from_slice(&bytes[..length]), &LIMITS);
+                return read(&Bytes::copy_from_slice(&bytes[..length]), HeaderMap::new(), &LIMITS);
             }
         }
         panic!("no end in {:?}", String::from_utf8_lossy(bytes));

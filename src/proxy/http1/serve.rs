@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::take;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -19,7 +20,7 @@ use super::super::headers::lists;
 use super::super::intake::Source;
 use super::super::refusal::Refusal;
 use super::super::tunnel::Tunnel;
-use super::super::{Downstream, Reply, Worker};
+use super::super::{Carried, Downstream, Reply, Worker};
 use super::client_body::ClientBody;
 use super::framing::{Framing, ends_with_head};
 use super::request::Head;
@@ -59,7 +60,7 @@ pub(in crate::proxy) async fn serve(
         };
         number += 1;
         let after = match next {
-            Next::Request(head) => exchange(worker, downstream, session, *head, number).await,
+            Next::Request(head) => exchange(worker, downstream, session, head, number).await,
             Next::Refused(refusal) => refuse(worker, downstream, session, refusal).await,
             Next::End => After::Gone,
         };
@@ -101,26 +102,27 @@ async fn exchange(
     head: Head,
     number: u64,
 ) -> After {
-    let Head { request, keep_alive, takes_trailers, .. } = head;
+    let Head { mut request, keep_alive, takes_trailers, .. } = head;
     let (method, version) = (request.method().clone(), request.version());
     let asked = Asked { method, version, keep_alive, takes_trailers };
-    let request = request.map(|()| source(session));
+    if !session.borrow().is_body_over() {
+        *request.body_mut() = Source::Http1(ClientBody::of(session));
+    }
     let reply = {
-        let mut handled = pin!(worker.handle(downstream, request, number));
+        let mut handled = pin!(worker.handle(downstream, &mut request, number));
         let reply = poll_fn(|context| match handled.as_mut().poll(context) {
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
             Poll::Pending => session.borrow_mut().poll_gone(context).map(|()| None),
         });
         reply.await
     };
+    worker.buffers.give_headers(take(request.headers_mut()));
+    // A body that nobody has begun to read is left.
+    drop(request);
     match reply {
         Some(reply) => send(worker, session, reply, &asked).await,
         None => After::Gone,
     }
-}
-
-fn source(session: &Rc<RefCell<Session>>) -> Source {
-    if session.borrow().is_body_over() { Source::Empty } else { Source::Http1(ClientBody::of(session)) }
 }
 
 /// Says no, whatever was asked.
@@ -145,7 +147,7 @@ struct Asked {
 }
 
 async fn send(worker: &Worker, session: &Rc<RefCell<Session>>, reply: Reply, asked: &Asked) -> After {
-    let Reply { mut head, phrase, content, tunnel, record } = reply;
+    let Reply { carried: Carried { mut head, phrase, content, tunnel }, record } = reply;
     let framing = framing(asked, &head, content.size_hint().exact());
     let keeps = asked.keep_alive
         && framing != Some(Framing::Close)
@@ -162,7 +164,7 @@ async fn send(worker: &Worker, session: &Rc<RefCell<Session>>, reply: Reply, ask
         let status = (head.status, phrase.as_deref());
         session.out.answer(asked.version, status, &head.headers, framing, asked.takes_trailers);
     }
-    drop(head);
+    worker.buffers.give_headers(head.headers);
     let mut body = Body::new(content, record);
     let mut ended = framing.is_none();
     let sent = poll_fn(|context| poll_send(session, &mut body, &mut ended, context)).await;

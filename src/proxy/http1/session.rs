@@ -75,7 +75,7 @@ enum Incoming {
 /// What a client does next.
 pub(super) enum Next {
     /// It asks for something.
-    Request(Box<Head>),
+    Request(Head),
     /// What it sends is not fit to be carried.
     Refused(Refusal),
     /// Nothing: the connection is over.
@@ -139,7 +139,7 @@ impl Session {
     }
 
     /// The head that stands at the front of what came, if it is whole. Its body has then begun.
-    fn head(&mut self) -> Result<Option<Box<Head>>, Refusal> {
+    fn head(&mut self) -> Result<Option<Head>, Refusal> {
         if self.inbound.is_empty() {
             return Ok(None);
         }
@@ -151,7 +151,7 @@ impl Session {
             return Ok(None);
         };
         let head = self.inbound.split_to(length).freeze();
-        let head = request::read(&head, limits)?;
+        let head = request::read(&head, self.buffers.take_headers(), limits)?;
         self.lines = Lines::default();
         self.head_began = None;
         self.body = match head.framing {
@@ -161,7 +161,7 @@ impl Session {
         };
         self.expects = head.expects && !self.is_body_over();
         self.interims_left = if head.request.version() == http::Version::HTTP_11 { INTERIMS_MAX } else { 0 };
-        Ok(Some(Box::new(head)))
+        Ok(Some(head))
     }
 
     /// Nothing comes. Waits for as long as the stage allows.
