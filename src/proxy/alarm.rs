@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -37,10 +37,9 @@ pub(super) struct Alarms(RefCell<Vec<Alarm>>);
 
 impl Alarms {
     /// What the future says, or `None` when it has not said it by then.
-    pub async fn until<F: Future>(&self, due: Instant, future: F) -> Option<F::Output> {
+    pub async fn until<F: Future + Unpin>(&self, due: Instant, mut future: F) -> Option<F::Output> {
         let mut alarm = self.0.borrow_mut().pop().unwrap_or_default();
-        let mut future = pin!(future);
-        let output = poll_fn(|context| match future.as_mut().poll(context) {
+        let output = poll_fn(|context| match Pin::new(&mut future).poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => alarm.poll(context, due).map(|()| None),
         })
@@ -78,7 +77,7 @@ mod tests {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let alarms = Alarms::default();
-        let sleep = |milliseconds| sleep_until(at(milliseconds));
+        let sleep = |milliseconds| Box::pin(sleep_until(at(milliseconds)));
         assert_eq!(alarms.until(at(50), sleep(10)).await, Some(()));
         assert_eq!(alarms.until(at(60), sleep(70)).await, None);
         assert_eq!(Instant::now(), at(60), "put off from the first deadline to the second");

@@ -42,7 +42,7 @@ pub(super) struct Held {
     /// What came, in order.
     pub chunks: VecDeque<Bytes>,
     /// The trailers, when the body has ended with some.
-    pub trailers: Option<HeaderMap>,
+    pub trailers: Option<Box<HeaderMap>>,
     /// The rest of the body, when it has not ended.
     pub rest: Option<Download>,
     /// What the chunks count for among all that is held.
@@ -64,7 +64,7 @@ impl Body {
     }
 
     /// The record, of an exchange that does not end with the body.
-    pub fn into_record(mut self) -> Record {
+    pub fn take_record(&mut self) -> Record {
         take(&mut self.record)
     }
 }
@@ -183,7 +183,7 @@ impl Held {
         }
         match &mut self.rest {
             Some(rest) => Pin::new(rest).poll_frame(context),
-            None => Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))),
+            None => Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(*trailers)))),
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
 
     fn held(chunks: &[&'static str], trailers: bool) -> Content {
         let chunks = chunks.iter().map(|chunk| Bytes::from_static(chunk.as_bytes())).collect();
-        Content::Held(Held { chunks, trailers: trailers.then(HeaderMap::new), ..Held::default() })
+        Content::Held(Held { chunks, trailers: trailers.then(Box::default), ..Held::default() })
     }
 
     /// Frames as text, trailers as `-`.

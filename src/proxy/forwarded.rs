@@ -1,6 +1,7 @@
 //! Who the client is and what it asked for, told to the upstream in `X-Forwarded-*` and, where wanted, `Forwarded`.
 //! What a client claims about itself is believed only from a trusted proxy; anyone else's claims are replaced.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -18,6 +19,8 @@ pub(super) struct Peer {
     pub ip: IpAddr,
     /// The address as a header value, written once for all exchanges of the connection.
     text: HeaderValue,
+    /// The last host asked for and its port: most connections ask one host alone.
+    port: RefCell<Option<(HeaderValue, HeaderValue)>>,
 }
 
 impl Peer {
@@ -25,7 +28,7 @@ impl Peer {
     pub fn new(ip: IpAddr) -> Peer {
         let ip = ip.to_canonical();
         let text = HeaderValue::try_from(ip.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-        Peer { ip, text }
+        Peer { ip, text, port: RefCell::default() }
     }
 
     /// Whether the peer is in one of the networks.
@@ -47,9 +50,23 @@ impl Peer {
             headers.insert(FOR, self.text.clone());
         }
         headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
-        headers.entry(PORT).or_insert_with(|| port(host.as_ref()));
+        headers.entry(PORT).or_insert_with(|| self.port(host.as_ref()));
         if let Some(host) = host {
             headers.entry(HOST).or_insert(host);
+        }
+    }
+
+    /// The port in the host.
+    fn port(&self, host: Option<&HeaderValue>) -> HeaderValue {
+        let Some(host) = host else { return port(None) };
+        let mut last = self.port.borrow_mut();
+        match &*last {
+            Some((known, port)) if known == host => port.clone(),
+            // A copy, so that nothing is kept of the head that it stands in.
+            _ => match HeaderValue::from_bytes(host.as_bytes()) {
+                Ok(copy) => last.insert((copy, port(Some(host)))).1.clone(),
+                Err(_) => port(Some(host)),
+            },
         }
     }
 

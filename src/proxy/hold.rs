@@ -2,17 +2,19 @@
 //! soon as the outcome is settled, the body ends, or a bound is reached. What was held goes out as it came.
 
 use std::collections::VecDeque;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::mem::replace;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body as _;
-use http_body_util::BodyExt;
-use tokio::select;
-use tokio::time::sleep;
+use http_body::{Body as _, Frame};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::body::{Content, Held};
 use super::download::{Download, DownloadError};
 use crate::engine::outcome::{Outcome, Undecided};
@@ -99,6 +101,42 @@ pub(super) async fn decide(inquiry: &Inquiry<'_>, body: Download, holds: &Arc<Ho
 /// A body that is not whole by then is slow: it may be a stream, and is read as it comes.
 const BRISK: Duration = Duration::from_millis(20);
 
+/// The time that a body has, from when it was first waited for. One that has come already costs no look at the
+/// clock.
+struct Wait {
+    time_max: Duration,
+    began: Option<Instant>,
+    is_brisk: bool,
+    alarm: Alarm,
+}
+
+/// What a body has to say.
+enum Waited {
+    /// A part of it, or its end.
+    Frame(Option<Result<Frame<Bytes>, DownloadError>>),
+    /// Nothing for now. Said once.
+    Slow,
+    /// Nothing for too long.
+    Late,
+}
+
+impl Wait {
+    fn new(time_max: Duration) -> Wait {
+        Wait { time_max, began: None, is_brisk: BRISK < time_max, alarm: Alarm::default() }
+    }
+
+    fn poll_frame(&mut self, body: &mut Download, context: &mut Context<'_>) -> Poll<Waited> {
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
+            return Poll::Ready(Waited::Frame(frame));
+        }
+        let began = *self.began.get_or_insert_with(Instant::now);
+        let time = if self.is_brisk { BRISK } else { self.time_max };
+        ready!(self.alarm.poll(context, began + time));
+        let is_brisk = replace(&mut self.is_brisk, false);
+        Poll::Ready(if is_brisk { Waited::Slow } else { Waited::Late })
+    }
+}
+
 async fn hold(
     inquiry: &Inquiry<'_>,
     mut evaluation: Evaluation,
@@ -107,25 +145,16 @@ async fn hold(
 ) -> Decided {
     let bounds = inquiry.hold();
     let bytes_max = bounds.max_bytes;
-    // First the time for a brisk body, then what is left of the whole.
-    let mut time = pin!(sleep(bounds.max_time.min(BRISK)));
-    let mut left = bounds.max_time.checked_sub(BRISK);
+    let mut wait = Wait::new(bounds.max_time);
     let mut held = Holding { share: holds.share(), ..Holding::default() };
     loop {
-        let frame = select! {
-            biased;
-            frame = body.frame() => frame,
-            () = &mut time => {
-                let Some(left) = left.take() else {
-                    return held.settled(evaluation.give_up(inquiry, Undecided::OverTime), body);
-                };
-                if let Some(outcome) = evaluation.catch_up(inquiry) {
-                    return held.settled(outcome, body);
-                }
-                let end = time.deadline() + left;
-                time.as_mut().reset(end);
-                continue;
-            }
+        let frame = match poll_fn(|context| wait.poll_frame(&mut body, context)).await {
+            Waited::Frame(frame) => frame,
+            Waited::Slow => match evaluation.catch_up(inquiry) {
+                Some(outcome) => return held.settled(outcome, body),
+                None => continue,
+            },
+            Waited::Late => return held.settled(evaluation.give_up(inquiry, Undecided::OverTime), body),
         };
         let frame = match frame {
             Some(Ok(frame)) => frame,
@@ -135,7 +164,7 @@ async fn hold(
         let chunk = match frame.into_data() {
             Ok(chunk) => chunk,
             Err(frame) => {
-                held.trailers = frame.into_trailers().ok();
+                held.trailers = frame.into_trailers().ok().map(Box::new);
                 continue;
             }
         };
@@ -168,7 +197,7 @@ async fn hold(
 #[derive(Default)]
 struct Holding {
     chunks: VecDeque<Bytes>,
-    trailers: Option<http::HeaderMap>,
+    trailers: Option<Box<http::HeaderMap>>,
     bytes: u64,
     share: Share,
 }

@@ -98,7 +98,7 @@ struct Carried {
 
 /// It, ready for the client.
 struct Reply {
-    carried: Carried,
+    carried: Box<Carried>,
     record: Record,
 }
 
@@ -126,7 +126,8 @@ impl Worker {
         let mut record = Record::begin(&request_id, downstream.peer.ip, request);
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
-        let mut carried = carried.unwrap_or_else(|error| Carried::own(&error, &method, &mut record));
+        let mut carried =
+            carried.unwrap_or_else(|error| Box::new(Carried::own(&error, &method, &mut record)));
         if is_last {
             http1::write_close(&mut carried.head.headers);
         }
@@ -140,7 +141,7 @@ impl Worker {
         let request_id = request_id::settle(unread.headers_mut());
         let mut record = Record::begin(&request_id, downstream.peer.ip, &unread);
         record.unread();
-        let mut carried = Carried::own(&refusal.into(), unread.method(), &mut record);
+        let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);
         Reply { carried, record }
     }
@@ -156,7 +157,7 @@ impl Worker {
         downstream: &Downstream,
         request: &mut Request<Source>,
         record: &mut Record,
-    ) -> Result<Carried, ProxyError> {
+    ) -> Result<Box<Carried>, ProxyError> {
         let snapshot = &self.snapshot();
         let server = &snapshot.settings.server;
         let peer = &downstream.peer;
@@ -166,7 +167,7 @@ impl Worker {
         let upstream = self.upstream(route.upstream)?;
         record.routed(route, &upstream.name);
         if request.method() == Method::CONNECT {
-            return Box::pin(tunnelled(upstream, record)).await;
+            return Box::pin(tunnelled(upstream, record)).await.map(Box::new);
         }
         if request.version() == Version::HTTP_2 {
             headers::join_cookies(request.headers_mut());
@@ -191,10 +192,10 @@ impl Worker {
         let (head, phrase, version, decided) = loop {
             let answer = match tries.send(body, downstream.session.as_deref(), record).await? {
                 Taken::Answered(answer) => answer,
-                Taken::Switched(answer) => return Carried::switched(*answer, offer.as_ref(), record),
+                Taken::Switched(answer) => return Carried::switched(*answer, offer.as_ref(), record).map(Box::new),
             };
             record.answered(answer.status);
-            let Answer { status, version, phrase, mut headers, body: download } = answer;
+            let Answer { status, version, phrase, mut headers, body: download } = *answer;
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, record).await;
@@ -284,7 +285,7 @@ fn rewritten(
     method: &Method,
     told: bool,
     record: &mut Record,
-) -> Result<Carried, ProxyError> {
+) -> Result<Box<Carried>, ProxyError> {
     let Decided { outcome: Outcome { verdict, mut mutation, shadows, .. }, content, held_bytes, broken } =
         decided;
     let received = head.status;
@@ -307,7 +308,7 @@ fn rewritten(
             Content::from(bytes)
         }
     };
-    Ok(Carried { head, phrase, content, tunnel: None })
+    Ok(Box::new(Carried { head, phrase, content, tunnel: None }))
 }
 
 /// Whether this peer is told what the upstream said.
@@ -372,7 +373,7 @@ impl Carried {
 /// The answer for the library that speaks HTTP/2, where there are neither reason phrases nor tunnels.
 impl From<Reply> for Response<Body> {
     fn from(reply: Reply) -> Response<Body> {
-        let Carried { head, content, .. } = reply.carried;
+        let Carried { head, content, .. } = *reply.carried;
         let mut response = Response::new(Body::new(content, reply.record));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;

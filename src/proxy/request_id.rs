@@ -1,7 +1,7 @@
 //! The id of an exchange, in `X-Request-Id`: the client's own where it is fit to be logged, else a random one.
 //! Forwarded to the upstream, returned to the client, written in the log.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
 
 /// The header.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -11,12 +11,14 @@ const BYTES_MAX: usize = 128;
 
 /// The id of the exchange that this request opens; it then stands in the request's headers.
 pub(super) fn settle(headers: &mut HeaderMap) -> HeaderValue {
-    if let Some(id) = headers.get(&REQUEST_ID).filter(|id| is_fit(id)) {
-        return id.clone();
+    match headers.entry(REQUEST_ID) {
+        Entry::Occupied(id) if is_fit(id.get()) => id.get().clone(),
+        Entry::Occupied(mut id) => {
+            id.insert(random());
+            id.get().clone()
+        }
+        Entry::Vacant(id) => id.insert(random()).clone(),
     }
-    let id = random();
-    headers.insert(REQUEST_ID, id.clone());
-    id
 }
 
 fn is_fit(id: &HeaderValue) -> bool {
@@ -26,11 +28,13 @@ fn is_fit(id: &HeaderValue) -> bool {
 /// 128 random bits, as 32 hexadecimal digits: the length of a trace id.
 fn random() -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let bits = fastrand::u128(..);
     let mut text = [b'0'; 32];
-    for (place, digit) in text.iter_mut().enumerate() {
-        let nibble = (bits >> (4 * place)) as usize & 0xf;
-        *digit = DIGITS.get(nibble).copied().unwrap_or(b'0');
+    for half in text.as_chunks_mut::<16>().0 {
+        let mut bits = fastrand::u64(..);
+        for digit in half {
+            *digit = DIGITS.get(bits as usize & 0xf).copied().unwrap_or(b'0');
+            bits >>= 4;
+        }
     }
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
 }

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,7 @@ pub(super) struct RequestHead<'a> {
 /// How an upstream takes a request.
 pub(super) enum Taken {
     /// It answers.
-    Answered(Answer<Download>),
+    Answered(Box<Answer<Download>>),
     /// It goes on in another protocol.
     Switched(Box<Answer<Switched>>),
 }
@@ -137,15 +138,15 @@ impl Upstream {
         let Patience { head: head_time_max, end } = patience;
         match &self.connections {
             Connections::Http1(pool, buffers) => {
-                let call = async {
+                let mut call = pin!(async {
                     let kept = if way == Way::Any { pool.take() } else { None };
                     let line = match kept {
                         Some(line) => line,
                         None => Line::new(self.connect().await?, buffers),
                     };
                     self.call(line, pool, head, body, client).await
-                };
-                match self.in_time(head_time_max, end, call).await? {
+                });
+                match self.in_time(head_time_max, end, call.as_mut()).await? {
                     Taken::Answered(mut answer) => {
                         answer.body.hold_to(self.bounds(&answer.headers, end))?;
                         Ok(Taken::Answered(answer))
@@ -174,7 +175,7 @@ impl Upstream {
         let bytes_max = self.limits.response_header_bytes;
         let call = Call::begin(line, pool, head, body, &self.url.base_path, bytes_max);
         Ok(match call.answer(client).await? {
-            Ok(answer) => Taken::Answered(answer.map(|body| Download::new(Origin::Http1(body)))),
+            Ok(answer) => Taken::Answered(Box::new(answer.map(|body| Download::new(Origin::Http1(body))))),
             Err(switched) => Taken::Switched(Box::new(switched)),
         })
     }
@@ -184,7 +185,7 @@ impl Upstream {
         &self,
         time_max: Duration,
         end: Option<Instant>,
-        answered: impl Future<Output = Result<T, ProxyError>>,
+        answered: impl Future<Output = Result<T, ProxyError>> + Unpin,
     ) -> Result<T, ProxyError> {
         let silent_at = Instant::now() + time_max;
         let head_at = end.map_or(silent_at, |end| end.min(silent_at));
@@ -216,7 +217,7 @@ impl Upstream {
         let mut body = Download::new(Origin::Http2(incoming));
         body.hold_to(self.bounds(&parts.headers, end))?;
         let http::response::Parts { status, version, headers, .. } = parts;
-        Ok(Taken::Answered(Answer { status, version, phrase: None, headers, body }))
+        Ok(Taken::Answered(Box::new(Answer { status, version, phrase: None, headers, body })))
     }
 
     /// A connection that no exchange uses.

@@ -5,7 +5,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Uri, Version};
 use httparse::Status;
 use memchr::memchr;
@@ -32,6 +32,14 @@ pub(super) struct Head {
     pub expects: bool,
     /// Whether the client reads trailers.
     pub takes_trailers: bool,
+}
+
+impl Head {
+    /// Of no request yet.
+    pub fn empty() -> Box<Head> {
+        let (request, framing) = (Request::new(Source::Empty), Framing::Length(0));
+        Box::new(Head { request, framing, keep_alive: false, expects: false, takes_trailers: false })
+    }
 }
 
 /// Looks for the end of a head while it comes in, each byte once.
@@ -100,39 +108,36 @@ const TWO_FRAMINGS: Refusal = Refusal::Malformed("Content-Length stands beside T
 const CODING: Refusal = Refusal::Malformed("Transfer-Encoding does not end in one chunked");
 const CODING_IN_1_0: Refusal = Refusal::Malformed("HTTP/1.0 has no Transfer-Encoding");
 
-/// Reads a whole head, its headers into the empty map.
+/// Reads a whole head into one that has room for it and no headers.
 ///
 /// # Errors
 /// When it is not strictly valid, over a bound, or its body's end is not clear.
-pub(super) fn read(head: &Bytes, mut headers: HeaderMap, limits: &ServerLimits) -> Result<Head, Refusal> {
+pub(super) fn read(bytes: &Bytes, head: &mut Head, limits: &ServerLimits) -> Result<(), Refusal> {
     let mut lines = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; ServerLimits::HEADERS_MAX];
     let lines = lines.get_mut(..limits.headers).unwrap_or_default();
     let mut parsed = httparse::Request::new(&mut []);
-    match parsed.parse_with_uninit_headers(head, lines) {
-        Ok(Status::Complete(length)) if length == head.len() => {}
+    match parsed.parse_with_uninit_headers(bytes, lines) {
+        Ok(Status::Complete(length)) if length == bytes.len() => {}
         Ok(_) => return Err(Refusal::Malformed("the request's head is not valid")),
-        Err(error) => return Err(refusal_of(error, head)),
+        Err(error) => return Err(refusal_of(error, bytes)),
     }
-    let mut request = Request::new(Source::Empty);
+    let request = &mut head.request;
     *request.method_mut() =
         Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| REQUEST_LINE)?;
-    *request.uri_mut() = target(head, parsed.path.unwrap_or_default(), limits)?;
+    *request.uri_mut() = target(bytes, parsed.path.unwrap_or_default(), limits)?;
     *request.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let mut said = Said::new(request.version());
     for line in parsed.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HEADER_NAME)?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value)).map_err(|_| HEADER_VALUE)?;
+        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value)).map_err(|_| HEADER_VALUE)?;
         said.note(&name, &value)?;
-        headers.append(name, value);
+        request.headers_mut().append(name, value);
     }
-    *request.headers_mut() = headers;
-    Ok(Head {
-        request,
-        framing: said.framing()?,
-        keep_alive: !said.close && (said.keep || said.version == Version::HTTP_11),
-        expects: said.expects && said.version == Version::HTTP_11,
-        takes_trailers: said.takes_trailers,
-    })
+    head.framing = said.framing()?;
+    head.keep_alive = !said.close && (said.keep || said.version == Version::HTTP_11);
+    head.expects = said.expects && said.version == Version::HTTP_11;
+    head.takes_trailers = said.takes_trailers;
+    Ok(())
 }
 
 fn refusal_of(error: httparse::Error, head: &[u8]) -> Refusal {
@@ -259,11 +264,13 @@ mod tests {
         assert_eq!(whole.map_err(|refusal| refusal.status().as_u16()), expected, "{text:?}: {whole:?}");
     }
 
-    fn find(bytes: &[u8], step: usize) -> Result<Head, Refusal> {
+    fn find(bytes: &[u8], step: usize) -> Result<Box<Head>, Refusal> {
         let mut lines = Lines::default();
         for end in (step..=bytes.len()).step_by(step) {
             if let Some(length) = lines.find(&bytes[..end], &LIMITS)? {
-                return read(&Bytes::copy_from_slice(&bytes[..length]), HeaderMap::new(), &LIMITS);
+                let mut head = Head::empty();
+                read(&Bytes::copy_from_slice(&bytes[..length]), &mut head, &LIMITS)?;
+                return Ok(head);
             }
         }
         panic!("no end in {:?}", String::from_utf8_lossy(bytes));

@@ -99,26 +99,26 @@ async fn exchange(
     worker: &Worker,
     downstream: &Downstream,
     session: &Rc<RefCell<Session>>,
-    head: Head,
+    mut head: Box<Head>,
     number: u64,
 ) -> After {
-    let Head { mut request, keep_alive, takes_trailers, .. } = head;
+    let Head { request, keep_alive, takes_trailers, .. } = &mut *head;
     let (method, version) = (request.method().clone(), request.version());
-    let asked = Asked { method, version, keep_alive, takes_trailers };
+    let asked = Asked { method, version, keep_alive: *keep_alive, takes_trailers: *takes_trailers };
     if !session.borrow().is_body_over() {
         *request.body_mut() = Source::Http1(ClientBody::of(session));
     }
     let reply = {
-        let mut handled = pin!(worker.handle(downstream, &mut request, number));
+        let mut handled = pin!(worker.handle(downstream, request, number));
         let reply = poll_fn(|context| match handled.as_mut().poll(context) {
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
             Poll::Pending => session.borrow_mut().poll_gone(context).map(|()| None),
         });
         reply.await
     };
-    worker.buffers.give_headers(take(request.headers_mut()));
     // A body that nobody has begun to read is left.
-    drop(request);
+    drop(take(head.request.body_mut()));
+    session.borrow_mut().reuse(head);
     match reply {
         Some(reply) => send(worker, session, reply, &asked).await,
         None => After::Gone,
@@ -147,7 +147,8 @@ struct Asked {
 }
 
 async fn send(worker: &Worker, session: &Rc<RefCell<Session>>, reply: Reply, asked: &Asked) -> After {
-    let Reply { carried: Carried { mut head, phrase, content, tunnel }, record } = reply;
+    let Reply { carried, record } = reply;
+    let Carried { mut head, phrase, content, tunnel } = *carried;
     let framing = framing(asked, &head, content.size_hint().exact());
     let keeps = asked.keep_alive
         && framing != Some(Framing::Close)
@@ -165,14 +166,17 @@ async fn send(worker: &Worker, session: &Rc<RefCell<Session>>, reply: Reply, ask
         session.out.answer(asked.version, status, &head.headers, framing, asked.takes_trailers);
     }
     worker.buffers.give_headers(head.headers);
-    let mut body = Body::new(content, record);
-    let mut ended = framing.is_none();
-    let sent = poll_fn(|context| poll_send(session, &mut body, &mut ended, context)).await;
-    match (sent, tunnel) {
-        (Err(_), _) => After::Gone,
-        (Ok(()), Some(ends)) => After::Switch(ends.recorded(body.into_record())),
-        (Ok(()), None) => {
-            drop(body);
+    let switched = {
+        let mut body = Body::new(content, record);
+        let mut ended = framing.is_none();
+        let sent = poll_fn(|context| poll_send(session, &mut body, &mut ended, context)).await;
+        // The record of a tunnel goes on with it; any other is written with the end of the body.
+        sent.map(|()| tunnel.map(|end| end.recorded(body.take_record())))
+    };
+    match switched {
+        Err(_) => After::Gone,
+        Ok(Some(tunnel)) => After::Switch(tunnel),
+        Ok(None) => {
             let whole = poll_fn(|context| session.borrow_mut().poll_body_over(context)).await;
             if keeps && whole { After::Keep } else { After::Close }
         }

@@ -2,7 +2,7 @@
 //! stands. Knows HTTP/1.1 and time, and nothing of upstreams or rules.
 
 use std::io;
-use std::mem::replace;
+use std::mem::{replace, take};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub(in crate::proxy) struct Session {
     /// What waits to be written.
     pub(super) out: Outbound,
     lines: Lines,
+    /// Room for a head.
+    spare: Option<Box<Head>>,
     /// When the first byte of a head came that is not yet whole.
     head_began: Option<Instant>,
     body: Incoming,
@@ -75,7 +77,7 @@ enum Incoming {
 /// What a client does next.
 pub(super) enum Next {
     /// It asks for something.
-    Request(Head),
+    Request(Box<Head>),
     /// What it sends is not fit to be carried.
     Refused(Refusal),
     /// Nothing: the connection is over.
@@ -92,6 +94,7 @@ impl Session {
             snapshot,
             inbound,
             lines: Lines::default(),
+            spare: None,
             head_began: None,
             body: Incoming::Over,
             expects: false,
@@ -139,7 +142,7 @@ impl Session {
     }
 
     /// The head that stands at the front of what came, if it is whole. Its body has then begun.
-    fn head(&mut self) -> Result<Option<Head>, Refusal> {
+    fn head(&mut self) -> Result<Option<Box<Head>>, Refusal> {
         if self.inbound.is_empty() {
             return Ok(None);
         }
@@ -150,8 +153,10 @@ impl Session {
             }
             return Ok(None);
         };
-        let head = self.inbound.split_to(length).freeze();
-        let head = request::read(&head, self.buffers.take_headers(), limits)?;
+        let bytes = self.inbound.split_to(length).freeze();
+        let mut head = self.spare.take().unwrap_or_else(Head::empty);
+        *head.request.headers_mut() = self.buffers.take_headers();
+        request::read(&bytes, &mut head, limits)?;
         self.lines = Lines::default();
         self.head_began = None;
         self.body = match head.framing {
@@ -162,6 +167,12 @@ impl Session {
         self.expects = head.expects && !self.is_body_over();
         self.interims_left = if head.request.version() == http::Version::HTTP_11 { INTERIMS_MAX } else { 0 };
         Ok(Some(head))
+    }
+
+    /// Takes back the room of a head that is used up.
+    pub(super) fn reuse(&mut self, mut head: Box<Head>) {
+        self.buffers.give_headers(take(head.request.headers_mut()));
+        self.spare = Some(head);
     }
 
     /// Nothing comes. Waits for as long as the stage allows.
