@@ -133,6 +133,11 @@ fn strip(headers: &mut HeaderMap) {
 
 fn strip_named_by_connection(headers: &mut HeaderMap) {
     let Entry::Occupied(connection) = headers.entry(header::CONNECTION) else { return };
+    // Most name no header, and in one word.
+    if is_option(connection.get().as_bytes()) && connection.iter().nth(1).is_none() {
+        connection.remove();
+        return;
+    }
     let named: Vec<HeaderName> = connection.iter().flat_map(tokens).filter_map(named_header).collect();
     connection.remove_entry_mult();
     for name in named {
@@ -143,9 +148,12 @@ fn strip_named_by_connection(headers: &mut HeaderMap) {
 /// The header an option of `Connection` names. `close` and `keep-alive` name none worth looking for; `Host` and
 /// `Content-Length` belong to the message, whatever its sender says.
 fn named_header(option: &str) -> Option<HeaderName> {
-    let option_only = option.eq_ignore_ascii_case("close") || option.eq_ignore_ascii_case("keep-alive");
-    let name = (!option_only).then(|| HeaderName::from_bytes(option.as_bytes()).ok()).flatten()?;
+    let name = (!is_option(option.as_bytes())).then(|| HeaderName::from_bytes(option.as_bytes()).ok()).flatten()?;
     (name != header::HOST && name != header::CONTENT_LENGTH).then_some(name)
+}
+
+fn is_option(text: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(b"close") || text.eq_ignore_ascii_case(b"keep-alive")
 }
 
 /// Whether one of the header's comma-separated values is `token`, in any letter case.
