@@ -15,6 +15,9 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::http1::AnswerBody;
 
+/// Why an origin broke off.
+type Cause = Box<dyn StdError + Send + Sync>;
+
 /// Where an answer's body comes from.
 #[derive(Debug)]
 pub(super) enum Origin {
@@ -50,7 +53,7 @@ pub(super) struct Bounds {
 #[derive(Debug)]
 pub(super) enum DownloadError {
     /// The upstream broke off, or what it sent is no body.
-    CutShort(Box<dyn StdError + Send + Sync>),
+    CutShort(Cause),
     /// Nothing came for `timeouts.body_idle`.
     Idle,
     /// The exchange took longer than `timeouts.total`.
@@ -102,7 +105,7 @@ impl Origin {
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn StdError + Send + Sync>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
         match self {
             Origin::Http1(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
             Origin::Http2(incoming) => Pin::new(incoming).poll_frame(context).map_err(Into::into),

@@ -182,18 +182,11 @@ impl Said {
 
     fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
         match *name {
-            header::CONTENT_LENGTH => {
-                if self.length.replace(content_length(value.as_bytes())?).is_some() {
-                    return Err(LENGTH);
-                }
-            }
+            header::CONTENT_LENGTH if self.length.is_some() => return Err(LENGTH),
+            header::CONTENT_LENGTH => self.length = Some(content_length(value.as_bytes())?),
+            header::TRANSFER_ENCODING if self.version == Version::HTTP_10 => return Err(CODING_IN_1_0),
+            header::TRANSFER_ENCODING if self.chunked => return Err(CODING),
             header::TRANSFER_ENCODING => {
-                if self.version == Version::HTTP_10 {
-                    return Err(CODING_IN_1_0);
-                }
-                if self.chunked {
-                    return Err(CODING);
-                }
                 check_coding(value.as_bytes())?;
                 self.chunked = true;
             }
