@@ -102,10 +102,7 @@ impl Download {
 }
 
 impl Origin {
-    fn poll_frame(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
         match self {
             Origin::Http1(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
             Origin::Http2(incoming) => Pin::new(incoming).poll_frame(context).map_err(Into::into),

@@ -148,7 +148,8 @@ fn strip_named_by_connection(headers: &mut HeaderMap) {
 /// The header an option of `Connection` names. `close` and `keep-alive` name none worth looking for; `Host` and
 /// `Content-Length` belong to the message, whatever its sender says.
 fn named_header(option: &str) -> Option<HeaderName> {
-    let name = (!is_option(option.as_bytes())).then(|| HeaderName::from_bytes(option.as_bytes()).ok()).flatten()?;
+    let name =
+        (!is_option(option.as_bytes())).then(|| HeaderName::from_bytes(option.as_bytes()).ok()).flatten()?;
     (name != header::HOST && name != header::CONTENT_LENGTH).then_some(name)
 }
 

@@ -4,9 +4,11 @@
 //! upstream connections, and no lock. `Worker::handle` is the path of an exchange. All that is decided is
 //! decided by [`engine`](crate::engine); all that goes wrong becomes an answer in `error.rs`.
 
+mod accept_encoding;
 mod alarm;
 mod body;
 mod budget;
+mod busy;
 mod connect;
 mod date;
 mod download;
@@ -192,7 +194,9 @@ impl Worker {
         let (head, phrase, version, decided) = loop {
             let answer = match tries.send(body, downstream.session.as_deref(), record).await? {
                 Taken::Answered(answer) => answer,
-                Taken::Switched(answer) => return Carried::switched(*answer, offer.as_ref(), record).map(Box::new),
+                Taken::Switched(answer) => {
+                    return Carried::switched(*answer, offer.as_ref(), record).map(Box::new);
+                }
             };
             record.answered(answer.status);
             let Answer { status, version, phrase, mut headers, body: download } = *answer;

@@ -16,6 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::accept_encoding;
 use super::alarm::Alarms;
 use super::budget::Budget;
 use super::connect::connect;
@@ -26,7 +27,7 @@ use super::headers;
 use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched};
 use super::request_body::RequestBody;
 use crate::engine::hold::is_endless;
-use crate::settings::{self, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
+use crate::settings::{self, AcceptEncoding, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
 
 /// A backend and the connections to it. Belongs to one worker.
 pub(super) struct Upstream {
@@ -35,6 +36,7 @@ pub(super) struct Upstream {
     url: UpstreamUrl,
     /// The `Host` to send; `None` leaves the client's.
     host: Option<HeaderValue>,
+    accept_encoding: AcceptEncoding,
     /// How long it is waited for.
     pub timeouts: Timeouts,
     limits: Limits,
@@ -106,6 +108,7 @@ impl Upstream {
             name: Arc::clone(&upstream.name),
             url: upstream.url.clone(),
             host,
+            accept_encoding: upstream.accept_encoding,
             timeouts: upstream.timeouts,
             limits: upstream.limits,
             budget: Budget::new(upstream.retry_budget, Instant::now()),
@@ -120,6 +123,7 @@ impl Upstream {
         if let Some(host) = &self.host {
             headers.insert(header::HOST, host.clone());
         }
+        accept_encoding::settle(headers, self.accept_encoding);
     }
 
     /// Sends the request, its body as it comes, and waits for the head of the answer. Interim ones go to the client.

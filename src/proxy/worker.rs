@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tracing::{debug, error};
 
 use super::body::Body;
+use super::busy::Idleness;
 use super::hold::Holds;
 use super::http1::{Session, serve as serve_http1};
 use super::intake::Source;
@@ -194,19 +195,31 @@ async fn http2(
 ) {
     let snapshot = worker.snapshot();
     let server = &snapshot.settings.server;
+    let idle_time_max = server.timeouts.keep_alive;
     let downstream = Rc::new(Downstream::new(peer.ip(), None));
+    let idleness = Idleness::new();
     let service = service_fn(|request: http::Request<Incoming>| {
-        let (worker, downstream) = (Rc::clone(&worker), Rc::clone(&downstream));
+        let (worker, downstream, busy) = (Rc::clone(&worker), Rc::clone(&downstream), idleness.busy());
         let mut request = request.map(Source::Http2);
-        async move { Ok::<Response<Body>, Infallible>(worker.handle(&downstream, &mut request, 1).await.into()) }
+        async move {
+            let mut response = Response::from(worker.handle(&downstream, &mut request, 1).await);
+            response.body_mut().count(busy);
+            Ok::<Response<Body>, Infallible>(response)
+        }
     });
     let mut http = http2::Builder::new(Local);
-    http.timer(TokioTimer::new()).keep_alive_interval(server.timeouts.keep_alive);
+    http.timer(TokioTimer::new()).keep_alive_interval(idle_time_max);
     http.max_header_list_size(u32::try_from(server.limits.header_bytes).unwrap_or(u32::MAX));
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let ends = async {
+        select! {
+            _ = stopping.changed() => {}
+            () = idleness.lasts(idle_time_max) => {}
+        }
+    };
     let result = select! {
         biased;
-        _ = stopping.changed() => {
+        () = ends => {
             served.as_mut().graceful_shutdown();
             served.await
         }

@@ -27,7 +27,7 @@ pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyStatus, Server};
-pub use upstream::{HostHeader, Protocol, Upstream, UpstreamUrl};
+pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 

@@ -69,6 +69,7 @@ fn defaults_are_complete() {
     assert_eq!((&*upstream.name, upstream.url.authority.as_str()), ("legacy", "app:9000"));
     assert_eq!((upstream.timeouts.connect, upstream.timeouts.response), (seconds(2), seconds(29)));
     assert_eq!(upstream.host, HostHeader::Preserve);
+    assert_eq!(upstream.accept_encoding, AcceptEncoding::Preserve);
     assert_eq!(upstream.retry_budget, RetryBudget { ratio_thousandths: 200, min_per_second: 10 });
     assert_eq!(settings.hold, Hold { max_bytes: 1_048_576, max_time: seconds(10), on_limit: OnLimit::Pass });
     assert_eq!(settings.hold_total_bytes, 128 << 20);
@@ -103,7 +104,7 @@ server:
     requests_per_connection: 1000
 admin: { listen: off }
 upstreams:
-  zebra: { url: 'http://z/base/', host: upstream, protocol: h2c,
+  zebra: { url: 'http://z/base/', host: upstream, protocol: h2c, accept_encoding: identity,
     timeouts: { connect: 500ms, response: 1m, body_idle: 5s, total: 6s },
     limits: { response_header_bytes: 8KiB, response_body_bytes: 1GiB } }
   ant: { url: 'http://a:1', retry_budget: { ratio: 0.025, min_per_second: 0 },
@@ -131,6 +132,7 @@ rule_sets: {}
         limits: Limits { response_header_bytes: 8192, response_body_bytes: Some(1 << 30) },
         host: HostHeader::Upstream,
         protocol: Protocol::H2c,
+        accept_encoding: AcceptEncoding::Identity,
         ..upstream("zebra", "http://z/base")
     };
     let ant = Upstream {

@@ -32,6 +32,8 @@ pub struct Upstream {
     pub retry_budget: RetryBudget,
     /// What is spoken to it.
     pub protocol: Protocol,
+    /// Which content codings it is asked for.
+    pub accept_encoding: AcceptEncoding,
 }
 
 /// An `http://` URL: an authority, and a path that all requests are put under.
@@ -51,6 +53,18 @@ pub enum HostHeader {
     Preserve,
     /// The authority of the upstream's URL.
     Upstream,
+}
+
+/// The content codings that an upstream is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AcceptEncoding {
+    /// Those that the client takes.
+    #[default]
+    Preserve,
+    /// Of those, the ones that rules can look into.
+    Decodable,
+    /// None.
+    Identity,
 }
 
 /// The protocol spoken to an upstream.
@@ -97,13 +111,14 @@ impl Upstream {
             host: HostHeader::default(),
             retry_budget: RetryBudget::default(),
             protocol: Protocol::default(),
+            accept_encoding: AcceptEncoding::default(),
         }
     }
 
     fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
         let name = &entry.key;
         let what = format!("upstream `{name}`");
-        let keys = ["url", "timeouts", "limits", "host", "protocol", "retry_budget"];
+        let keys = ["url", "timeouts", "limits", "host", "protocol", "accept_encoding", "retry_budget"];
         let section = Section::of(&entry.node, &what, &keys, diagnostics);
         let timeouts = Timeouts::read(section, diagnostics);
         let limits = Limits::read(section, diagnostics);
@@ -117,6 +132,16 @@ impl Upstream {
             |node, found| node.word("a choice of `protocol`", &protocols, found),
             diagnostics,
         );
+        let encodings = [
+            ("preserve", AcceptEncoding::Preserve),
+            ("decodable", AcceptEncoding::Decodable),
+            ("identity", AcceptEncoding::Identity),
+        ];
+        let accept_encoding = section.read(
+            "accept_encoding",
+            |node, found| node.word("a choice of `accept_encoding`", &encodings, found),
+            diagnostics,
+        );
         let quick_url = quick.upstream.as_ref().filter(|_| name == DEFAULT_NAME);
         let Some(url) = quick_url.or_else(|| section.given("url")) else {
             diagnostics.error(&entry.key_place, format!("{what} needs `url`"));
@@ -128,6 +153,7 @@ impl Upstream {
             limits,
             host: host.unwrap_or_default(),
             protocol: protocol.unwrap_or_default(),
+            accept_encoding: accept_encoding.unwrap_or_default(),
             retry_budget,
             ..Upstream::new(name, url)
         })

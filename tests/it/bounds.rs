@@ -8,6 +8,7 @@ use candor::engine::hold::{Hold, OnLimit};
 use candor::settings::{self, ProxyStatus, Settings};
 
 use super::support::client::{Answered, Client};
+use super::support::h2;
 use super::support::message::Payload;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Deaf, Nowhere, Upstream};
@@ -117,6 +118,19 @@ fn an_idle_connection_is_closed_without_a_word() {
     let mut empty_lines = sidecar.client();
     empty_lines.send("\r\n\r\n");
     assert!(used.is_closed() && fresh.is_closed() && empty_lines.is_closed());
+}
+
+#[test]
+fn an_idle_http_2_connection_is_closed_though_its_client_answers_pings() {
+    let upstream = Upstream::answering(json("{}"));
+    let sidecar = Sidecar::with(upstream.address, NO_RULES, |settings| {
+        settings.server.timeouts.keep_alive = SOON;
+    });
+    h2::block_on(async {
+        let client = h2::Client::connect(sidecar.address).await;
+        assert_eq!(client.exchange(h2::request("GET", "/")).await.status, 200);
+        assert!(client.ended.await.unwrap().is_ok(), "in order");
+    });
 }
 
 #[test]

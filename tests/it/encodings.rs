@@ -6,6 +6,8 @@ use std::sync::mpsc::channel;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use candor::settings::AcceptEncoding;
+
 use crate::support::PATIENCE;
 use crate::support::sidecar::Sidecar;
 use crate::support::upstream::{After, Upstream};
@@ -104,4 +106,19 @@ fn a_bomb_passes_as_it_was_sent() {
     let told = answer.header("proxy-status").unwrap_or_default();
     assert!(told.contains("undecided: decoded body over 1048576 bytes"), "{told}");
     assert!(answer.payload.bytes == bomb);
+}
+
+#[test]
+fn an_upstream_is_asked_for_codings_that_rules_can_look_into() {
+    let check = |accept: AcceptEncoding, expected: Option<&str>| {
+        let upstream = Upstream::answering("HTTP/1.1 204 No Content\r\n\r\n");
+        let sidecar = Sidecar::with(upstream.address, FIELD_RULE, |settings| {
+            settings.upstreams[0].accept_encoding = accept;
+        });
+        sidecar.exchange("GET /", &["accept-encoding: zstd, dcz;q=0.5"]);
+        assert_eq!(upstream.received().head.header("accept-encoding"), expected);
+    };
+    check(AcceptEncoding::Preserve, Some("zstd, dcz;q=0.5"));
+    check(AcceptEncoding::Decodable, Some("zstd"));
+    check(AcceptEncoding::Identity, Some("identity"));
 }

@@ -146,6 +146,8 @@ fn read(head: &Bytes, mut headers: HeaderMap) -> Result<Head, NoHead> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Takes a head that comes whole, then byte by byte; both must agree. What it says, and what is left.
@@ -209,5 +211,46 @@ mod tests {
         check("HTTP/1.1 200 OK\r\na: b\r\n folded\r\n\r\n", Err(NoHead::NotHttp));
         check(&format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "b".repeat(200)), Err(NoHead::TooLarge));
         check(&format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(200)), Err(NoHead::TooLarge));
+    }
+
+    /// The status and what is left, or why there is none, of bytes that come in pieces.
+    fn taken(bytes: &[u8], step: usize) -> Option<Result<(StatusCode, usize), NoHead>> {
+        let (mut inbound, mut end) = (BytesMut::new(), End::default());
+        for (index, piece) in bytes.chunks(step).enumerate() {
+            inbound.extend_from_slice(piece);
+            match take(&mut inbound, &mut end, 1000, HeaderMap::new) {
+                Ok(None) => {}
+                Ok(Some(head)) => {
+                    let come = bytes.len().min((index + 1) * step);
+                    return Some(Ok((head.status, come - inbound.len())));
+                }
+                Err(no_head) => return Some(Err(no_head)),
+            }
+        }
+        None
+    }
+
+    proptest! {
+        #[test]
+        fn a_head_is_the_same_however_it_comes(
+            lines in prop::collection::vec("[a-z]{1,5}: ?[ -~]{0,10}(\r)?\n", 0..6),
+            start in "(\r\n)?HTTP/1\\.[01] [1-5][0-9]{2}( [a-z ]{0,5})?\r\n",
+            body in prop::collection::vec(any::<u8>(), 0..20),
+            step in 1..60_usize,
+        ) {
+            let mut bytes = format!("{start}{}\r\n", lines.concat()).into_bytes();
+            let head = bytes.len();
+            bytes.extend_from_slice(&body);
+            let whole = taken(&bytes, bytes.len());
+            prop_assert_eq!(taken(&bytes, step), whole);
+            if let Some(Ok((_, used))) = whole {
+                prop_assert_eq!(used, head);
+            }
+        }
+
+        #[test]
+        fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 1..200), step in 1..50_usize) {
+            let _ = taken(&bytes, step);
+        }
     }
 }

@@ -266,7 +266,11 @@ impl Call {
     /// # Errors
     /// When the request's body breaks off.
     pub(super) fn poll_meanwhile(&mut self, context: &mut Context<'_>) -> Result<(), BodyError<IntakeError>> {
-        if self.line.errand.upload.is_some() || !self.line.out.is_empty() { self.poll_upload(context) } else { Ok(()) }
+        if self.line.errand.upload.is_some() || !self.line.out.is_empty() {
+            self.poll_upload(context)
+        } else {
+            Ok(())
+        }
     }
 
     /// The answer, whose body is still to come on this connection. A body that the upstream did not ask for is not
@@ -282,7 +286,8 @@ impl Call {
             self.line.errand.keep_alive = false;
         }
         self.line.errand.keep_alive &= keep_alive;
-        let framing = if ends_with_head(&self.line.errand.method, status) { Framing::Length(0) } else { framing };
+        let framing =
+            if ends_with_head(&self.line.errand.method, status) { Framing::Length(0) } else { framing };
         Ok(Answer { status, version, phrase, headers, body: AnswerBody::of(self, framing) })
     }
 

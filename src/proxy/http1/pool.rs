@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
@@ -57,7 +58,9 @@ impl Pool {
 async fn watch(pool: Weak<Pool>) {
     loop {
         sleep(ROUND).await;
-        if !pool.upgrade().is_some_and(|pool| pool.clear()) {
+        // Bounded by the number of connections, and no system call each.
+        let cleared = unconstrained(async { pool.upgrade().is_some_and(|pool| pool.clear()) });
+        if !cleared.await {
             return;
         }
     }

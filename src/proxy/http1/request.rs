@@ -237,6 +237,8 @@ fn check_coding(value: &[u8]) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LIMITS: ServerLimits = ServerLimits {
@@ -258,15 +260,23 @@ mod tests {
     }
 
     fn find(bytes: &[u8], step: usize) -> Result<Box<Head>, Refusal> {
+        let found = find_end(bytes, step).transpose()?;
+        Ok(found.unwrap_or_else(|| panic!("no end in {:?}", String::from_utf8_lossy(bytes))))
+    }
+
+    /// Nothing where more would have to come.
+    fn find_end(bytes: &[u8], step: usize) -> Option<Result<Box<Head>, Refusal>> {
         let mut lines = Lines::default();
-        for end in (step..=bytes.len()).step_by(step) {
+        let ends = (step..bytes.len()).step_by(step).chain([bytes.len()]);
+        let read = |end: usize| -> Result<Option<Box<Head>>, Refusal> {
             if let Some(length) = lines.find(&bytes[..end], &LIMITS)? {
                 let mut head = Head::empty();
                 read(&Bytes::copy_from_slice(&bytes[..length]), &mut head, &LIMITS)?;
-                return Ok(head);
+                return Ok(Some(head));
             }
-        }
-        panic!("no end in {:?}", String::from_utf8_lossy(bytes));
+            Ok(None)
+        };
+        ends.map(read).find_map(Result::transpose)
     }
 
     #[test]
@@ -381,6 +391,27 @@ mod tests {
         check(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(4)), Ok(Framing::Length(0)));
         check(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(5)), Err(431));
         check(&"\r\n".repeat(600), Err(431));
+    }
+
+    proptest! {
+        #[test]
+        fn a_head_is_the_same_however_it_comes(
+            lines in prop::collection::vec("[a-z]{1,5}: ?[ -~]{0,10}\r?\n", 0..4),
+            start in "(\r\n)?(GET|PUT|X) [/a-z*?#]{1,6} HTTP/1\\.[012]\r\n",
+            step in 1..60_usize,
+        ) {
+            let text = format!("{start}{}\r\n", lines.concat());
+            let find = |step| {
+                let found = find_end(text.as_bytes(), step);
+                found.map(|found| found.map(|head| (head.framing, head.keep_alive, head.request.uri().clone())))
+            };
+            prop_assert_eq!(find(step), find(text.len()));
+        }
+
+        #[test]
+        fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 1..200), step in 1..50_usize) {
+            let _ = find_end(&bytes, step);
+        }
     }
 
     #[test]
