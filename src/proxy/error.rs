@@ -10,9 +10,9 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
 
 use super::download::DownloadError;
+use super::headers::proxy_status::{self, PROXY_STATUS};
 use super::http1::CallError;
 use super::intake::IntakeError;
-use super::proxy_status::{self, PROXY_STATUS};
 use super::refusal::Refusal;
 use crate::engine::exchange::AnswerHead;
 use crate::engine::problem::{PROBLEM_JSON, Problem};

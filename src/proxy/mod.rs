@@ -4,16 +4,13 @@
 //! upstream connections, and no lock. `Worker::handle` is the path of an exchange. All that is decided is
 //! decided by [`engine`](crate::engine); all that goes wrong becomes an answer in `error.rs`.
 
-mod accept_encoding;
 mod alarm;
 mod body;
 mod budget;
 mod busy;
 mod connect;
-mod date;
 mod download;
 mod error;
-mod forwarded;
 mod h2c;
 mod headers;
 mod hold;
@@ -21,19 +18,14 @@ mod http1;
 mod intake;
 mod local;
 mod preface;
-mod proxy_status;
 mod record;
 mod refusal;
 mod request_body;
-mod request_id;
 mod retry;
 mod select;
 pub mod server;
-mod trace_id;
 mod tunnel;
 mod upstream;
-mod vary;
-mod via;
 mod worker;
 
 use std::cell::{Cell, RefCell};
@@ -50,10 +42,9 @@ use tokio::time::sleep;
 pub use server::{Drained, StopSignals, bind, run};
 
 use body::{Body, Content};
-use date::Date;
 use download::Download;
 use error::{ProxyError, UpstreamFault};
-use forwarded::Peer;
+use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::{Decided, Holds};
 use http1::{Answer, Buffers, Session, Switched};
 use intake::{Intake, Source};

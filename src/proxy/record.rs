@@ -14,8 +14,8 @@ use tracing::{Level, enabled, event};
 
 use super::download::DownloadError;
 use super::error::ProxyError;
+use super::headers::TraceId;
 use super::retry::Obstacle;
-use super::trace_id::TraceId;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;

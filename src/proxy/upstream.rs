@@ -16,14 +16,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::accept_encoding;
 use super::alarm::Alarms;
 use super::budget::Budget;
 use super::connect::connect;
 use super::download::{Bounds, Download, Origin};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
 use super::h2c::H2c;
-use super::headers;
+use super::headers::{self, accept_encoding};
 use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched};
 use super::request_body::RequestBody;
 use crate::engine::hold::is_endless;

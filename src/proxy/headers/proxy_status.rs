@@ -5,17 +5,17 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 
 /// The header.
-pub(super) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+pub(in crate::proxy) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// The value for an answer that was read: the upstream's status and what was made of it.
-pub(super) fn received(status: StatusCode, details: &str) -> HeaderValue {
+pub(in crate::proxy) fn received(status: StatusCode, details: &str) -> HeaderValue {
     let mut value = format!("candor; received-status={}; details=", status.as_u16());
     push_string(&mut value, details);
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("candor"))
 }
 
 /// The value for an answer of Candor's own; `error` is a type of RFC 9209, section 2.3.
-pub(super) fn error(error: &str) -> HeaderValue {
+pub(in crate::proxy) fn error(error: &str) -> HeaderValue {
     HeaderValue::try_from(format!("candor; error={error}")).unwrap_or(HeaderValue::from_static("candor"))
 }
 

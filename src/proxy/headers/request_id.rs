@@ -4,13 +4,13 @@
 use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
 
 /// The header.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(in crate::proxy) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longer ids are replaced: they would be repeated in every log line.
 const BYTES_MAX: usize = 128;
 
 /// The id of the exchange that this request opens; it then stands in the request's headers.
-pub(super) fn settle(headers: &mut HeaderMap) -> HeaderValue {
+pub(in crate::proxy) fn settle(headers: &mut HeaderMap) -> HeaderValue {
     match headers.entry(REQUEST_ID) {
         Entry::Occupied(id) if is_fit(id.get()) => id.get().clone(),
         Entry::Occupied(mut id) => {

@@ -7,7 +7,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A valid `traceparent`.
 #[derive(Debug)]
-pub(super) struct TraceId(HeaderValue);
+pub(in crate::proxy) struct TraceId(HeaderValue);
 
 impl TraceId {
     /// The id in a request's headers, if it says one and in the form of the standard.

@@ -4,10 +4,10 @@
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::headers::lists;
+use super::list::lists;
 
 /// Names the header in `Vary` when the answer may be stored by a shared cache.
-pub(super) fn add(headers: &mut HeaderMap, method: &Method, selected_by: &HeaderName) {
+pub(in crate::proxy) fn add(headers: &mut HeaderMap, method: &Method, selected_by: &HeaderName) {
     let told = lists(headers, &header::VARY, "*") || lists(headers, &header::VARY, selected_by.as_str());
     if !told && is_cacheable(headers, method) {
         headers.append(header::VARY, HeaderValue::from(selected_by.clone()));

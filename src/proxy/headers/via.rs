@@ -4,7 +4,7 @@ use http::Version;
 use http::header::{self, HeaderMap, HeaderValue};
 
 /// Adds Candor to the list. `version` is what the message came in.
-pub(super) fn append(headers: &mut HeaderMap, version: Version) {
+pub(in crate::proxy) fn append(headers: &mut HeaderMap, version: Version) {
     let candor = match version {
         Version::HTTP_2 => "2.0 candor",
         Version::HTTP_10 => "1.0 candor",

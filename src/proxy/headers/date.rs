@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The date as it was last written. Belongs to one worker.
 #[derive(Debug, Default)]
-pub(super) struct Date {
+pub(in crate::proxy) struct Date {
     written: Cell<Option<Instant>>,
     text: RefCell<Option<HeaderValue>>,
 }

@@ -14,7 +14,7 @@ const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
 /// The other end of a client's connection.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(in crate::proxy) struct Peer {
     /// Its address; an IPv4 address that came in over IPv6 is IPv4.
     pub ip: IpAddr,
     /// The address as a header value, written once for all exchanges of the connection.

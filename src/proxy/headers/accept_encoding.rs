@@ -3,12 +3,12 @@
 
 use http::header::{self, HeaderMap, HeaderValue};
 
-use super::headers::tokens;
+use super::list::tokens;
 use crate::engine::decode::Codings;
 use crate::settings::AcceptEncoding;
 
 /// Makes the header what the upstream may be told. A client that names no coding takes any, and most send none to it.
-pub(super) fn settle(headers: &mut HeaderMap, accept: AcceptEncoding) {
+pub(in crate::proxy) fn settle(headers: &mut HeaderMap, accept: AcceptEncoding) {
     match accept {
         AcceptEncoding::Preserve => {}
         AcceptEncoding::Identity => {

@@ -3,8 +3,7 @@
 
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 
-use super::error::UpstreamFault;
-use super::http1::Framing;
+use super::list::{lists, tokens};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -36,7 +35,7 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 
 /// Takes hop-by-hop headers off a request. Of `TE` the word `trailers` stays: it means that this client, and
 /// so the proxy, reads trailers (RFC 9110, section 10.1.4).
-pub(super) fn strip_request(headers: &mut HeaderMap) {
+pub(in crate::proxy) fn strip_request(headers: &mut HeaderMap) {
     let trailers = headers.contains_key(header::TE) && lists(headers, &header::TE, "trailers");
     strip(headers);
     if trailers {
@@ -46,7 +45,7 @@ pub(super) fn strip_request(headers: &mut HeaderMap) {
 }
 
 /// Makes one `Cookie` of several, which HTTP/2 allows and HTTP/1.1 does not (RFC 9113, section 8.2.3).
-pub(super) fn join_cookies(headers: &mut HeaderMap) {
+pub(in crate::proxy) fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if cookies.len() > 1
         && let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
@@ -55,63 +54,8 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// How an answer's body ends by its headers. Makes one length of several that agree (RFC 9110, section 8.6).
-///
-/// # Errors
-/// When there are lengths that do not, or one beside a transfer coding (RFC 9112, section 6.3), so that the next
-/// reader could see two answers where we saw one; and when there is a coding that cannot be undone.
-pub(super) fn framing(headers: &mut HeaderMap) -> Result<Framing, UpstreamFault> {
-    let length = one_length(headers)?;
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next() {
-        let chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
-        return match length {
-            Some(_) => Err(UpstreamFault::NotHttp),
-            None if chunked && codings.next().is_none() => Ok(Framing::Chunked),
-            None => Err(UpstreamFault::TransferCoding),
-        };
-    }
-    match length {
-        Some(Length::Single(length)) => Ok(Framing::Length(length)),
-        Some(Length::Repeated(length)) => {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-            Ok(Framing::Length(length))
-        }
-        None => Ok(Framing::Close),
-    }
-}
-
-/// The length that `Content-Length` gives.
-enum Length {
-    Single(u64),
-    Repeated(u64),
-}
-
-fn one_length(headers: &HeaderMap) -> Result<Option<Length>, UpstreamFault> {
-    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_none()
-        && let Some(length) = number(value.as_bytes())
-    {
-        return Ok(Some(Length::Single(length)));
-    }
-    let values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let mut lengths = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(number);
-    let first = lengths.next().flatten();
-    match first {
-        Some(length) if lengths.all(|other| other == first) => Ok(Some(Length::Repeated(length))),
-        _ => Err(UpstreamFault::NotHttp),
-    }
-}
-
-/// Digits alone, and space around them.
-fn number(text: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
 /// Takes hop-by-hop headers off an answer.
-pub(super) fn strip_answer(headers: &mut HeaderMap) {
+pub(in crate::proxy) fn strip_answer(headers: &mut HeaderMap) {
     strip(headers);
 }
 
@@ -155,18 +99,6 @@ fn named_header(option: &str) -> Option<HeaderName> {
 
 fn is_option(text: &[u8]) -> bool {
     text.eq_ignore_ascii_case(b"close") || text.eq_ignore_ascii_case(b"keep-alive")
-}
-
-/// Whether one of the header's comma-separated values is `token`, in any letter case.
-pub(super) fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    headers.get_all(name).iter().flat_map(tokens).any(|listed| listed.eq_ignore_ascii_case(token))
-}
-
-/// The comma-separated parts of a value.
-pub(super) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
-    let text = value.to_str().unwrap_or_default().as_bytes();
-    let tokens = text.split(|byte| *byte == b',').map(|token| token.trim_ascii());
-    tokens.filter(|token| !token.is_empty()).filter_map(|token| std::str::from_utf8(token).ok())
 }
 
 #[cfg(test)]
@@ -250,36 +182,6 @@ mod tests {
         check(join_cookies, &[("cookie", "a=1"), ("cookie", "b=2; c=3")], &["cookie: a=1; b=2; c=3"]);
         check(join_cookies, &[("cookie", "a=1")], &["cookie: a=1"]);
         check(join_cookies, &[], &[]);
-    }
-
-    #[test]
-    fn an_answer_s_body_ends_in_one_way() {
-        let check = |lines: &[(&'static str, &'static str)],
-                     expected: Result<Option<&str>, UpstreamFault>| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in lines {
-                headers.append(*name, HeaderValue::from_static(value));
-            }
-            let checked = framing(&mut headers).map(|_| {
-                let lengths: Vec<_> = headers.get_all(header::CONTENT_LENGTH).iter().collect();
-                assert!(lengths.len() <= 1);
-                lengths.first().map(|length| length.to_str().unwrap())
-            });
-            assert_eq!(checked, expected, "{lines:?}");
-        };
-        check(&[], Ok(None));
-        check(&[("content-length", "007")], Ok(Some("007")));
-        check(&[("content-length", "7, 7")], Ok(Some("7")));
-        check(&[("content-length", "7"), ("content-length", "7")], Ok(Some("7")));
-        for length in ["7, 8", "", "-7", "+7", "7;", ",", "7,", "99999999999999999999999, 9"] {
-            check(&[("content-length", length)], Err(UpstreamFault::NotHttp));
-        }
-        check(&[("transfer-encoding", "Chunked")], Ok(None));
-        check(&[("transfer-encoding", "chunked"), ("content-length", "7")], Err(UpstreamFault::NotHttp));
-        check(&[("transfer-encoding", "gzip")], Err(UpstreamFault::TransferCoding));
-        check(&[("transfer-encoding", "gzip, chunked")], Err(UpstreamFault::TransferCoding));
-        let twice = [("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")];
-        check(&twice, Err(UpstreamFault::TransferCoding));
     }
 
     #[test]
