@@ -8,7 +8,7 @@ use super::Case;
 use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Shadow, Verdict};
 use crate::engine::problem::{PROBLEM_JSON, Problem};
-use crate::engine::route::{Found, Route};
+use crate::engine::route::{Found, NO_METHOD, NO_ROUTE, Route};
 use crate::engine::selection::Chosen;
 use crate::engine::trace::Trace;
 use crate::engine::{Exchange, RuleSet, evaluate};
@@ -69,13 +69,10 @@ impl Case {
         let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         match self.snapshot.routes.find(host, &request.method, request.uri.path()) {
             Found::Route(route) => Ok(route),
-            Found::NotFound => {
-                Err(Refusal::new(StatusCode::NOT_FOUND, "no route matches this host and path"))
+            Found::NotFound => Err(Refusal::new(StatusCode::NOT_FOUND, NO_ROUTE)),
+            Found::MethodNotAllowed { allow } => {
+                Err(Refusal { allow: Some(allow), ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, NO_METHOD) })
             }
-            Found::MethodNotAllowed { allow } => Err(Refusal {
-                allow: Some(allow),
-                ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "no route for this path takes this method")
-            }),
         }
     }
 

@@ -113,6 +113,12 @@ impl Routes {
     }
 }
 
+/// What a client is told where no route takes its host and path.
+pub const NO_ROUTE: &str = "no route matches this host and path";
+
+/// What a client is told where the routes for its path take other methods.
+pub const NO_METHOD: &str = "no route for this path takes this method";
+
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         // The colons of an IPv6 literal are not a port's.

@@ -16,6 +16,7 @@ use super::intake::IntakeError;
 use super::refusal::Refusal;
 use crate::engine::exchange::AnswerHead;
 use crate::engine::problem::{PROBLEM_JSON, Problem};
+use crate::engine::route::{NO_METHOD, NO_ROUTE};
 use crate::engine::selection::Rejected;
 
 /// Why an exchange got no answer of the upstream's.
@@ -263,8 +264,8 @@ impl DownstreamError {
         match self {
             DownstreamError::Host => "the request must name exactly one host",
             DownstreamError::Connect => "CONNECT is not supported",
-            DownstreamError::NoRoute => "no route matches this host and path",
-            DownstreamError::Method { .. } => "no route for this path takes this method",
+            DownstreamError::NoRoute => NO_ROUTE,
+            DownstreamError::Method { .. } => NO_METHOD,
             DownstreamError::RuleSet { detail } => detail,
             DownstreamError::BodyCutShort => "the request's body broke off",
             DownstreamError::Refused(refusal) => refusal.detail(),
