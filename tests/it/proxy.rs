@@ -300,6 +300,35 @@ fn big_bodies_stream_both_ways_unchanged() {
 // Rules.
 
 #[test]
+fn an_answer_may_overtake_its_request() {
+    const LENGTH: usize = 3 << 20;
+    let (tell, told) = channel();
+    let upstream = Upstream::raw(move |_, mut stream| {
+        for _ in 0..2 {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+                head.push(byte[0]);
+            }
+            stream.write_all(json("{}").as_bytes()).unwrap();
+            let mut body = vec![0; if head.starts_with(b"POST") { LENGTH } else { 0 }];
+            stream.read_exact(&mut body).unwrap();
+            tell.send(body.len()).unwrap();
+        }
+    });
+    for rules in [NONE, TEXT_RULE] {
+        let sidecar = Sidecar::start(upstream.address, rules);
+        let mut client = sidecar.client();
+        client.send(format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {LENGTH}\r\n\r\n"));
+        assert_eq!(client.answer(false).text(), "{}", "before the body");
+        client.send(vec![b'x'; LENGTH]);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(LENGTH), "which arrives nevertheless");
+        assert_eq!(client.exchange("GET /", &[]).text(), "{}", "and both connections go on");
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(0));
+    }
+}
+
+#[test]
 fn a_body_rule_changes_the_status_and_keeps_the_framing_true() {
     let body = r#"{"statusCode":404,"x":1}"#;
     let upstream = Upstream::answering(json(body));
