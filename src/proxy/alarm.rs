@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Goes off when it is asked about a moment that has passed.
@@ -20,7 +21,8 @@ impl Alarm {
             sleep.as_mut().reset(due);
         }
         loop {
-            ready!(sleep.as_mut().poll(context));
+            // Also when the task has had its turn: a flood of bytes uses up every one, and must not put it off.
+            ready!(Pin::new(&mut unconstrained(sleep.as_mut())).poll(context));
             if due <= sleep.deadline() {
                 return Poll::Ready(());
             }
@@ -52,6 +54,7 @@ impl Alarms {
 #[cfg(test)]
 mod tests {
 
+    use tokio::task::coop::consume_budget;
     use tokio::time::Duration;
 
     use super::*;
@@ -70,6 +73,24 @@ mod tests {
         assert!(poll_fn(|context| Poll::Ready(alarm.poll(context, at(500)).is_pending())).await);
         poll_fn(|context| alarm.poll(context, at(90))).await;
         assert_eq!(Instant::now(), at(90), "brought forward");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_goes_off_although_the_task_has_had_its_turn() {
+        let task = tokio::spawn(async {
+            let mut alarm = Alarm::default();
+            let rung = poll_fn(|context| {
+                // One turn's budget is 128; a task without a limit would never be told to wait.
+                assert!((0..1_000).any(|_| consume_budget_now(context).is_pending()));
+                Poll::Ready(alarm.poll(context, Instant::now()))
+            });
+            assert_eq!(rung.await, Poll::Ready(()));
+        });
+        task.await.unwrap();
+    }
+
+    fn consume_budget_now(context: &mut Context<'_>) -> Poll<()> {
+        std::pin::pin!(consume_budget()).poll(context)
     }
 
     #[tokio::test(start_paused = true)]

@@ -36,8 +36,9 @@ pub(super) struct Tries<'a> {
 struct Spare {
     body: BodyCopy,
     body_bytes_max: u64,
-    /// When the client has waited long enough for a head: all tries together take no longer than one may.
-    deadline: Instant,
+    /// When the client has waited long enough for a head: all tries together take no longer than one may. Of no
+    /// use where no rule may cause any.
+    deadline: Option<Instant>,
 }
 
 /// What a rule may make of a request, known before it is sent.
@@ -89,15 +90,14 @@ impl<'a> Tries<'a> {
         prospect: Prospect,
     ) -> (RequestBody, Tries<'a>) {
         upstream.budget.earn();
-        let now = Instant::now();
         let (body, spare) = if prospect.may_retry || (head.method.is_idempotent() && body.is_end_stream()) {
             let (body, copy) = RequestBody::kept(body, prospect.body_bytes_max);
-            let deadline = now + upstream.timeouts.response;
+            let deadline = prospect.may_retry.then(|| Instant::now() + upstream.timeouts.response);
             (body, Some(Spare { body: copy, body_bytes_max: prospect.body_bytes_max, deadline }))
         } else {
             (RequestBody::Streaming(body), None)
         };
-        let end = upstream.timeouts.total.map(|time| now + time);
+        let end = upstream.timeouts.total.map(|time| Instant::now() + time);
         (body, Tries { upstream, head, spare, end, further: 0 })
     }
 
@@ -181,7 +181,7 @@ impl<'a> Tries<'a> {
 
 impl Spare {
     fn time_left(&self, now: Instant) -> Duration {
-        self.deadline.saturating_duration_since(now)
+        self.deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now))
     }
 
     fn body(&self) -> Result<RequestBody, Obstacle> {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn spare(body: BodyCopy, deadline: Instant) -> Spare {
-        Spare { body, body_bytes_max: 9, deadline }
+        Spare { body, body_bytes_max: 9, deadline: Some(deadline) }
     }
 
     #[test]

@@ -538,7 +538,8 @@ fn a_document_that_ends_before_its_stream_is_not_held() {
         Upstream::scripted(move |_, stream| {
             let head =
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
-            write!(stream, "{head}{:x}\r\n{line}\r\n", line.len()).unwrap();
+            let first = format!("{head}{:x}\r\n{line}\r\n", line.len());
+            stream.write_all(first.as_bytes()).unwrap();
             wait();
             stream.write_all(b"0\r\n\r\n").unwrap();
             After::KeepOpen

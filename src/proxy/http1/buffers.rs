@@ -10,8 +10,13 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use super::wire::Wire;
+
 /// Room for the beginning of a message. Most are no longer.
 const ROOM: usize = 16 << 10;
+
+/// Room for a head and a little more.
+const HEAD_ROOM: usize = 2 << 10;
 
 /// Room for what follows of a long one.
 const LONG_ROOM: usize = 64 << 10;
@@ -42,6 +47,8 @@ const HEADERS_MAX: usize = 64;
 pub(in crate::proxy) struct Buffers {
     bytes: RefCell<Vec<BytesMut>>,
     headers: RefCell<Vec<HeaderMap>>,
+    /// Where short reads go first: always the same memory, so that it is at hand.
+    landing: RefCell<Vec<u8>>,
 }
 
 impl Buffers {
@@ -59,9 +66,11 @@ impl Buffers {
         }
     }
 
-    /// An empty buffer.
+    /// An empty buffer, with room for most heads.
     pub fn take(&self) -> BytesMut {
-        self.bytes.borrow_mut().pop().unwrap_or_default()
+        let mut buffer = self.bytes.borrow_mut().pop().unwrap_or_default();
+        buffer.reserve(HEAD_ROOM);
+        buffer
     }
 
     /// Takes back the room of a buffer whose bytes are used up.
@@ -72,6 +81,32 @@ impl Buffers {
         if spare.len() < SPARE_MAX && buffer.capacity() > 0 {
             spare.push(buffer);
         }
+    }
+
+    /// Receives what there is behind the bytes of `buffer`, as [`poll_read`](Self::poll_read) does.
+    pub fn poll_receive(
+        &self,
+        buffer: &mut BytesMut,
+        wire: &mut Wire,
+        expected: Expected,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if expected.room() > ROOM {
+            return self.poll_read(buffer, wire, expected, context);
+        }
+        let mut landing = self.landing.borrow_mut();
+        landing.resize(ROOM, 0);
+        let Poll::Ready(length) = wire.poll_receive(&mut landing, context)? else {
+            if buffer.is_empty() && buffer.capacity() > 0 {
+                self.give(buffer);
+            }
+            return Poll::Pending;
+        };
+        if buffer.capacity() == 0 {
+            *buffer = self.take();
+        }
+        buffer.extend_from_slice(landing.get(..length).unwrap_or_default());
+        Poll::Ready(Ok(length))
     }
 
     /// Reads what there is behind the bytes of `buffer`, which holds room only while there are bytes in it. Says

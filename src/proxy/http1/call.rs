@@ -160,8 +160,8 @@ impl Call {
         let head = poll_fn(|context| self.poll_head(client, context)).await?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             let Head { status, version, phrase, headers, .. } = head;
-            let Line { io, inbound, .. } = *self.line;
-            let body = Switched { stream: io, first: inbound.freeze() };
+            let Line { wire, inbound, .. } = *self.line;
+            let body = Switched { stream: wire.into(), first: inbound.freeze() };
             return Ok(Err(Answer { status, version, phrase, headers, body }));
         }
         Ok(Ok(self.answered(head)?))

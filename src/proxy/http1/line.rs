@@ -2,7 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use tokio::net::TcpStream;
@@ -10,12 +10,13 @@ use tokio::net::TcpStream;
 use super::buffers::{Buffers, Expected};
 use super::call::Errand;
 use super::outbound::Outbound;
+use super::wire::Wire;
 
 /// The connection.
 #[derive(Debug)]
 pub(in crate::proxy) struct Line {
     /// To the upstream.
-    pub(super) io: TcpStream,
+    pub(super) wire: Wire,
     pub(super) buffers: Rc<Buffers>,
     /// Came, and is not used yet.
     pub(super) inbound: BytesMut,
@@ -32,7 +33,8 @@ impl Line {
     pub fn new(io: TcpStream, buffers: &Rc<Buffers>) -> Box<Line> {
         let (out, inbound) = (Outbound::new(Rc::clone(buffers)), BytesMut::new());
         let (used, errand) = (false, Errand::default());
-        Box::new(Line { io, buffers: Rc::clone(buffers), inbound, out, used, errand })
+        let wire = Wire::from(io);
+        Box::new(Line { wire, buffers: Rc::clone(buffers), inbound, out, used, errand })
     }
 
     /// Reads what there is; says how much came, which is nothing at the end.
@@ -41,22 +43,16 @@ impl Line {
         expected: Expected,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.buffers.poll_read(&mut self.inbound, &mut self.io, expected, context)
+        self.buffers.poll_receive(&mut self.inbound, &mut self.wire, expected, context)
     }
 
     /// Writes what waits.
     pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.out.poll_write(&mut self.io, context)
+        self.out.poll_write(&mut self.wire, context)
     }
 
-    /// Whether nothing has come since the last exchange, be it the connection's end. Costs no system call as long
-    /// as the runtime knows of nothing.
+    /// Whether nothing has come since the last exchange.
     pub(super) fn is_quiet(&self) -> bool {
-        if self.io.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_pending() {
-            return true;
-        }
-        // It may be that only the last read left no room to learn that nothing was behind it.
-        let nothing = self.io.try_read(&mut [0]);
-        matches!(nothing, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        self.wire.is_quiet()
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::task::coop::unconstrained;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::line::Line;
 
 /// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
 /// could otherwise send into a closing connection.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(55);
+const IDLE_ROUNDS_MAX: u32 = 55;
 
 /// How often the connections are looked at, as long as there are any.
 const ROUND: Duration = Duration::from_secs(1);
@@ -23,12 +23,15 @@ const ROUND: Duration = Duration::from_secs(1);
 pub(in crate::proxy) struct Pool {
     idle: RefCell<Vec<Idle>>,
     is_watched: Cell<bool>,
+    /// Rounds so far: the clock of the connections' age.
+    rounds: Cell<u32>,
 }
 
 #[derive(Debug)]
 struct Idle {
     line: Box<Line>,
-    since: Instant,
+    /// The round it came in.
+    since: u32,
 }
 
 impl Pool {
@@ -40,7 +43,7 @@ impl Pool {
 
     /// Keeps a connection for the next exchange.
     pub fn put(self: &Rc<Self>, line: Box<Line>) {
-        self.idle.borrow_mut().push(Idle { line, since: Instant::now() });
+        self.idle.borrow_mut().push(Idle { line, since: self.rounds.get() });
         if !self.is_watched.replace(true) {
             spawn_local(watch(Rc::downgrade(self)));
         }
@@ -48,8 +51,10 @@ impl Pool {
 
     /// Closes what the upstream has closed and what is too old; says whether anything is left.
     fn clear(&self) -> bool {
+        let round = self.rounds.get().wrapping_add(1);
+        self.rounds.set(round);
         let mut idle = self.idle.borrow_mut();
-        idle.retain(|idle| idle.since.elapsed() < IDLE_TIME_MAX && idle.line.is_quiet());
+        idle.retain(|idle| round.wrapping_sub(idle.since) < IDLE_ROUNDS_MAX && idle.line.is_quiet());
         self.is_watched.set(!idle.is_empty());
         !idle.is_empty()
     }
@@ -115,7 +120,7 @@ mod tests {
             drop(ends);
             until(|| !pool.idle.borrow()[1].line.is_quiet()).await;
             let line = pool.take().unwrap();
-            assert_eq!(line.io.peer_addr().unwrap(), kept.local_addr().unwrap());
+            assert_eq!(line.wire.peer(), kept.local_addr().unwrap());
             assert_eq!(count(&pool), 0);
             assert!(pool.take().is_none());
         });
@@ -127,7 +132,7 @@ mod tests {
             let (pool, mut ends) = pool(3);
             ends.remove(1);
             until(|| count(&pool) == 2).await;
-            advance(IDLE_TIME_MAX).await;
+            pool.rounds.set(IDLE_ROUNDS_MAX);
             until(|| count(&pool) == 0).await;
             assert!(!pool.is_watched.get());
         });

@@ -23,6 +23,7 @@ use super::chunks::{Chunks, Decoded, NoChunk};
 use super::framing::Framing;
 use super::outbound::Outbound;
 use super::request::{self, Head, Lines};
+use super::wire::Wire;
 use crate::live::Snapshot;
 use crate::settings::ServerTimeouts;
 
@@ -34,7 +35,7 @@ const INTERIMS_MAX: u32 = 32;
 
 /// A connection that speaks HTTP/1.1.
 pub(in crate::proxy) struct Session {
-    io: TcpStream,
+    wire: Wire,
     buffers: Rc<Buffers>,
     snapshot: Arc<Snapshot>,
     /// Came, and is not used yet.
@@ -88,7 +89,7 @@ impl Session {
     /// A connection of which these bytes were read already. Call it inside a runtime.
     pub fn new(io: TcpStream, inbound: BytesMut, buffers: Rc<Buffers>, snapshot: Arc<Snapshot>) -> Session {
         Session {
-            io,
+            wire: io.into(),
             out: Outbound::new(Rc::clone(&buffers)),
             buffers,
             snapshot,
@@ -109,7 +110,7 @@ impl Session {
 
     /// The connection and what came on it unused, for another protocol.
     pub fn into_parts(self) -> (TcpStream, Bytes) {
-        (self.io, self.inbound.freeze())
+        (self.wire.into(), self.inbound.freeze())
     }
 
     fn timeouts(&self) -> &ServerTimeouts {
@@ -117,7 +118,7 @@ impl Session {
     }
 
     fn poll_read(&mut self, expected: Expected, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.buffers.poll_read(&mut self.inbound, &mut self.io, expected, context)
+        self.buffers.poll_receive(&mut self.inbound, &mut self.wire, expected, context)
     }
 
     /// The next request. Its client is waited for as long as the server's timeouts say.
@@ -330,7 +331,7 @@ impl Session {
             self.interims_left = left;
             self.out.interim(status, headers);
             // It goes out now or with what follows it; an error is found then, too.
-            let _ = self.out.poll_write(&mut self.io, &mut Context::from_waker(Waker::noop()));
+            let _ = self.out.poll_write(&mut self.wire, &mut Context::from_waker(Waker::noop()));
         }
     }
 
@@ -345,7 +346,7 @@ impl Session {
     /// Also when the client takes nothing for `server.timeouts.answer_idle`.
     pub fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let before = self.out.waiting();
-        let written = self.out.poll_write(&mut self.io, context);
+        let written = self.out.poll_write(&mut self.wire, context);
         if written.is_ready() || self.out.waiting() != before {
             self.stalled = None;
         }
@@ -364,7 +365,7 @@ impl Session {
 
     /// Closes the way to the client.
     pub fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
+        Pin::new(&mut self.wire).poll_shutdown(context)
     }
 
     /// Reads and forgets, until the client has closed its side.
