@@ -4,6 +4,7 @@
 //! [`Scan`], which reads the body as it arrives and builds nothing, or by a [`Skim`], which reads it only if
 //! it must; every other path is a [`Query`] over the [`tree`] of a whole body. Both see the first of two equal keys, and numbers as they were written.
 
+mod block;
 mod capture;
 mod names;
 mod pass;

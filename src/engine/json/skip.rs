@@ -3,6 +3,8 @@
 
 use memchr::memchr2;
 
+use super::block::{BLOCK_BYTES, Brackets, Position};
+
 /// The rest of a string, after its opening quote.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct StringEnd {
@@ -28,97 +30,67 @@ impl StringEnd {
 
 /// The rest of an array or object, after its opening bracket. The kinds of bracket are not told apart.
 ///
-/// Takes in eight bytes at once: strings in JSON are short, so a search from quote to quote would spend its
-/// time on starting searches, and a byte at a time on branches that no processor can foresee.
+/// Takes in a block at once: strings in JSON are short, so a search from quote to quote would spend its time on
+/// starting searches, and a byte at a time on branches that no processor can foresee (107 kB: 12 µs, in place of
+/// 45 µs for eight bytes at once).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ContainerEnd {
     /// Brackets open, the container's own included.
     depth: usize,
-    in_string: bool,
-    escaped: bool,
+    position: Position,
 }
 
 impl ContainerEnd {
     /// At depth one: just inside the container.
     pub fn new() -> ContainerEnd {
-        ContainerEnd { depth: 1, in_string: false, escaped: false }
+        ContainerEnd { depth: 1, position: Position::default() }
     }
 
     /// How many of `bytes` the container has still, its closing bracket included; `None` if all.
     pub fn find(&mut self, bytes: &[u8]) -> Option<usize> {
-        let (words, tail) = bytes.as_chunks::<8>();
-        for (index, word) in words.iter().enumerate() {
-            if !self.pass(u64::from_le_bytes(*word))
-                && let Some(end) = self.walk(word)
-            {
-                return Some(index * 8 + end);
+        let (blocks, tail) = bytes.as_chunks::<BLOCK_BYTES>();
+        for (index, block) in blocks.iter().enumerate() {
+            if let Some(end) = self.pass(*block, BLOCK_BYTES) {
+                return Some(index * BLOCK_BYTES + end);
             }
         }
-        self.walk(tail).map(|end| words.len() * 8 + end)
+        let mut block = [b' '; BLOCK_BYTES];
+        block.get_mut(..tail.len())?.copy_from_slice(tail);
+        self.pass(block, tail.len()).map(|end| bytes.len() - tail.len() + end)
     }
 
-    /// Takes in eight bytes, unless there is an escape or perhaps the end among them.
-    #[inline]
-    fn pass(&mut self, word: u64) -> bool {
-        if self.escaped || marks(word, b'\\') != 0 {
-            return false;
+    /// Takes in the first `length` bytes of a block; where the container ends in it.
+    #[inline(always)]
+    fn pass(&mut self, block: [u8; BLOCK_BYTES], length: usize) -> Option<usize> {
+        let brackets = self.position.pass(block, length);
+        let (opened, closed) = (count(brackets.opens), count(brackets.closes));
+        if closed >= self.depth
+            && let Some(end) = self.end(brackets)
+        {
+            return Some(end);
         }
-        let strings = odd_up_to(marks(word, b'"')) ^ if self.in_string { u64::MAX } else { 0 };
-        // `[` and `{`, `]` and `}` differ in this bit only.
-        let folded = word | every_byte(0x20);
-        let opens = count(marks(folded, b'{') & !strings);
-        let closes = count(marks(folded, b'}') & !strings);
-        if closes >= self.depth {
-            return false;
-        }
-        self.depth = self.depth + opens - closes;
-        self.in_string = strings >> 63 == 1;
-        true
+        self.depth = self.depth + opened - closed;
+        None
     }
 
-    /// Byte by byte.
-    fn walk(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (at, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'"' if !self.escaped => self.in_string = !self.in_string,
-                b'[' | b'{' if !self.in_string => self.depth += 1,
-                b']' | b'}' if !self.in_string => self.depth -= 1,
-                _ => {}
+    /// Goes from one closing bracket to the next, to the one that leaves none open.
+    #[cold]
+    fn end(&self, Brackets { opens, mut closes }: Brackets) -> Option<usize> {
+        let mut closed = 0;
+        while closes != 0 {
+            let close = closes.trailing_zeros();
+            closed += 1;
+            if self.depth + count(opens & ((1 << close) - 1)) == closed {
+                return Some(close as usize + 1);
             }
-            if self.depth == 0 {
-                return Some(at + 1);
-            }
-            self.escaped = *byte == b'\\' && !self.escaped;
+            closes &= closes - 1;
         }
         None
     }
 }
 
-/// Eight times the same byte.
-const fn every_byte(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
-/// The highest bit of each byte that is `wanted` (Hacker's Delight, 6-1: find a zero byte, without carries).
-#[inline]
-fn marks(word: u64, wanted: u8) -> u64 {
-    const LOW: u64 = every_byte(0x7F);
-    let different = word ^ every_byte(wanted);
-    !(((different & LOW) + LOW) | different | LOW)
-}
-
-/// How many bytes are marked.
-#[inline]
-fn count(marks: u64) -> usize {
-    ((marks >> 7).wrapping_mul(every_byte(1)) >> 56) as usize
-}
-
-/// Marks each byte up to which, itself included, an odd number is marked: with quotes, what is in a string.
-#[inline]
-fn odd_up_to(mut marks: u64) -> u64 {
-    marks ^= marks << 8;
-    marks ^= marks << 16;
-    marks ^ marks << 32
+fn count(places: u64) -> usize {
+    places.count_ones() as usize
 }
 
 #[cfg(test)]
@@ -180,6 +152,12 @@ mod tests {
         check_container("\"\\\\\"]", Some(5));
         check_container(&format!("{}]", " ".repeat(200)), Some(201));
         check_container(&format!("\"{}\"]", "\\\\".repeat(70)), Some(143));
+        check_container(&format!("\"{}\"]\"]", "\\".repeat(129)), Some(134));
+        check_container(
+            &format!("{}\"{}\"{}]", "[".repeat(200), "]".repeat(300), "]".repeat(200)),
+            Some(703),
+        );
+        check_container(&format!("\"{}\"]", "\\\"]".repeat(50)), Some(153));
         check_container("[\"unfinished]]", None);
         check_container("", None);
     }
@@ -192,9 +170,23 @@ mod tests {
         check_string("", None);
     }
 
+    /// Strings full of brackets, runs of backslashes, nesting deeper than a block, and what none of this is.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            "[\\[\\]{}\"\\\\ a]{1,8}",
+            (1_usize..9).prop_map(|count| "\\".repeat(count)),
+            (1_usize..140).prop_map(|count| "[{".repeat(count)),
+            (1_usize..140).prop_map(|count| "}]".repeat(count)),
+            (0_usize..70).prop_map(|count| format!("\"{}\"", "]}".repeat(count))),
+            (1_usize..70).prop_map(|count| " ".repeat(count)),
+            Just("\"".to_owned()),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
     proptest! {
         #[test]
-        fn words_and_bytes_agree(bytes in "[\\[\\]{}\"\\\\ a]{0,300}", size in 1_usize..100) {
+        fn blocks_and_bytes_agree(bytes in pieces(), size in 1_usize..400) {
             let mut end = ContainerEnd::new();
             let found = in_chunks(bytes.as_bytes(), size, |chunk| end.find(chunk));
             prop_assert_eq!(found, container_end(bytes.as_bytes()));
