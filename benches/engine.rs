@@ -101,7 +101,7 @@ fn decide(bencher: Bencher<'_, '_>, rules: &str, body: String) {
 }
 
 /// One rule on `$.statusCode`.
-#[divan::bench(args = ["small-ok", "small-error", "mid-ok", "mid-error", "big-ok", "big-error"])]
+#[divan::bench(args = ["small-ok", "small-error", "mid-ok", "mid-error", "big-ok", "big-error"], sample_size = 100)]
 fn one_json_rule(bencher: Bencher<'_, '_>, name: &str) {
     decide(bencher, FROM_THE_FIELD, body(name));
 }

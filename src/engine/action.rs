@@ -165,14 +165,12 @@ impl Action {
         let status = self.status.as_ref().map(|choice| choice.status(&found)).transpose()?;
         let after = status.unwrap_or(facts.head.status);
         let mut headers = Vec::new();
-        if self.forbids_caching(facts.head.status, after) {
-            headers.extend(no_store());
-        }
         let body = self.body.bytes(after, &found, &mut headers)?;
         for change in &self.headers {
             headers.extend(change.operation(&found)?);
         }
-        Ok(Mutation { status, reason: self.reason.clone(), headers, body })
+        let uncacheable = self.forbids_caching(facts.head.status, after);
+        Ok(Mutation { status, reason: self.reason.clone(), uncacheable, headers, body })
     }
 
     fn forbids_caching(&self, before: StatusCode, after: StatusCode) -> bool {
@@ -190,25 +188,17 @@ pub fn turns_into_error(before: StatusCode, after: StatusCode) -> bool {
     is_error(after) && !is_error(before)
 }
 
-/// A stored success must not be renewed or revalidated by what has turned out to be an error (RFC 9111).
-pub fn no_store() -> impl Iterator<Item = HeaderOp> {
-    const STALE: [HeaderName; 4] = [header::ETAG, header::LAST_MODIFIED, header::EXPIRES, header::AGE];
-    STALE
-        .into_iter()
-        .map(HeaderOp::Remove)
-        .chain([HeaderOp::Set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))])
-}
-
 impl StatusChoice {
     fn status(&self, found: &Found<'_, '_>) -> Result<StatusCode, Hindrance> {
         match self {
             StatusChoice::Fixed(status) => Ok(*status),
             StatusChoice::From(source) => {
-                let text = found.text(source)?.ok_or_else(|| {
-                    Hindrance::Failed(format!("no value at `{}` for the status", source.origin))
+                let status = found.first(source, |value| {
+                    let text = value.text()?;
+                    Some(final_status(&text).ok_or_else(|| format!("`{text}` is not a status from 200 to 599")))
                 })?;
-                final_status(&text)
-                    .ok_or_else(|| Hindrance::Failed(format!("`{text}` is not a status from 200 to 599")))
+                let missing = || Err(format!("no value at `{}` for the status", source.origin));
+                status.unwrap_or_else(missing).map_err(Hindrance::Failed)
             }
             StatusChoice::Table { source, rows, default } => {
                 let text = found.text(source)?;
@@ -305,20 +295,20 @@ impl Found<'_, '_> {
         read: impl FnOnce(&Datum<'_>) -> Option<T>,
     ) -> Result<Option<T>, Hindrance> {
         let captured;
-        let values;
+        let seen;
         let value = match &source.origin {
             Origin::Capture(name) => {
                 captured = self.capture(name)?.map(|text| Datum::Text(text.into()));
                 captured.as_ref()
             }
-            Origin::Subject(subject) => match self.facts.values(subject) {
-                Seen::Pending => return Err(Hindrance::Pending),
-                Seen::Withheld => self.without()?,
-                Seen::Values(seen) => {
-                    values = seen;
-                    values.iter().find(|value| !value.is_null())
+            Origin::Subject(subject) => {
+                seen = self.facts.values(subject);
+                match &seen {
+                    Seen::Pending => return Err(Hindrance::Pending),
+                    Seen::Withheld => self.without()?,
+                    Seen::Values(values) => values.iter().find(|value| !value.is_null()),
                 }
-            },
+            }
         };
         let default = source.default.as_deref().map(|text| Datum::Text(text.into()));
         Ok(value.or(default.as_ref()).and_then(read))

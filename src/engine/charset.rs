@@ -21,7 +21,8 @@ pub struct Transcoder {
 /// The charset that a `Content-Type` names, where it is not UTF-8 or a part of it. ISO-8859-1 is read as windows-1252
 /// and an unknown name as UTF-8, as by browsers (WHATWG Encoding, section 4.2).
 pub fn named(content_type: &str) -> Option<&'static Encoding> {
-    let parameter = content_type.split(';').skip(1).find_map(|parameter| {
+    let (_, parameters) = content_type.split_at_checked(memchr::memchr(b';', content_type.as_bytes())?)?;
+    let parameter = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']))
     })?;

@@ -99,6 +99,17 @@ impl Condition {
         }
     }
 
+    /// Whether nothing is known of the condition, whatever the head says, until the body has come.
+    pub fn waits_for_body(&self) -> bool {
+        match self {
+            Condition::All(conditions) | Condition::Any(conditions) => {
+                !conditions.is_empty() && conditions.iter().all(Condition::waits_for_body)
+            }
+            Condition::Not(condition) => condition.waits_for_body(),
+            Condition::Leaf(leaf) => leaf.subject.reads_body(),
+        }
+    }
+
     /// All tests of the tree, from left to right.
     pub fn leaves(&self) -> Box<dyn Iterator<Item = &Leaf> + '_> {
         match self {

@@ -1,11 +1,12 @@
 //! Chooses the first rule whose condition holds and says what comes of it. Records every comparison in the
 //! [`Trace`] when asked; makes no change itself.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::action::{Action, Hindrance, no_store, turns_into_error};
+use super::action::{Action, Hindrance, turns_into_error};
 use super::condition::{Condition, Truth};
 use super::envelope::{self, Contract, Envelope, Malformed};
 use super::facts::{Body, Facts, Seen};
@@ -16,18 +17,19 @@ use super::outcome::{Bypass, Outcome, Shadow, Undecided, Verdict};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::retry::Retry;
 use super::ruleset::{Fallback, Mode, OnError, Rule, RuleKind, RuleSet};
-use super::trace::{Check, Step, StepResult, Trace};
+use super::trace::{Check, Step, StepResult};
 
 /// The outcome, or `None` while a rule that comes first waits for more of the body.
 pub fn decide(rule_set: &RuleSet, facts: &Facts<'_>, on_limit: OnLimit, explain: bool) -> Option<Outcome> {
-    let decision =
-        Decision { rule_set, facts, on_limit, shadows: Vec::new(), trace: explain.then(Trace::default) };
+    let mut outcome = Outcome::pass();
+    let decision = Decision { rule_set, facts, on_limit, explain, outcome: &mut outcome };
     // A trace has every rule, also those that cannot match.
-    if explain {
+    let settled = if explain {
         decision.run((0..rule_set.rules.len()).map(Candidate::unsure))
     } else {
         decision.run(rule_set.index.candidates(facts))
-    }
+    };
+    settled.then_some(outcome)
 }
 
 /// One run through the rules.
@@ -35,15 +37,18 @@ struct Decision<'a, 'e> {
     rule_set: &'a RuleSet,
     facts: &'a Facts<'e>,
     on_limit: OnLimit,
-    shadows: Vec<Shadow>,
-    trace: Option<Trace>,
+    /// Whether the outcome's trace is wanted.
+    explain: bool,
+    /// Written where it stands: handing on so much from function to function costs more than deciding.
+    outcome: &'a mut Outcome,
 }
 
 /// What came of looking at one rule.
 enum Considered {
     Next,
     Waiting,
-    Settled(Verdict, Mutation),
+    /// The outcome has its verdict and what carries it out.
+    Settled,
 }
 
 /// What one rule says.
@@ -51,7 +56,9 @@ enum Said {
     /// Nothing; why not, for the trace.
     Nothing(Option<String>),
     Unknown,
-    Fires(Result<Mutation, Failure>),
+    /// What the outcome's mutation is now.
+    Fires,
+    Fails(Failure),
 }
 
 /// Why a rule that matched could not be carried out, and a status it insists on answering with.
@@ -61,20 +68,22 @@ struct Failure {
 }
 
 impl Decision<'_, '_> {
-    fn run(mut self, candidates: impl Iterator<Item = Candidate>) -> Option<Outcome> {
+    /// Whether the outcome stands.
+    fn run(mut self, candidates: impl Iterator<Item = Candidate>) -> bool {
         let rules = &self.rule_set.rules;
         for Candidate { place, holds } in candidates {
             let Some(rule) = rules.get(place) else { continue };
             match self.consider(rule, holds) {
                 Considered::Next => {}
-                Considered::Waiting => return None,
-                Considered::Settled(verdict, mutation) => {
+                Considered::Waiting => return false,
+                Considered::Settled => {
                     self.not_reached(rules.get(place + 1..).unwrap_or_default());
-                    return Some(self.outcome(verdict, mutation, rule.retry()));
+                    self.allow_retry(rule.retry());
+                    return true;
                 }
             }
         }
-        self.fall_back()
+        !matches!(self.fall_back(), Considered::Waiting)
     }
 
     /// Looks at one rule, of which it may be known that it `holds`.
@@ -83,7 +92,7 @@ impl Decision<'_, '_> {
             self.step(rule, StepResult::Off, Vec::new(), None);
             return Considered::Next;
         }
-        let mut checks = self.trace.is_some().then(Vec::new);
+        let mut checks = self.explain.then(Vec::new);
         let Some(said) = self.ask(rule, holds, &mut checks) else { return Considered::Waiting };
         let checks = checks.unwrap_or_default();
         match (said, rule.mode) {
@@ -92,17 +101,17 @@ impl Decision<'_, '_> {
                 Considered::Next
             }
             (Said::Unknown, mode) => self.unknown(rule, mode, checks),
-            (Said::Fires(result), Mode::Shadow) => {
-                let status = result.as_ref().ok().map(|m| m.status.unwrap_or(self.facts.head.status));
-                self.shadows.push(Shadow { rule: Arc::clone(&rule.label), status });
-                self.step(rule, StepResult::WouldFire, checks, result.err().map(|failure| failure.error));
-                Considered::Next
+            (Said::Fires, Mode::Shadow) => {
+                let status = take(&mut self.outcome.mutation).status.unwrap_or(self.facts.head.status);
+                self.would_fire(rule, Some(status), checks, None)
             }
-            (Said::Fires(Ok(mutation)), _) => {
+            (Said::Fails(failure), Mode::Shadow) => self.would_fire(rule, None, checks, Some(failure.error)),
+            (Said::Fires, _) => {
                 self.step(rule, StepResult::Fired, checks, None);
-                Considered::Settled(Verdict::Rewrite { rule: Arc::clone(&rule.label) }, mutation)
+                self.outcome.verdict = Verdict::Rewrite { rule: Arc::clone(&rule.label) };
+                Considered::Settled
             }
-            (Said::Fires(Err(failure)), _) => {
+            (Said::Fails(failure), _) => {
                 self.step(rule, StepResult::Failed, checks, Some(failure.error.clone()));
                 self.failed(&rule.label, failure)
             }
@@ -110,13 +119,13 @@ impl Decision<'_, '_> {
     }
 
     /// What the rule says; `None` when the body must go on first.
-    fn ask(&self, rule: &Rule, holds: bool, checks: &mut Option<Vec<Check>>) -> Option<Said> {
+    fn ask(&mut self, rule: &Rule, holds: bool, checks: &mut Option<Vec<Check>>) -> Option<Said> {
         match &rule.kind {
             RuleKind::Translate { when, then } => {
                 match if holds { Truth::True } else { when.truth(self.facts, checks) } {
                     Truth::False => Some(Said::Nothing(None)),
                     Truth::Unknown => self.unless_pending(Said::Unknown),
-                    Truth::True => carried_out(then, Some(when), self.facts),
+                    Truth::True => self.carry_out(then, Some(when)),
                 }
             }
             RuleKind::Unwrap(contract) => match self.facts.whole() {
@@ -127,12 +136,28 @@ impl Decision<'_, '_> {
         }
     }
 
-    fn unwrap(&self, body: &[u8], contract: Contract) -> Said {
+    /// What comes of an action whose turn it is; `None` when the body must go on first.
+    fn carry_out(&mut self, action: &Action, when: Option<&Condition>) -> Option<Said> {
+        match action.carry_out(when, self.facts) {
+            Ok(mutation) => {
+                self.outcome.mutation = mutation;
+                Some(Said::Fires)
+            }
+            Err(Hindrance::Pending) => None,
+            Err(Hindrance::Unknown) => Some(Said::Unknown),
+            Err(Hindrance::Failed(error)) => Some(Said::Fails(Failure { error, answer: None })),
+        }
+    }
+
+    fn unwrap(&mut self, body: &[u8], contract: Contract) -> Said {
         match (envelope::read(body, contract), contract) {
-            (Ok(envelope), _) => Said::Fires(Ok(unwrapped(envelope, self.facts.head.status))),
+            (Ok(envelope), _) => {
+                self.outcome.mutation = unwrapped(envelope, self.facts.head.status);
+                Said::Fires
+            }
             (Err(Malformed { reason, .. }), Contract::Auto) => Said::Nothing(Some(reason)),
             (Err(Malformed { reason, answer }), Contract::Required) => {
-                Said::Fires(Err(Failure { error: reason, answer: Some(answer) }))
+                Said::Fails(Failure { error: reason, answer: Some(answer) })
             }
         }
     }
@@ -141,10 +166,24 @@ impl Decision<'_, '_> {
         (!matches!(self.facts.body, Body::Pending)).then_some(said)
     }
 
+    /// A rule in shadow mode matches, and would have sent this status unless it failed.
+    fn would_fire(
+        &mut self,
+        rule: &Rule,
+        status: Option<StatusCode>,
+        checks: Vec<Check>,
+        error: Option<String>,
+    ) -> Considered {
+        self.outcome.shadows.push(Shadow { rule: Arc::clone(&rule.label), status });
+        self.step(rule, StepResult::WouldFire, checks, error);
+        Considered::Next
+    }
+
     /// A rule that cannot be known. A body that is never looked at rules it out; any other withheld body leaves
     /// open whether it would have come first, so nothing after it may decide. A shadow rule never stops anything.
     fn unknown(&mut self, rule: &Rule, mode: Mode, checks: Vec<Check>) -> Considered {
-        let reason = match (&self.facts.body, mode) {
+        let facts = self.facts;
+        let reason = match (&facts.body, mode) {
             (Body::Unknown(reason), Mode::Enforce) => reason,
             (body, _) => {
                 let note = match body {
@@ -160,48 +199,52 @@ impl Decision<'_, '_> {
         self.undecided(reason)
     }
 
-    fn undecided(&self, reason: &Undecided) -> Considered {
-        let mutation = match self.on_limit {
-            OnLimit::Pass => Mutation::default(),
-            OnLimit::Fail => refused(
-                StatusCode::BAD_GATEWAY,
-                format!("the upstream's answer could not be checked: {reason}"),
-            ),
-        };
-        Considered::Settled(Verdict::Undecided { reason: reason.clone() }, mutation)
+    fn undecided(&mut self, reason: &Undecided) -> Considered {
+        self.outcome.verdict = Verdict::Undecided { reason: reason.clone() };
+        if self.on_limit == OnLimit::Fail {
+            let detail = format!("the upstream's answer could not be checked: {reason}");
+            self.outcome.mutation = refused(StatusCode::BAD_GATEWAY, detail);
+        }
+        Considered::Settled
     }
 
-    fn failed(&self, label: &Arc<str>, failure: Failure) -> Considered {
-        let mutation = match (failure.answer, self.rule_set.on_error) {
-            (Some(status), _) => refused(status, "the upstream's answer is malformed"),
-            (None, OnError::Fail) => {
-                refused(StatusCode::BAD_GATEWAY, "the upstream's answer could not be translated")
+    fn failed(&mut self, label: &Arc<str>, failure: Failure) -> Considered {
+        match (failure.answer, self.rule_set.on_error) {
+            (Some(status), _) => {
+                self.outcome.mutation = refused(status, "the upstream's answer is malformed");
             }
-            (None, OnError::Pass) => Mutation::default(),
-        };
-        Considered::Settled(Verdict::Failed { rule: Arc::clone(label), error: failure.error }, mutation)
+            (None, OnError::Fail) => {
+                let detail = "the upstream's answer could not be translated";
+                self.outcome.mutation = refused(StatusCode::BAD_GATEWAY, detail);
+            }
+            (None, OnError::Pass) => {}
+        }
+        self.outcome.verdict = Verdict::Failed { rule: Arc::clone(label), error: failure.error };
+        Considered::Settled
     }
 
     /// No rule matched.
-    fn fall_back(self) -> Option<Outcome> {
+    fn fall_back(&mut self) -> Considered {
         let bypass = self.bypass();
         let (label, action) = match &self.rule_set.default {
             // A default is for answers that were looked at; a body that is never looked at is passed on.
             Fallback::Produce(label, action) if bypass.is_none() => (label, action),
             Fallback::Pass | Fallback::Produce(..) => {
-                return Some(self.outcome(Verdict::PassThrough { bypass }, Mutation::default(), None));
+                self.outcome.verdict = Verdict::PassThrough { bypass };
+                return Considered::Settled;
             }
         };
-        let considered = match (carried_out(action, None, self.facts)?, &self.facts.body) {
-            (Said::Fires(Ok(mutation)), _) => {
-                Considered::Settled(Verdict::Rewrite { rule: Arc::clone(label) }, mutation)
+        let facts = self.facts;
+        match (self.carry_out(action, None), &facts.body) {
+            (Some(Said::Fires), _) => {
+                self.outcome.verdict = Verdict::Rewrite { rule: Arc::clone(label) };
+                self.allow_retry(action.retry.as_ref());
+                Considered::Settled
             }
-            (Said::Fires(Err(failure)), _) => self.failed(label, failure),
-            (Said::Unknown, Body::Unknown(reason)) => self.undecided(reason),
-            (Said::Unknown | Said::Nothing(_), _) => return None,
-        };
-        let Considered::Settled(verdict, mutation) = considered else { return None };
-        Some(self.outcome(verdict, mutation, action.retry.as_ref()))
+            (Some(Said::Fails(failure)), _) => self.failed(label, failure),
+            (Some(Said::Unknown), Body::Unknown(reason)) => self.undecided(reason),
+            (Some(Said::Unknown | Said::Nothing(_)) | None, _) => Considered::Waiting,
+        }
     }
 
     fn bypass(&self) -> Option<Bypass> {
@@ -212,8 +255,9 @@ impl Decision<'_, '_> {
     }
 
     fn step(&mut self, rule: &Rule, result: StepResult, checks: Vec<Check>, note: Option<String>) {
-        if let Some(trace) = &mut self.trace {
-            trace.steps.push(Step { rule: Arc::clone(&rule.label), result, checks, note });
+        if self.explain {
+            let rule = Arc::clone(&rule.label);
+            self.outcome.trace.steps.push(Step { rule, result, checks, note });
         }
     }
 
@@ -224,19 +268,10 @@ impl Decision<'_, '_> {
     }
 
     /// A retry is part of what a rule produces, so there is none where nothing could be produced.
-    fn outcome(self, verdict: Verdict, mutation: Mutation, retry: Option<&Arc<Retry>>) -> Outcome {
-        let retry = retry.filter(|_| matches!(verdict, Verdict::Rewrite { .. })).cloned();
-        Outcome { verdict, mutation, retry, shadows: self.shadows, trace: self.trace.unwrap_or_default() }
-    }
-}
-
-/// What comes of an action whose turn it is; `None` when the body must go on first.
-fn carried_out(action: &Action, when: Option<&Condition>, facts: &Facts<'_>) -> Option<Said> {
-    match action.carry_out(when, facts) {
-        Ok(mutation) => Some(Said::Fires(Ok(mutation))),
-        Err(Hindrance::Pending) => None,
-        Err(Hindrance::Unknown) => Some(Said::Unknown),
-        Err(Hindrance::Failed(error)) => Some(Said::Fires(Err(Failure { error, answer: None }))),
+    fn allow_retry(&mut self, retry: Option<&Arc<Retry>>) {
+        if matches!(self.outcome.verdict, Verdict::Rewrite { .. }) {
+            self.outcome.retry = retry.cloned();
+        }
     }
 }
 
@@ -244,9 +279,6 @@ fn carried_out(action: &Action, when: Option<&Condition>, facts: &Facts<'_>) -> 
 /// not name stay, except those that described the envelope's own bytes.
 fn unwrapped(envelope: Envelope, before: StatusCode) -> Mutation {
     let mut headers = Vec::new();
-    if turns_into_error(before, envelope.status) {
-        headers.extend(no_store());
-    }
     for name in envelope.headers.keys() {
         headers.push(HeaderOp::Remove(name.clone()));
         headers
@@ -255,6 +287,7 @@ fn unwrapped(envelope: Envelope, before: StatusCode) -> Mutation {
     Mutation {
         status: Some(envelope.status),
         reason: None,
+        uncacheable: turns_into_error(before, envelope.status),
         headers,
         body: BodyChange::Replace(envelope.body),
     }

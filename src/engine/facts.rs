@@ -88,7 +88,7 @@ pub enum Datum<'f> {
     /// A value in a parsed JSON tree.
     Tree(&'f Value),
     /// A value in JSON that was itself a text.
-    Inner(Value),
+    Inner(Box<Value>),
 }
 
 impl Datum<'_> {
@@ -98,8 +98,11 @@ impl Datum<'_> {
         match self {
             Datum::Text(text) => Some(Cow::Borrowed(text)),
             Datum::Present => Some(Cow::Borrowed("present")),
-            Datum::Json(json) if json.kind() == Kind::Null => None,
-            Datum::Json(json) => Some(json.text().unwrap_or_else(|| String::from_utf8_lossy(json.raw()))),
+            Datum::Json(json) => match json.kind() {
+                Kind::Null => None,
+                Kind::Array | Kind::Object => Some(String::from_utf8_lossy(json.raw())),
+                Kind::Bool | Kind::Number | Kind::String => json.text(),
+            },
             Datum::Tree(value) => value_text(value),
             Datum::Inner(value) => value_text(value),
         }
@@ -112,7 +115,7 @@ impl Datum<'_> {
             Datum::Present => None,
             Datum::Json(json) => json.parse(),
             Datum::Tree(value) => Some((*value).clone()),
-            Datum::Inner(value) => Some(value.clone()),
+            Datum::Inner(value) => Some((**value).clone()),
         }
     }
 
@@ -274,12 +277,20 @@ impl<'a> Facts<'a> {
     }
 
     fn json_values(&self, json: &JsonSubject) -> Seen<'_> {
-        let outer = match json.outer {
+        let Some(inner) = &json.inner else { return self.outer_values(json.outer) };
+        match self.outer_values(json.outer) {
+            Seen::Values(values) => {
+                Seen::Values(values.iter().flat_map(|value| inner_values(value, inner)).collect())
+            }
+            unseen => unseen,
+        }
+    }
+
+    fn outer_values(&self, place: JsonPlace) -> Seen<'_> {
+        match place {
             JsonPlace::Slot(slot) => self.slot_values(slot),
             JsonPlace::Query(index) => self.query_tree(index),
-        };
-        let (Some(inner), Seen::Values(values)) = (&json.inner, &outer) else { return outer };
-        Seen::Values(values.iter().flat_map(|value| inner_values(value, inner)).collect())
+        }
     }
 
     fn slot_values(&self, slot: json::Slot) -> Seen<'_> {
@@ -365,5 +376,5 @@ pub fn media_type(content_type: Option<&str>) -> Option<String> {
 fn inner_values<'f>(outer: &Datum<'f>, path: &Path) -> Vec<Datum<'f>> {
     let Some(text) = outer.text() else { return Vec::new() };
     let Some(tree) = json::tree(text.as_bytes()) else { return Vec::new() };
-    path.nodes(&tree).into_iter().cloned().map(Datum::Inner).collect()
+    path.nodes(&tree).into_iter().cloned().map(Box::new).map(Datum::Inner).collect()
 }

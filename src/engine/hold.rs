@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use memchr::{memchr2, memchr3};
+
 /// The bounds of holding an answer's head and body back until its verdict is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {
@@ -149,13 +151,13 @@ impl MediaRange {
 
     fn covers(&self, r#type: &str, subtype: &str) -> bool {
         let Form::Subtype(own_type, own_subtype) = &self.0 else { return true };
-        own_type.eq_ignore_ascii_case(r#type)
+        same(own_type, r#type)
             && match own_subtype {
                 Subtype::Any => true,
-                Subtype::Exact(exact) => exact.eq_ignore_ascii_case(subtype),
+                Subtype::Exact(exact) => same(exact, subtype),
                 Subtype::Suffix(suffix) => subtype
                     .rsplit_once('+')
-                    .is_some_and(|(base, own)| !base.is_empty() && suffix.eq_ignore_ascii_case(own)),
+                    .is_some_and(|(base, own)| !base.is_empty() && same(suffix, own)),
             }
     }
 }
@@ -166,16 +168,23 @@ pub fn is_endless(content_type: &str) -> bool {
 }
 
 fn endless(r#type: &str, subtype: &str) -> bool {
-    let grpc = |subtype: &str| subtype.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("grpc"));
-    (r#type.eq_ignore_ascii_case("text") && subtype.eq_ignore_ascii_case("event-stream"))
-        || (r#type.eq_ignore_ascii_case("multipart") && subtype.eq_ignore_ascii_case("x-mixed-replace"))
-        || (r#type.eq_ignore_ascii_case("application") && grpc(subtype))
+    let grpc = |subtype: &str| subtype.get(..4).is_some_and(|start| same(start, "grpc"));
+    (same(subtype, "event-stream") && same(r#type, "text"))
+        || (same(subtype, "x-mixed-replace") && same(r#type, "multipart"))
+        || (grpc(subtype) && same(r#type, "application"))
+}
+
+/// Letter case does not count, and is mostly the same.
+fn same(a: &str, b: &str) -> bool {
+    a == b || a.eq_ignore_ascii_case(b)
 }
 
 /// Type and subtype of a `Content-Type` value. A value that was sent twice and joined by a comma counts once.
 fn media_type(content_type: &str) -> Option<(&str, &str)> {
-    let end = content_type.bytes().position(|byte| matches!(byte, b';' | b','));
-    let (r#type, subtype) = content_type.get(..end.unwrap_or(content_type.len()))?.split_once('/')?;
+    let end = memchr3(b'/', b';', b',', content_type.as_bytes())?;
+    let (r#type, rest) = content_type.split_at_checked(end)?;
+    let subtype = rest.strip_prefix('/')?;
+    let subtype = subtype.get(..memchr2(b';', b',', subtype.as_bytes()).unwrap_or(subtype.len()))?;
     Some((r#type.trim_ascii(), subtype.trim_ascii()))
 }
 

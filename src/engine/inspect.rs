@@ -10,18 +10,39 @@ use super::hold::Inspect;
 use super::mutation::allows_body;
 use super::outcome::{Bypass, Undecided};
 
-/// The body as it stands when the head has come: to be waited for, never looked at, or unreadable.
-pub fn body(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> Body<'static> {
-    if let Some(bypass) = bypass(request, head, inspect) {
-        return Body::Bypassed(bypass);
+/// What the head says of a body that can be read.
+pub struct Readable<'h> {
+    /// Its `Content-Type`.
+    pub content_type: Option<&'h str>,
+    /// What has to be undone before it can be read.
+    pub codings: Codings,
+}
+
+/// How the body is to be read, when it comes.
+///
+/// # Errors
+/// When it is never looked at, or cannot be read.
+pub fn readable<'h>(
+    request: &RequestSnapshot,
+    head: &'h AnswerHead,
+    inspect: &Inspect,
+) -> Result<Readable<'h>, Body<'static>> {
+    let content_type = head.header(header::CONTENT_TYPE);
+    if let Some(bypass) = bypass(request, head, content_type, inspect) {
+        return Err(Body::Bypassed(bypass));
     }
-    match codings(head) {
-        Ok(_) => Body::Pending,
-        Err(reason) => Body::Unknown(reason),
+    match Codings::parse(head.headers.get_all(header::CONTENT_ENCODING)) {
+        Ok(codings) => Ok(Readable { content_type, codings }),
+        Err(UnknownCoding { name }) => Err(Body::Unknown(Undecided::Encoding { encoding: name })),
     }
 }
 
-fn bypass(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> Option<Bypass> {
+fn bypass(
+    request: &RequestSnapshot,
+    head: &AnswerHead,
+    content_type: Option<&str>,
+    inspect: &Inspect,
+) -> Option<Bypass> {
     if head.status == StatusCode::SWITCHING_PROTOCOLS || request.method == Method::CONNECT {
         return Some(Bypass::Upgrade);
     }
@@ -34,7 +55,6 @@ fn bypass(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> Op
     if head.status == StatusCode::PARTIAL_CONTENT || head.headers.contains_key(header::CONTENT_RANGE) {
         return Some(Bypass::Partial);
     }
-    let content_type = head.header(header::CONTENT_TYPE);
     if inspect.covers(content_type) {
         return None;
     }
@@ -44,13 +64,4 @@ fn bypass(request: &RequestSnapshot, head: &AnswerHead, inspect: &Inspect) -> Op
         Some(grpc) if grpc.starts_with("application/grpc") => Bypass::Grpc,
         _ => Bypass::ContentType,
     })
-}
-
-/// The codings that have to be undone before the body can be read.
-///
-/// # Errors
-/// When one of them is not known.
-pub fn codings(head: &AnswerHead) -> Result<Codings, Undecided> {
-    Codings::parse(head.headers.get_all(header::CONTENT_ENCODING))
-        .map_err(|UnknownCoding { name }| Undecided::Encoding { encoding: name })
 }

@@ -63,20 +63,26 @@ pub struct Limits {
 pub fn evaluate(rule_set: &RuleSet, exchange: &Exchange, limits: &Limits, explain: bool) -> Outcome {
     let inquiry =
         Inquiry { rule_set, request: &exchange.request, head: &exchange.answer.head, limits, explain };
-    let mut evaluation = match inquiry.begin() {
-        Progress::Settled(outcome) => return *outcome,
-        Progress::Waiting(evaluation) => evaluation,
-    };
+    let mut progress = inquiry.begin();
     let body = &exchange.answer.body;
     let bytes_max = inquiry.hold().max_bytes;
-    match usize::try_from(bytes_max) {
-        Ok(held) if held < body.len() => evaluation
-            .feed(&inquiry, &body.slice(..held))
-            .unwrap_or_else(|| evaluation.give_up(&inquiry, Undecided::OverBytes { bytes_max })),
-        _ => match evaluation.feed(&inquiry, body) {
-            Some(outcome) => outcome,
-            None => evaluation.finish(&inquiry, || body.clone()),
-        },
+    let held = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    // Learns where it stands: most outcomes are settled by then, and what has been learnt is much to move.
+    if let Progress::Waiting(evaluation) = &mut progress {
+        let settled = match body.len() > held {
+            true => evaluation.feed(&inquiry, &body.slice(..held)),
+            false => evaluation.feed(&inquiry, body),
+        };
+        if let Some(outcome) = settled {
+            return outcome;
+        }
+    }
+    match progress {
+        Progress::Settled(outcome) => *outcome,
+        Progress::Waiting(evaluation) if body.len() > held => {
+            evaluation.give_up(&inquiry, Undecided::OverBytes { bytes_max })
+        }
+        Progress::Waiting(evaluation) => evaluation.finish(&inquiry, || body.clone()),
     }
 }
 
@@ -121,25 +127,27 @@ impl Inquiry<'_> {
     /// Looks at the head.
     pub fn begin(&self) -> Progress {
         let mut learnt = Learnt::new(self.rule_set, self.explain);
-        let facts = self.facts(inspect::body(self.request, self.head, &self.limits.inspect), &learnt);
-        if let Some(outcome) = self.decide(&facts) {
+        let readable = match inspect::readable(self.request, self.head, &self.limits.inspect) {
+            Ok(readable) => readable,
+            Err(withheld) => return Progress::Settled(Box::new(last(&learnt, self, withheld))),
+        };
+        let facts = self.facts(Body::Pending, &learnt);
+        if !self.rule_set.waits_for_body()
+            && let Some(outcome) = self.decide(&facts)
+        {
             return Progress::Settled(Box::new(outcome));
         }
         if self.rule_set.awaits_text(&facts) {
             learnt.read_text(self.rule_set, self.explain);
         }
-        Progress::Waiting(Evaluation { reading: self.reading(), learnt })
+        let whole = self.rule_set.subjects.whole_body;
+        let reading = Reading::new(&readable, whole, self.hold().max_bytes);
+        Progress::Waiting(Evaluation { reading, learnt })
     }
 
     /// The bounds that hold for this rule set.
     pub fn hold(&self) -> Hold {
         self.rule_set.hold.over(self.limits.hold)
-    }
-
-    /// A body is only waited for when its codings are known.
-    fn reading(&self) -> Reading {
-        let codings = inspect::codings(self.head).unwrap_or_default();
-        Reading::new(self.head, &codings, self.rule_set.subjects.whole_body, self.hold().max_bytes)
     }
 
     fn facts<'f>(&'f self, body: Body<'f>, learnt: &'f Learnt) -> Facts<'f> {
@@ -157,10 +165,8 @@ impl Evaluation {
     pub fn feed(&mut self, inquiry: &Inquiry<'_>, chunk: &Bytes) -> Option<Outcome> {
         let Evaluation { reading, learnt } = self;
         if reading.is_as_sent(chunk) {
-            return learnt
-                .feed(inquiry.rule_set, Chunk::Shared(chunk))
-                .then(|| so_far(inquiry, learnt))
-                .flatten();
+            let news = learnt.feed(inquiry.rule_set, Chunk::Shared(chunk));
+            return if news { so_far(inquiry, learnt) } else { None };
         }
         read(learnt, inquiry, |sink| reading.feed(chunk, sink))
     }

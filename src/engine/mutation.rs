@@ -14,6 +14,9 @@ pub struct Mutation {
     pub status: Option<StatusCode>,
     /// The reason phrase on HTTP/1.1, visible ASCII.
     pub reason: Option<String>,
+    /// Whether the answer must not be stored, nor renew or revalidate a stored one (RFC 9111): a success that has
+    /// turned out to be an error. `headers` come after this.
+    pub uncacheable: bool,
     /// Applied in order.
     pub headers: Vec<HeaderOp>,
     /// What becomes of the body.
@@ -81,6 +84,9 @@ impl Mutation {
         {
             describe(&mut head.headers, head.status, bytes.len());
         }
+        if self.uncacheable {
+            forbid_storing(&mut head.headers);
+        }
         for operation in self.headers {
             operation.apply(&mut head.headers);
         }
@@ -104,6 +110,13 @@ fn describe(headers: &mut HeaderMap, status: StatusCode, length: usize) {
     if allows_body(status) {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
+}
+
+fn forbid_storing(headers: &mut HeaderMap) {
+    for name in [header::ETAG, header::LAST_MODIFIED, header::EXPIRES, header::AGE] {
+        headers.remove(name);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 /// Whether an answer of this status can have a body.

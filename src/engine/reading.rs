@@ -3,11 +3,10 @@
 use std::ops::ControlFlow;
 
 use encoding_rs::Encoding;
-use http::header;
 
 use super::charset::{self, Transcoder};
-use super::decode::{Codings, DecodeError, Decoder};
-use super::exchange::AnswerHead;
+use super::decode::{DecodeError, Decoder};
+use super::inspect::Readable;
 
 /// Makes a body readable while it goes by.
 pub struct Reading {
@@ -26,12 +25,12 @@ struct Text {
 }
 
 impl Reading {
-    /// For an answer whose codings are known. `whole` says whether all of the text will be wanted at its end;
-    /// `bytes_max` bounds it before it becomes UTF-8, which may make it three times as long.
-    pub fn new(head: &AnswerHead, codings: &Codings, whole: bool, bytes_max: u64) -> Reading {
-        let charset = head.header(header::CONTENT_TYPE).and_then(charset::named);
+    /// `whole` says whether all of the text will be wanted at its end; `bytes_max` bounds it before it becomes UTF-8,
+    /// which may make it three times as long.
+    pub fn new(body: &Readable<'_>, whole: bool, bytes_max: u64) -> Reading {
+        let charset = body.content_type.and_then(charset::named);
         Reading {
-            decoder: (!codings.is_empty()).then(|| Decoder::new(codings, bytes_max)),
+            decoder: (!body.codings.is_empty()).then(|| Decoder::new(&body.codings, bytes_max)),
             text: Text { charset, transcoder: None, begun: false, whole: whole.then(Vec::new) },
         }
     }
@@ -124,20 +123,19 @@ fn keeping<'k>(
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, StatusCode};
+    use http::HeaderValue;
 
+    use super::super::decode::Codings;
     use super::*;
 
-    fn reading(content_type: &'static str, codings: &str) -> Reading {
-        let value = HeaderValue::from_static(content_type);
-        let headers: HeaderMap = [(header::CONTENT_TYPE, value)].into_iter().collect();
+    fn reading(content_type: &str, codings: &str) -> Reading {
         let codings = Codings::parse([&HeaderValue::from_str(codings).unwrap()]).unwrap();
-        Reading::new(&AnswerHead { status: StatusCode::OK, headers }, &codings, true, 1000)
+        Reading::new(&Readable { content_type: Some(content_type), codings }, true, 1000)
     }
 
     #[test]
     fn utf8_is_read_as_it_was_sent() {
-        let check = |content_type: &'static str, codings: &str, chunk: &[u8], expected: bool| {
+        let check = |content_type: &str, codings: &str, chunk: &[u8], expected: bool| {
             let mut reading = reading(content_type, codings);
             assert!(reading.is_as_sent(b"") != codings.contains("gzip"));
             assert_eq!(reading.is_as_sent(chunk), expected, "{content_type} {codings} {chunk:?}");
@@ -154,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_whole_text_is_kept_where_it_is_not_what_was_sent() {
-        let check = |content_type: &'static str, body: &[u8], expected: Option<&str>| {
+        let check = |content_type: &str, body: &[u8], expected: Option<&str>| {
             let mut reading = reading(content_type, "");
             let mut shown = Vec::new();
             let mut sink = |text: &[u8]| {

@@ -151,6 +151,15 @@ impl RuleSet {
         !self.texts.is_empty() && (self.text_rules.len() == self.rules.len() || text_rules.any(waits))
     }
 
+    /// Whether no head can settle anything: the first rule that is looked at asks for nothing but the body.
+    pub fn waits_for_body(&self) -> bool {
+        let first = self.rules.iter().find(|rule| rule.mode != Mode::Off);
+        first.is_some_and(|rule| match &rule.kind {
+            RuleKind::Translate { when, .. } => when.waits_for_body(),
+            RuleKind::Unwrap(_) => true,
+        })
+    }
+
     /// Whether some rule looks at the body.
     pub fn reads_body(&self) -> bool {
         self.subjects.body

@@ -177,4 +177,14 @@ proptest! {
         };
         prop_assert_eq!(decided(false), decided(true), "{}", document);
     }
+
+    #[test]
+    fn a_set_that_waits_for_the_body_is_not_settled_by_a_head(rule_set in rule_set()) {
+        let request = RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new() };
+        let head = AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() };
+        let learnt = Learnt::new(&rule_set, false);
+        let facts = Facts::new(&rule_set.subjects, &request, &head, Body::Pending, &learnt);
+        let settled = decide(&rule_set, &facts, OnLimit::Fail, false).is_some();
+        prop_assert!(!settled || !rule_set.waits_for_body());
+    }
 }

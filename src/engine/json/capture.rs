@@ -3,10 +3,13 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 /// All captured bytes of one scan. Positions `at` count from the start of the current chunk.
 #[derive(Debug, Default)]
 pub(super) struct Capture {
-    bytes: Vec<u8>,
+    /// A status or a code needs no allocation.
+    bytes: SmallVec<[u8; 32]>,
     /// Captures that have begun and not ended.
     open: usize,
     /// Where the bytes not yet copied begin in the current chunk; means nothing while none is open.

@@ -239,7 +239,7 @@ impl<'a> Pass<'a> {
 
     /// Looks into a container if some path goes on in it, else skips it.
     fn enter_container(&mut self, byte: u8) {
-        let Some(node) = self.scan.value else {
+        let Some(node) = self.scan.value.take() else {
             return self.take(Expect::InContainer(ContainerEnd::new()));
         };
         let (level, expect) = match byte {

@@ -8,6 +8,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::capture::Capture;
 use super::pass::{Expect, Pass};
 use super::path_set::{PathSet, ROOT, Slot};
@@ -18,7 +20,7 @@ use super::value::JsonText;
 pub struct Scan {
     pub(super) expect: Expect,
     /// What was learnt, node by node of the set.
-    pub(super) visits: Vec<Visit>,
+    pub(super) visits: SmallVec<[Visit; FEW_NODES]>,
     /// The innermost open container that is looked into; `None` outside the document's value.
     pub(super) container: Option<usize>,
     /// The node whose value comes next or is being read; `None` when nobody asked for it.
@@ -30,6 +32,9 @@ pub struct Scan {
     pub(super) offset: u64,
     pub(super) document: Document,
 }
+
+/// Nodes for which a scan allocates nothing: those of one plain path, or of two names.
+const FEW_NODES: usize = 3;
 
 /// What is known about one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +125,7 @@ pub(super) enum Level {
 }
 
 impl Scan {
-    /// A scan for the paths of `set`. Allocates once here, then only for what it captures.
+    /// A scan for the paths of `set`. Allocates once here, unless the paths are few, then only for long values.
     pub fn new(set: &PathSet) -> Scan {
         let visit = |node: &super::path_set::Node| Visit {
             parent: node.parent,
@@ -174,6 +179,11 @@ impl Scan {
     /// What is known about the document, for traces.
     pub fn document(&self) -> Document {
         self.document
+    }
+
+    /// Whether the first byte of the document's value has come.
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(self.expect, Expect::ByteOrderMark(_) | Expect::Value) || self.container.is_some()
     }
 
     /// Whether nothing will be learnt, save by the document's end, before a key comes that begins a path: the

@@ -5,12 +5,14 @@
 //! for that, says so by [`Skim::catch_up`].
 
 use bytes::Bytes;
+use memchr::memchr;
 
 use super::path_set::PathSet;
 use super::scan::Scan;
+use super::skip::ContainerEnd;
 
-/// The beginning of what comes is read at once. Most answers are no longer than this, and it tells whether
-/// there is an object to be skimmed.
+/// Most answers are no longer than this. So much is read of a document that may turn out to be no object, and so
+/// far is the end of an object looked for: many a stream sends one early and goes on.
 const READ_BYTES: usize = 1024;
 
 /// A scan and the bytes that it has been spared.
@@ -41,20 +43,23 @@ impl Skim {
 
     /// Takes the next bytes of the body; reads them if they may tell something.
     pub fn feed(&mut self, set: &PathSet, chunk: &Bytes) {
-        let mut read = 0;
-        if !self.scan.awaits_name() || self.read_all {
-            read = if self.read_all { chunk.len() } else { chunk.len().min(READ_BYTES) };
-            self.scan.feed(set, chunk.get(..read).unwrap_or_default());
+        if self.read_all {
+            return self.scan.feed(set, chunk);
         }
+        let is_new = !self.scan.has_begun();
+        let read = self.unskimmed(chunk);
+        self.scan.feed(set, chunk.get(..read).unwrap_or_default());
         let rest = chunk.get(read..).unwrap_or_default();
         if rest.is_empty() || self.scan.settled() {
             return;
         }
-        if self.scan.awaits_name() && !self.may_hold_name(set, rest) {
-            self.defer(set, chunk.slice(read..));
-        } else {
+        if !self.scan.awaits_name() || self.may_hold_name(set, rest) {
             self.read_unread(set);
             self.scan.feed(set, rest);
+        } else if is_new && ends_in(rest) {
+            self.scan.dismiss();
+        } else {
+            self.defer(set, chunk.slice(read..));
         }
     }
 
@@ -70,6 +75,18 @@ impl Skim {
             self.scan.finish(set);
         } else {
             self.scan.dismiss();
+        }
+    }
+
+    /// How many bytes have to be read before it is known whether the rest can be skimmed.
+    fn unskimmed(&self, chunk: &[u8]) -> usize {
+        let begin = chunk.get(..READ_BYTES).unwrap_or(chunk);
+        if self.scan.awaits_name() {
+            0
+        } else if self.scan.has_begun() {
+            begin.len()
+        } else {
+            memchr(b'{', begin).map_or(begin.len(), |open| open + 1)
         }
     }
 
@@ -92,6 +109,11 @@ impl Skim {
             self.scan.feed(set, &chunk);
         }
     }
+}
+
+/// Whether an object ends early in what follows its opening bracket.
+fn ends_in(rest: &[u8]) -> bool {
+    ContainerEnd::new().find(rest.get(..READ_BYTES).unwrap_or(rest)).is_some()
 }
 
 #[cfg(test)]
@@ -156,6 +178,21 @@ mod tests {
         assert_eq!(skim.unread.len(), 11);
         skim.finish(&set);
         assert_eq!(skim.scan().slot(slot).to_string(), "missing");
+    }
+
+    #[test]
+    fn an_object_that_ends_early_is_settled_at_once() {
+        let check = |body: &str, expected: bool| {
+            let (set, _) = set("$.code");
+            let mut skim = Skim::new(&set);
+            skim.feed(&set, &Bytes::copy_from_slice(body.as_bytes()));
+            assert_eq!(skim.scan().settled(), expected, "{body}");
+        };
+        check("{}", true);
+        check("\u{feff} {\"a\": {\"b\": \"}\"}}\n", true);
+        check("{\"a\": {\"b\": 1}", false);
+        check(&format!("{{\"a\": 1}}\n{}", " ".repeat(4 * READ_BYTES)), true);
+        check(&format!("{{{}}}", " ".repeat(4 * READ_BYTES)), false);
     }
 
     #[test]
