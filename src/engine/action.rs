@@ -195,7 +195,10 @@ impl StatusChoice {
             StatusChoice::From(source) => {
                 let status = found.first(source, |value| {
                     let text = value.text()?;
-                    Some(final_status(&text).ok_or_else(|| format!("`{text}` is not a status from 200 to 599")))
+                    Some(
+                        final_status(&text)
+                            .ok_or_else(|| format!("`{text}` is not a status from 200 to 599")),
+                    )
                 })?;
                 let missing = || Err(format!("no value at `{}` for the status", source.origin));
                 status.unwrap_or_else(missing).map_err(Hindrance::Failed)

@@ -295,12 +295,12 @@ fn unwrapped(envelope: Envelope, before: StatusCode) -> Mutation {
 
 /// Candor's own answer in place of one that cannot be passed on.
 fn refused(status: StatusCode, detail: impl Into<String>) -> Mutation {
-    use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-    let set = |name, value| HeaderOp::Set(name, http::HeaderValue::from_static(value));
+    let problem_json = http::HeaderValue::from_static(PROBLEM_JSON);
     Mutation {
         status: Some(status),
         reason: None,
-        headers: vec![set(CONTENT_TYPE, PROBLEM_JSON), set(CACHE_CONTROL, "no-store")],
+        uncacheable: true,
+        headers: vec![HeaderOp::Set(http::header::CONTENT_TYPE, problem_json)],
         body: BodyChange::Replace(Problem::detail(detail).to_json(status)),
     }
 }

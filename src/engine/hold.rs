@@ -155,9 +155,9 @@ impl MediaRange {
             && match own_subtype {
                 Subtype::Any => true,
                 Subtype::Exact(exact) => same(exact, subtype),
-                Subtype::Suffix(suffix) => subtype
-                    .rsplit_once('+')
-                    .is_some_and(|(base, own)| !base.is_empty() && same(suffix, own)),
+                Subtype::Suffix(suffix) => {
+                    subtype.rsplit_once('+').is_some_and(|(base, own)| !base.is_empty() && same(suffix, own))
+                }
             }
     }
 }
