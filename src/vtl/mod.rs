@@ -1,0 +1,17 @@
+//! Mapping templates: the Velocity Template Language as API Gateway runs it, which is Apache Velocity 1.7 with four
+//! differences. Knows nothing of HTTP nor of API Gateway's objects; those come in as [`Object`]s.
+
+mod ast;
+mod decimal;
+mod equality;
+mod fault;
+mod heap;
+mod limits;
+mod object;
+mod value;
+
+pub use fault::{Fault, FaultKind};
+pub use heap::{Heap, ListId, ListKind, MapId, MapKind};
+pub use limits::{Limits, Meter};
+pub use object::Object;
+pub use value::{Text, Value, View};
