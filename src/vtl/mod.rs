@@ -2,11 +2,12 @@
 //! differences. Knows nothing of HTTP nor of API Gateway's objects; those come in as [`Object`]s.
 
 mod ast;
-mod decimal;
+pub mod decimal;
 mod equality;
 mod fault;
 mod heap;
 mod limits;
+pub mod number;
 mod object;
 mod value;
 
