@@ -9,6 +9,7 @@ mod heap;
 mod limits;
 pub mod number;
 mod object;
+mod print;
 mod value;
 
 pub use fault::{Fault, FaultKind};
