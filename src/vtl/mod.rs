@@ -6,6 +6,7 @@ pub mod decimal;
 mod equality;
 mod fault;
 mod heap;
+pub mod json;
 mod limits;
 pub mod number;
 mod object;
