@@ -7,6 +7,7 @@ mod equality;
 mod fault;
 mod heap;
 pub mod json;
+pub mod jsonpath;
 mod limits;
 pub mod number;
 mod object;
