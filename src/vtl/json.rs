@@ -23,10 +23,16 @@ use super::value::{Text, Value};
 /// [`Thrown`](super::FaultKind::Thrown) where the text starts as JSON and is none, [`Limit`](super::FaultKind::Limit)
 /// where it is nested too deep or too much.
 pub fn parse<'a>(text: &'a str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
-    heap.meter.work(text.len() as u64 / 8)?;
-    let mut reader = Reader { text, at: 0, heap };
-    reader.skip_blanks();
-    reader.value(Place::Document, 0)
+    Reader { text, at: 0, heap, keep: Text::Borrowed }.document()
+}
+
+/// The same of a text that does not live as long as the values.
+///
+/// # Errors
+/// See [`parse`].
+pub fn parse_copied<'a>(text: &str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
+    heap.meter.allocate(text.len())?;
+    Reader { text, at: 0, heap, keep: |part| Text::Shared(part.into()) }.document()
 }
 
 /// json-smart takes this character for the end of the text.
@@ -57,13 +63,21 @@ impl Place {
     }
 }
 
-struct Reader<'h, 'a> {
-    text: &'a str,
+struct Reader<'t, 'h, 'a> {
+    text: &'t str,
     at: usize,
     heap: &'h mut Heap<'a>,
+    /// What a part of the text becomes.
+    keep: fn(&'t str) -> Text<'a>,
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'t, 'a> Reader<'t, '_, 'a> {
+    fn document(mut self) -> Result<Value<'a>, Fault> {
+        self.heap.meter.work(self.text.len() as u64 / 8)?;
+        self.skip_blanks();
+        self.value(Place::Document, 0)
+    }
+
     fn value(&mut self, place: Place, depth: u32) -> Result<Value<'a>, Fault> {
         match self.byte() {
             b'{' => self.object(depth),
@@ -76,7 +90,7 @@ impl<'a> Reader<'_, 'a> {
                 "null" => Value::Null,
                 "true" => Value::Boolean(true),
                 "false" => Value::Boolean(false),
-                word => Value::borrowed(word),
+                word => Value::String((self.keep)(word)),
             }),
         }
     }
@@ -91,7 +105,7 @@ impl<'a> Reader<'_, 'a> {
                 b'}' => break,
                 b':' | b']' | b'[' | b'{' => return Err(self.unexpected()),
                 b'"' | b'\'' => self.string()?,
-                _ => Text::Borrowed(self.word(self.at, Place::Key)),
+                _ => (self.keep)(self.word(self.at, Place::Key)),
             };
             self.skip_controls();
             if self.byte() != b':' {
@@ -146,7 +160,7 @@ impl<'a> Reader<'_, 'a> {
             is_whole = false;
             self.at += 1;
             if !matches!(self.byte(), b'+' | b'-' | b'0'..=b'9') {
-                return Ok(Value::borrowed(self.word(start, place)));
+                return Ok(self.text(start, place));
             }
             self.at += 1;
             self.skip_digits();
@@ -155,7 +169,7 @@ impl<'a> Reader<'_, 'a> {
         self.skip_controls();
         // From `~` on, any character ends a number; json-smart's table of what ends one is no longer.
         if self.byte() < b'~' && !place.ends_at(self.byte()) {
-            return Ok(Value::borrowed(self.word(start, place)));
+            return Ok(self.text(start, place));
         }
         self.heap.meter.work((text.len() as u64).pow(2) / 20_000)?;
         match is_whole {
@@ -167,8 +181,12 @@ impl<'a> Reader<'_, 'a> {
         .ok_or_else(|| Fault::thrown(format!("the JSON text has no number at byte {start}")))
     }
 
+    fn text(&mut self, start: usize, place: Place) -> Value<'a> {
+        Value::String((self.keep)(self.word(start, place)))
+    }
+
     /// From `start` to what ends a word here, without the blanks around it.
-    fn word(&mut self, start: usize, place: Place) -> &'a str {
+    fn word(&mut self, start: usize, place: Place) -> &'t str {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let length = match place {
             Place::Document => memchr(END, rest),
@@ -189,7 +207,7 @@ impl<'a> Reader<'_, 'a> {
             }
             Some((length, _)) => {
                 self.at = start + length + 1;
-                Ok(Text::Borrowed(self.slice(start, start + length)))
+                Ok((self.keep)(self.slice(start, start + length)))
             }
             None => {
                 self.at = self.text.len();
@@ -270,7 +288,7 @@ impl<'a> Reader<'_, 'a> {
         self.text.as_bytes().get(self.at).copied().unwrap_or(END)
     }
 
-    fn slice(&self, from: usize, to: usize) -> &'a str {
+    fn slice(&self, from: usize, to: usize) -> &'t str {
         self.text.get(from..to).unwrap_or_default()
     }
 

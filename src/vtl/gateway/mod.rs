@@ -1,0 +1,132 @@
+//! What API Gateway gives to a mapping template: `$input`, `$util`, `$context`, `$stageVariables`, and the overrides
+//! that a template leaves in `$context`. Knows nothing of HTTP: bodies are text and parameters pairs.
+//!
+//! ```
+//! use candor::vtl::gateway::{Inputs, Variables};
+//! use candor::vtl::{Heap, Limits, Template};
+//!
+//! let template = Template::parse(
+//!     "#set($context.responseOverride.status = $input.path('$.code'))$input.json('$.error')",
+//!     &Limits::default(),
+//! )?;
+//! let inputs = Inputs { body: r#"{"code": 404, "error": {"text": "no such order"}}"#, ..Inputs::default() };
+//! let mut heap = Heap::new(Limits::default());
+//! let mut variables = Variables::new(&inputs);
+//! let mut out = String::new();
+//! template.render(&mut heap, |name, heap| variables.named(name, heap), &mut out)?;
+//! assert_eq!(out, r#"{"text":"no such order"}"#);
+//! assert_eq!(variables.overrides(&mut heap)?.response.status, Some(404));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod context;
+mod input;
+mod overrides;
+mod util;
+
+use std::rc::Rc;
+
+use super::fault::Fault;
+use super::heap::{Heap, MapId, MapKind};
+use super::value::Value;
+
+pub use context::Node;
+use input::Input;
+pub use overrides::{Overrides, RequestOverrides, ResponseOverrides};
+use util::Util;
+
+/// Names and values in order.
+pub type Pairs<'a> = Vec<(&'a str, &'a str)>;
+
+/// What a template is rendered with.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs<'a> {
+    /// The body of the request or of the integration's answer; an empty one counts as `{}`.
+    pub body: &'a str,
+    /// `$input.params()`.
+    pub params: Params<'a>,
+    /// `$context`, without the overrides unless they are to be found by the template.
+    pub context: Vec<(&'a str, Node<'a>)>,
+    /// `$stageVariables`.
+    pub stage_variables: Pairs<'a>,
+    /// What API Gateway does not have: `$util.toJson`.
+    pub native: bool,
+}
+
+/// The parameters of the method request. Of equal names the last counts.
+#[derive(Debug, Clone, Default)]
+pub struct Params<'a> {
+    /// Parts of the path: `{id}`.
+    pub path: Pairs<'a>,
+    /// The query string, decoded.
+    pub querystring: Pairs<'a>,
+    /// Header lines, named as the client wrote them.
+    pub header: Pairs<'a>,
+}
+
+/// The variables of one render, made when the template first asks for them.
+#[derive(Debug)]
+pub struct Variables<'a> {
+    inputs: &'a Inputs<'a>,
+    context: Option<MapId>,
+}
+
+impl<'a> Variables<'a> {
+    /// None of them made yet.
+    pub fn new(inputs: &'a Inputs<'a>) -> Variables<'a> {
+        Variables { inputs, context: None }
+    }
+
+    /// The variable of that name, for [`Template::render`](super::Template::render).
+    ///
+    /// # Errors
+    /// Bounds only.
+    pub fn named(&mut self, name: &str, heap: &mut Heap<'a>) -> Result<Option<Value<'a>>, Fault> {
+        Ok(Some(match name {
+            "input" => Value::Object(Rc::new(Input::new(self.inputs))),
+            "util" => Value::Object(Rc::new(Util { native: self.inputs.native })),
+            "context" => {
+                let context = context::build(&self.inputs.context, heap)?;
+                self.context = Some(context);
+                Value::Map(context)
+            }
+            "stageVariables" => Value::Map(map_of(&self.inputs.stage_variables, heap)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// What the template has put into `$context.responseOverride` and `$context.requestOverride`.
+    ///
+    /// # Errors
+    /// Bounds only.
+    pub fn overrides(&self, heap: &mut Heap<'a>) -> Result<Overrides, Fault> {
+        match self.context {
+            Some(context) => overrides::read(context, heap),
+            None => Ok(Overrides::default()),
+        }
+    }
+
+    /// `$context.responseOverride` and `$context.requestOverride` as JSON with all that was put there, if anything
+    /// was: what the response template of a `MOCK` integration finds.
+    ///
+    /// # Errors
+    /// Bounds only.
+    pub fn overrides_as_json(&self, heap: &mut Heap<'a>) -> Result<[Option<String>; 2], Fault> {
+        match self.context {
+            Some(context) => overrides::as_json(context, heap),
+            None => Ok([None, None]),
+        }
+    }
+}
+
+/// A map that prints as one.
+fn map_of<'a>(pairs: &Pairs<'a>, heap: &mut Heap<'a>) -> Result<MapId, Fault> {
+    let map = heap.make_map(MapKind::Map)?;
+    for (name, value) in pairs {
+        heap.put(map, Value::borrowed(name), Value::borrowed(value))?;
+    }
+    Ok(map)
+}
+
+#[cfg(test)]
+mod tests;
