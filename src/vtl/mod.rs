@@ -7,9 +7,11 @@ mod equality;
 mod fault;
 mod heap;
 mod limits;
+pub mod methods;
 pub mod number;
 mod object;
 mod print;
+pub mod regex;
 mod value;
 
 pub use fault::{Fault, FaultKind};
