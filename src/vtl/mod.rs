@@ -7,6 +7,8 @@ mod equality;
 mod error;
 mod fault;
 mod heap;
+pub mod json;
+pub mod jsonpath;
 mod limits;
 pub mod methods;
 pub mod number;
