@@ -11,15 +11,39 @@ use super::value::{Text, Value, View};
 /// The number of a list in its heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListId(u32);
+
+impl ListId {
+    /// Of none: there is nothing to see.
+    pub const NONE: ListId = ListId(u32::MAX);
+}
+
 /// The number of a map in its heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MapId(u32);
+
+impl MapId {
+    /// Of none: there is nothing to see.
+    pub const NONE: MapId = MapId(u32::MAX);
+}
+
 /// The number of a map's entry in its heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairId(u32);
+
+impl PairId {
+    /// Of none: there is nothing to see.
+    pub const NONE: PairId = PairId(u32::MAX);
+}
+
 /// The number of an iterator in its heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CursorId(u32);
+
+impl CursorId {
+    /// Of none: there is nothing to see.
+    pub const NONE: CursorId = CursorId(u32::MAX);
+}
+
 /// The number of a run of `#foreach` in its heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoopId(u32);
