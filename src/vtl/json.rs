@@ -336,6 +336,8 @@ fn trim(word: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::Limits;
     use super::*;
 
@@ -469,5 +471,38 @@ mod tests {
         let text = r#"{"a":"plain"}"#;
         let Ok(Value::Map(map)) = parse(text, &mut heap) else { panic!() };
         assert!(matches!(heap.map(map).named("a"), Some(Value::String(Text::Borrowed("plain")))));
+    }
+
+    /// All but U+007F, which json-smart drops from strings with escapes.
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            "[^\\x7f]{0,8}".prop_map(Into::into),
+            r#"["\\/\n\t'{}:,é😀\u{2028}]{0,8}"#.prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+                prop::collection::vec(("[^\\x7f]{0,3}", inner), 0..6)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn json_that_is_json_is_read_as_such(json in any_json()) {
+            let (found, _) = read(&json.to_string()).unwrap();
+            prop_assert_eq!(found.parse::<serde_json::Value>().unwrap(), json);
+        }
+
+        #[test]
+        fn no_text_is_too_odd(text in r#"[\[\]{}:,"'\\ux0-9eE.+\-a\x1a é\n]{0,40}"#) {
+            let copied = parse_copied(&text, &mut Heap::new(Limits::default())).map(|value| format!("{value:?}"));
+            let parsed = parse(&text, &mut Heap::new(Limits::default())).map(|value| format!("{value:?}"));
+            prop_assert_eq!(parsed, copied);
+        }
     }
 }

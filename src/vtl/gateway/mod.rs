@@ -45,7 +45,7 @@ pub struct Inputs<'a> {
     pub body: &'a str,
     /// `$input.params()`.
     pub params: Params<'a>,
-    /// `$context`, without the overrides unless they are to be found by the template.
+    /// `$context`. Overrides are only in it if an earlier template has made them.
     pub context: Vec<(&'a str, Node<'a>)>,
     /// `$stageVariables`.
     pub stage_variables: Pairs<'a>,
@@ -85,11 +85,7 @@ impl<'a> Variables<'a> {
         Ok(Some(match name {
             "input" => Value::Object(Rc::new(Input::new(self.inputs))),
             "util" => Value::Object(Rc::new(Util { native: self.inputs.native })),
-            "context" => {
-                let context = context::build(&self.inputs.context, heap)?;
-                self.context = Some(context);
-                Value::Map(context)
-            }
+            "context" => Value::Map(self.context(heap)?),
             "stageVariables" => Value::Map(map_of(&self.inputs.stage_variables, heap)?),
             _ => return Ok(None),
         }))
@@ -99,8 +95,8 @@ impl<'a> Variables<'a> {
     ///
     /// # Errors
     /// Bounds only.
-    pub fn overrides(&self, heap: &mut Heap<'a>) -> Result<Overrides, Fault> {
-        match self.context {
+    pub fn overrides(&mut self, heap: &mut Heap<'a>) -> Result<Overrides, Fault> {
+        match self.overridden(heap)? {
             Some(context) => overrides::read(context, heap),
             None => Ok(Overrides::default()),
         }
@@ -111,10 +107,29 @@ impl<'a> Variables<'a> {
     ///
     /// # Errors
     /// Bounds only.
-    pub fn overrides_as_json(&self, heap: &mut Heap<'a>) -> Result<[Option<String>; 2], Fault> {
-        match self.context {
+    pub fn overrides_as_json(&mut self, heap: &mut Heap<'a>) -> Result<[Option<String>; 2], Fault> {
+        match self.overridden(heap)? {
             Some(context) => overrides::as_json(context, heap),
             None => Ok([None, None]),
+        }
+    }
+
+    fn context(&mut self, heap: &mut Heap<'a>) -> Result<MapId, Fault> {
+        let context = match self.context {
+            Some(context) => context,
+            None => context::build(&self.inputs.context, heap)?,
+        };
+        self.context = Some(context);
+        Ok(context)
+    }
+
+    /// The context, if it can hold overrides: the template has asked for it, or they were given with it.
+    fn overridden(&mut self, heap: &mut Heap<'a>) -> Result<Option<MapId>, Fault> {
+        let is_override =
+            |(name, _): &(&str, Node<'_>)| matches!(*name, "responseOverride" | "requestOverride");
+        match self.context.is_some() || self.inputs.context.iter().any(is_override) {
+            true => self.context(heap).map(Some),
+            false => Ok(None),
         }
     }
 }

@@ -189,6 +189,22 @@ fn overrides_are_read_after_the_render() {
 }
 
 #[test]
+fn overrides_of_an_earlier_template_stay() {
+    let given =
+        r#"{"responseOverride": {"status": 444, "header": {"a": "b"}, "custom": "x"}}"#.parse().unwrap();
+    let Node::Branch(context) = Node::from(&given) else { panic!() };
+    let inputs = Inputs { context, ..Inputs::default() };
+    let (_, found, [response, request]) = render("nothing", &inputs).unwrap();
+    assert_eq!(found.response.status, Some(444));
+    assert_eq!(response.unwrap(), r#"{"status":444,"header":{"a":"b"},"custom":"x"}"#);
+    assert_eq!(request, None);
+    let (printed, found, _) =
+        render("$context.responseOverride.custom#set($context.responseOverride.status = 201)", &inputs)
+            .unwrap();
+    assert_eq!((printed.as_str(), found.response.status), ("x", Some(201)));
+}
+
+#[test]
 fn a_deep_context_ends_at_a_bound() {
     let mut node = Node::Null;
     for _ in 0..200 {

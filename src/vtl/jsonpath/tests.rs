@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::super::{Limits, json};
@@ -268,4 +269,30 @@ fn plain_names_can_be_told() {
     assert_eq!(names("$").as_deref(), Some(""));
     assert_eq!(names("$.a[0]"), None);
     assert_eq!(names("$.a.length()"), None);
+}
+
+proptest! {
+    /// Made of what paths are made of, so that many are understood.
+    #[test]
+    fn no_path_is_too_odd(
+        path in prop::collection::vec(
+            prop::sample::select(vec![
+                "$", ".", "..", "*", "[", "]", "[*]", "['", "']", "'", "?(", "[?(@", ")]", "@.n", " == ", " < ", " =~ /", "/",
+                "&&", "||", "!", "lines", "tags", "sku", "n", "0", "1", "-1", ":", ",", " ", "(@.length-1)", "length()", "é",
+            ]),
+            0..12,
+        ),
+    ) {
+        let path = path.concat();
+        if let Ok(parsed) = Path::parse(&path) {
+            let mut heap = Heap::new(Limits::default());
+            let root = json::parse(ORDER, &mut heap).unwrap();
+            let answer = parsed.evaluate(&root, &mut heap).map(|value| as_json(&value, &mut heap));
+            let found = parsed.find(&root, &mut heap).map(|value| as_json(&value, &mut heap));
+            // Where Jayway 2.0.0 has an answer, a template sees it.
+            if let Ok(answer) = answer {
+                prop_assert_eq!(found, Ok(answer), "{}", path);
+            }
+        }
+    }
 }
