@@ -1,6 +1,7 @@
 //! `$input`: the body and the parameters.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 use super::super::fault::Fault;
 use super::super::heap::{Heap, MapKind};
@@ -16,11 +17,17 @@ pub(super) struct Input<'a> {
     inputs: &'a Inputs<'a>,
     document: OnceCell<Value<'a>>,
     params: OnceCell<Value<'a>>,
+    kept: RefCell<Vec<(Box<str>, Rc<Path>)>>,
 }
+
+/// What it takes to make a pattern ready.
+const PATTERN_STEPS: u64 = 10_000;
+/// How many paths with patterns are kept.
+const KEPT_MAX: usize = 16;
 
 impl<'a> Input<'a> {
     pub(super) fn new(inputs: &'a Inputs<'a>) -> Input<'a> {
-        Input { inputs, document: OnceCell::new(), params: OnceCell::new() }
+        Input { inputs, document: OnceCell::new(), params: OnceCell::new(), kept: RefCell::default() }
     }
 
     fn body(&self) -> &'a str {
@@ -39,10 +46,26 @@ impl<'a> Input<'a> {
     }
 
     fn at(&self, path: &str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
-        heap.meter.work(path.len() as u64)?;
-        let path = Path::parse(path)?;
+        let path = self.path(path, heap)?;
         let document = self.document(heap)?;
         path.find(&document, heap)
+    }
+
+    /// The parsed path. One with a pattern takes long to parse, so it is kept.
+    fn path(&self, text: &str, heap: &mut Heap<'a>) -> Result<Rc<Path>, Fault> {
+        heap.meter.work(text.len() as u64)?;
+        if !text.contains("=~") {
+            return Ok(Rc::new(Path::parse(text)?));
+        }
+        let mut kept = self.kept.borrow_mut();
+        if let Some((_, path)) = kept.iter().find(|(other, _)| **other == *text) {
+            return Ok(path.clone());
+        }
+        heap.meter.work(PATTERN_STEPS)?;
+        let path = Rc::new(Path::parse(text)?);
+        kept.truncate(KEPT_MAX - 1);
+        kept.push((text.into(), path.clone()));
+        Ok(path)
     }
 
     /// The value as JSON text; of nothing and of `null` two quotes.

@@ -71,6 +71,12 @@ fn bad_paths_and_bad_json_are_errors() {
 }
 
 #[test]
+fn a_path_with_a_pattern_is_kept() {
+    let body = r#"{"l":["ab","b"]}"#;
+    check("#foreach($i in [1..900])$input.path('$.l[?(@ =~ /a.*/)]')[0]#end", body, &"ab".repeat(900));
+}
+
+#[test]
 fn params_are_looked_for_in_path_query_and_header() {
     let inputs = Inputs {
         params: Params {

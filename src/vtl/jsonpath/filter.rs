@@ -3,9 +3,10 @@
 //! Jayway 2.0.0 splits a filter at every `&&` and `||`, also in quotes; `&&` binds tighter, and parentheses mean
 //! nothing. In a comparison the first of `== >= <= != < > =~`, in this order, splits it, wherever it stands.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::super::decimal::{self, Decimal};
 use super::super::heap::Heap;
@@ -14,6 +15,9 @@ use super::super::value::Value;
 use super::parse::{self, error};
 use super::walk::Mode;
 use super::{Miss, Path, PathError};
+
+/// The size of a pattern made ready: a path may be put together while rendering, and takes time for it.
+const PATTERN_BYTES_MAX: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) enum Filter {
@@ -123,8 +127,9 @@ fn operand(text: &str, depth: u32) -> Result<Operand, PathError> {
 }
 
 fn pattern(text: &str, ignores_case: bool) -> Result<Operand, PathError> {
-    let flag = if ignores_case { "(?i)" } else { "" };
-    let regex = Regex::new(&format!("{flag}^(?:{text})$"));
+    let whole = format!("^(?:{text})$");
+    let regex =
+        RegexBuilder::new(&whole).case_insensitive(ignores_case).size_limit(PATTERN_BYTES_MAX).build();
     let regex = regex.map_err(|_| error(format!("the pattern `/{text}/` in a filter is not understood")))?;
     Ok(Operand::Pattern(Box::new(regex)))
 }
@@ -200,6 +205,25 @@ enum Side<'o, 'a> {
     Pattern(&'o Regex),
 }
 
+impl Side<'_, '_> {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Side::Value(value) => value.as_str(),
+            Side::Literal(text) => Some(text),
+            Side::Pattern(_) => None,
+        }
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(self, Side::Value(Value::Null))
+    }
+
+    /// The text `null` is as good as none.
+    fn is_nullish(&self) -> bool {
+        self.is_null() || self.text() == Some("null")
+    }
+}
+
 impl Operand {
     fn value<'o, 'a>(
         &'o self,
@@ -230,9 +254,8 @@ impl Relation {
         let result = match self {
             Relation::Matches => matches(left, right, heap),
             _ => {
-                let is_null = |side: &Side<'_, '_>| matches!(side, Side::Value(Value::Null));
                 let orders = !matches!(self, Relation::Equal | Relation::Differs);
-                if orders && is_null(left) != is_null(right) {
+                if orders && left.is_null() != right.is_null() {
                     return Ok(false);
                 }
                 compare(left, right, heap).map(|order| order.is_some_and(|order| self.fits(order)))
@@ -282,51 +305,45 @@ fn compare<'a>(
     right: &Side<'_, 'a>,
     heap: &mut Heap<'a>,
 ) -> Result<Option<Ordering>, Miss> {
-    let is_null = |side: &Side<'_, '_>| match side {
-        Side::Value(value) => value.is_null() || value.as_str() == Some("null"),
-        Side::Literal(text) => *text == "null",
-        Side::Pattern(_) => false,
-    };
-    match (is_null(left), is_null(right)) {
+    match (left.is_nullish(), right.is_nullish()) {
         (true, true) => return Ok(Some(Ordering::Equal)),
         (true, false) => return Ok(Some(Ordering::Less)),
         (false, true) => return Ok(Some(Ordering::Greater)),
         (false, false) => {}
     }
-    let text = |side: &Side<'_, 'a>| match side {
-        Side::Value(Value::String(text)) => Some(text.to_string()),
-        Side::Literal(text) => Some((*text).to_owned()),
-        _ => None,
-    };
+    if let Some(right) = right.text() {
+        return compare_with_text(left, right, heap);
+    }
+    let (Side::Value(left), Side::Value(right)) = (left, right) else { return Ok(None) };
     Ok(match (left, right) {
-        (Side::Value(Value::Boolean(left)), Side::Value(Value::Boolean(right))) => Some(left.cmp(right)),
-        (Side::Value(left), Side::Value(right)) if left.is_number() && right.is_number() => {
-            compare_numbers(left, right, heap)?
-        }
-        (Side::Value(Value::List(left)), Side::Value(Value::List(right))) if left == right => {
-            Some(Ordering::Equal)
-        }
-        (Side::Value(Value::Map(left)), Side::Value(Value::Map(right))) if left == right => {
-            Some(Ordering::Equal)
-        }
-        // From here on the right side is text: that of the left side is read as what the right one is not.
-        (left, right) => match (left, text(right)) {
-            (Side::Value(Value::Boolean(left)), Some(right)) => {
-                Some(left.cmp(&right.eq_ignore_ascii_case("true")))
-            }
-            (Side::Value(left), Some(right)) if left.is_number() => {
-                let right =
-                    read_number(&right).ok_or(Miss::Unfit("a number is compared with what is none"))?;
-                compare_numbers(left, &right, heap)?
-            }
-            (left, Some(right)) => {
-                let left = text(left);
-                heap.meter.work(right.len() as u64 / 16)?;
-                left.map(|left| compare_units(&left, &right.replace("\\'", "'")))
-            }
-            _ => None,
-        },
+        (Value::Boolean(left), Value::Boolean(right)) => Some(left.cmp(right)),
+        (Value::List(left), Value::List(right)) if left == right => Some(Ordering::Equal),
+        (Value::Map(left), Value::Map(right)) if left == right => Some(Ordering::Equal),
+        (left, right) if left.is_number() && right.is_number() => compare_numbers(left, right, heap)?,
+        _ => None,
     })
+}
+
+/// The text is read as what the left side is.
+fn compare_with_text<'a>(
+    left: &Side<'_, 'a>,
+    right: &str,
+    heap: &mut Heap<'a>,
+) -> Result<Option<Ordering>, Miss> {
+    heap.meter.work(right.len() as u64 / 16)?;
+    if let Some(left) = left.text() {
+        let right =
+            if right.contains("\\'") { Cow::Owned(right.replace("\\'", "'")) } else { Cow::Borrowed(right) };
+        return Ok(Some(compare_units(left, &right)));
+    }
+    match left {
+        Side::Value(Value::Boolean(left)) => Ok(Some(left.cmp(&right.eq_ignore_ascii_case("true")))),
+        Side::Value(left) if left.is_number() => {
+            let right = read_number(right).ok_or(Miss::Unfit("a number is compared with what is none"))?;
+            compare_numbers(left, &right, heap)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// `String.compareTo`: by UTF-16 units.

@@ -257,6 +257,7 @@ fn depth_and_work_are_bounded() {
     let root = json::parse(&document, &mut heap).unwrap();
     let path = Path::parse("$..*..*..*..*..*..*").unwrap();
     assert_eq!(path.find(&root, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    check("$.tags[-2147483648:5]", r#"["new","fragile","new","fragile"]"#);
     let long = format!("${}", ".a".repeat(100_000));
     assert_eq!(find(&long, r#"{"a":1}"#).unwrap(), "null");
 }
