@@ -46,17 +46,16 @@ impl<'a> Input<'a> {
     }
 
     fn at(&self, path: &str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
-        let path = self.path(path, heap)?;
-        let document = self.document(heap)?;
-        path.find(&document, heap)
+        heap.meter.work(path.len() as u64)?;
+        if path.contains("=~") {
+            let path = self.kept(path, heap)?;
+            return path.find(&self.document(heap)?, heap);
+        }
+        Path::parse(path)?.find(&self.document(heap)?, heap)
     }
 
-    /// The parsed path. One with a pattern takes long to parse, so it is kept.
-    fn path(&self, text: &str, heap: &mut Heap<'a>) -> Result<Rc<Path>, Fault> {
-        heap.meter.work(text.len() as u64)?;
-        if !text.contains("=~") {
-            return Ok(Rc::new(Path::parse(text)?));
-        }
+    /// A path with a pattern takes long to parse, so it is kept.
+    fn kept(&self, text: &str, heap: &mut Heap<'a>) -> Result<Rc<Path>, Fault> {
         let mut kept = self.kept.borrow_mut();
         if let Some((_, path)) = kept.iter().find(|(other, _)| **other == *text) {
             return Ok(path.clone());
