@@ -2,6 +2,7 @@
 
 use super::super::heap::{Heap, ListId, ListKind, MapId, MapKind};
 use super::super::value::{Text, Value};
+use super::filter::Filter;
 use super::{Miss, Slice, Step};
 
 /// What is done where a path and a value do not fit.
@@ -166,22 +167,22 @@ impl<'w, 'a> Walk<'w, 'a> {
                 (from..to).try_for_each(|index| self.enter(at, list, index, depth))
             }
             Some(Step::Filter(filter)) => match value {
-                Value::Map(_) => match filter.accepts(&value, self.root, self.mode, self.heap)? {
-                    true => self.walk(at + 1, value, depth),
-                    false => Ok(()),
-                },
-                Value::List(list) => self.each(list, |walk, item| {
-                    match filter.accepts(&item, walk.root, walk.mode, walk.heap)? {
-                        true => walk.walk(at + 1, item, depth),
-                        false => Ok(()),
-                    }
-                }),
-                _ => self
-                    .miss(Miss::Unfit("a filter can only be applied to an object or an array"))
-                    .map(|_: Option<()>| ()),
+                Value::Map(_) => self.filtered(at, filter, value, depth),
+                Value::List(list) => self.each(list, |walk, item| walk.filtered(at, filter, item, depth)),
+                _ => {
+                    self.miss::<()>(Miss::Unfit("a filter can only be applied to an object or an array"))?;
+                    Ok(())
+                }
             },
             Some(Step::Scan) => self.scan(at + 1, &value, depth),
             _ => Ok(()),
+        }
+    }
+
+    fn filtered(&mut self, at: usize, filter: &Filter, item: Value<'a>, depth: u32) -> Result<(), Miss> {
+        match filter.accepts(&item, self.root, self.mode, self.heap)? {
+            true => self.walk(at + 1, item, depth),
+            false => Ok(()),
         }
     }
 
