@@ -123,6 +123,24 @@ fn util_changes_text() {
     );
 }
 
+/// What OpenJDK 17 does.
+#[test]
+fn base64_and_forms_are_decoded_as_in_java() {
+    check("$util.base64Decode('YQ') $util.base64Decode('YQ==') $util.base64Decode('YR==')", "", "a a a");
+    check("[$util.base64Decode('')] $util.base64Decode('YWI') $util.base64Decode('YWI=')", "", "[] ab ab");
+    for text in ["YQ=", "YQ===", "Y", "Y Q==", "YWJj=", "=", "YQ==YQ==", "-_8="] {
+        fails(&format!("$util.base64Decode('{text}')"), "");
+    }
+    check(
+        "$util.urlDecode('%C3%28') $util.urlDecode('é+%20') $util.urlDecode('%c3%a9')",
+        "",
+        "\u{fffd}( é   é",
+    );
+    for text in ["%4", "%zz", "%-1", "a%"] {
+        fails(&format!("$util.urlDecode('{text}')"), "");
+    }
+}
+
 #[test]
 fn native_templates_have_to_json() {
     let inputs = Inputs { body: r#"{"a":[1,{"b":null}]}"#, native: true, ..Inputs::default() };

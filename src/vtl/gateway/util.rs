@@ -46,7 +46,7 @@ impl Util {
             },
             "urlEncode" => url_encode(text),
             "urlDecode" => url_decode(text)?,
-            "base64Encode" => BASE64.encode(&**text),
+            "base64Encode" => PADDED.encode(&**text),
             "base64Decode" => base64_decode(text)?,
             _ => return Ok(Value::Null),
         };
@@ -54,16 +54,18 @@ impl Util {
     }
 }
 
-/// As `java.util.Base64`: without padding is fine, too.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+const PADDED: GeneralPurpose = base64(DecodePaddingMode::RequireCanonical);
+const BARE: GeneralPurpose = base64(DecodePaddingMode::RequireNone);
+
+/// As `java.util.Base64`, which does not look at bits that are left over.
+const fn base64(padding: DecodePaddingMode) -> GeneralPurpose {
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(&STANDARD, config.with_decode_padding_mode(padding))
+}
 
 fn base64_decode(text: &str) -> Result<String, Fault> {
-    let bytes = BASE64.decode(text).map_err(|error| Fault::thrown(format!("not base64: {error}")))?;
+    let base64 = if text.ends_with('=') { PADDED } else { BARE };
+    let bytes = base64.decode(text).map_err(|error| Fault::thrown(format!("not base64: {error}")))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
