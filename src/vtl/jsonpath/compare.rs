@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use regex::Regex;
-
 use super::super::decimal::{self, Decimal};
 use super::super::heap::Heap;
 use super::super::number;
+use super::super::regex::JavaRegex;
 use super::super::value::Value;
 use super::Miss;
 use super::filter::Relation;
@@ -16,7 +15,7 @@ use super::filter::Relation;
 pub(super) enum Side<'o, 'a> {
     Value(Value<'a>),
     Literal(&'o str),
-    Pattern(&'o Regex),
+    Pattern(&'o JavaRegex),
 }
 
 impl Side<'_, '_> {
@@ -87,8 +86,7 @@ fn matches<'a>(left: &Side<'_, 'a>, right: &Side<'_, 'a>, heap: &mut Heap<'a>) -
         Side::Literal(text) => text,
         Side::Pattern(_) => return Ok(false),
     };
-    heap.meter.work(text.len() as u64 / 4)?;
-    Ok(regex.is_match(text))
+    Ok(regex.is_full_match(text, &mut heap.meter)?)
 }
 
 /// How left and right compare; nothing for what does not compare, which is neither equal nor different.

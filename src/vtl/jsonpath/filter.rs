@@ -3,17 +3,13 @@
 //! Jayway 2.0.0 splits a filter at every `&&` and `||`, also in quotes; `&&` binds tighter, and parentheses mean
 //! nothing. In a comparison the first of `== >= <= != < > =~`, in this order, splits it, wherever it stands.
 
-use regex::{Regex, RegexBuilder};
-
 use super::super::heap::Heap;
+use super::super::regex::JavaRegex;
 use super::super::value::Value;
 use super::compare::Side;
 use super::parse::{self, error};
 use super::walk::Mode;
 use super::{Miss, Path, PathError};
-
-/// The size of a pattern made ready: a path may be put together while rendering, and takes time for it.
-const PATTERN_BYTES_MAX: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) enum Filter {
@@ -60,7 +56,7 @@ pub(super) enum Operand {
     /// `'text'`, `10`, `true`, `null`: what it is depends on what it is compared with.
     Literal(Box<str>),
     /// `/pattern/i`.
-    Pattern(Box<Regex>),
+    Pattern(Box<JavaRegex>),
 }
 
 /// Reads a filter with its brackets: `[?(@.n > 5)]`.
@@ -123,11 +119,13 @@ fn operand(text: &str, depth: u32) -> Result<Operand, PathError> {
 }
 
 fn pattern(text: &str, ignores_case: bool) -> Result<Operand, PathError> {
-    let whole = format!("^(?:{text})$");
-    let regex =
-        RegexBuilder::new(&whole).case_insensitive(ignores_case).size_limit(PATTERN_BYTES_MAX).build();
-    let regex = regex.map_err(|_| error(format!("the pattern `/{text}/` in a filter is not understood")))?;
-    Ok(Operand::Pattern(Box::new(regex)))
+    let flag = if ignores_case { "(?i)" } else { "" };
+    match JavaRegex::new(&format!("{flag}{text}")) {
+        Ok(regex) => Ok(Operand::Pattern(Box::new(regex))),
+        Err(problem) => {
+            Err(error(format!("the pattern `/{text}/` in a filter is not understood: {problem}")))
+        }
+    }
 }
 
 impl Filter {

@@ -181,6 +181,7 @@ fn filters_compare_by_what_stands_on_both_sides() {
     check("$.lines[?(@.ok == false)].sku", r#"["nut"]"#);
     check("$.lines[?(@.sku =~ /B.*/i)].n", "[2]");
     check("$.lines[?(@.sku =~ /o/)].n", "[]");
+    check("$.lines[?(@.sku =~ /(?!n).*(.)\\1?t/)].n", "[2]");
     check("$.lines[?(!@.sku)].n", r#"["7"]"#);
     check("$.lines[?(@.sku && @.n < 5 || @.n == '7')].n", r#"[2,"7"]"#);
     check("$.lines[?(@.price < $.lines[0].price)].sku", r#"["nut"]"#);
@@ -262,6 +263,12 @@ fn depth_and_work_are_bounded() {
     check("$.tags[-2147483648:5]", r#"["new","fragile","new","fragile"]"#);
     let long = format!("${}", ".a".repeat(100_000));
     assert_eq!(find(&long, r#"{"a":1}"#).unwrap(), "null");
+}
+
+#[test]
+fn paths_can_be_shared_by_threads() {
+    fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<Path>();
 }
 
 #[test]
