@@ -40,6 +40,8 @@ pub mod document;
 
 pub mod engine;
 
+pub mod vtl;
+
 pub mod rules;
 #[cfg(feature = "server")]
 pub mod settings;
