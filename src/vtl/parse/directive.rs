@@ -101,8 +101,7 @@ impl Parser<'_, '_> {
             if is_word && is_directive(name) {
                 let allowed = matches!((name, position), ("macro", 0) | ("foreach", 1));
                 if !allowed {
-                    let message =
-                        format!("`{}` cannot be an argument of `#{name}`", self.image(first));
+                    let message = format!("`{}` cannot be an argument of `#{name}`", self.image(first));
                     return Err(ParseError::new(self.span_of(first), message)
                         .help("text stands in quotes, a variable after `$`"));
                 }

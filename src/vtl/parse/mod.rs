@@ -30,7 +30,8 @@ pub(super) struct Parsed {
 pub(super) fn parse(text: &str, limits: &Limits) -> Result<Parsed, ParseError> {
     if text.len() > limits.template_bytes {
         let end = Span { start: 0, end: 0 };
-        let message = format!("the template has {} bytes, the limit is {}", text.len(), limits.template_bytes);
+        let message =
+            format!("the template has {} bytes, the limit is {}", text.len(), limits.template_bytes);
         return Err(ParseError::new(end, message));
     }
     let mut names = Names { depth_limit: limits.depth, ..Names::default() };
@@ -145,10 +146,7 @@ impl<'p, 's> Parser<'p, 's> {
     }
 
     /// Runs a parser of something nested.
-    fn nested<T>(
-        &mut self,
-        parse: impl FnOnce(&mut Self) -> Result<T, ParseError>,
-    ) -> Result<T, ParseError> {
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
         if self.depth >= self.names.depth_limit {
             let message = format!("nested deeper than {}", self.names.depth_limit);
             return Err(ParseError::new(self.span_of(self.taken), message));
@@ -207,8 +205,7 @@ impl<'p, 's> Parser<'p, 's> {
             Err(unreadable) => return unreadable,
         };
         let image = self.image(self.taken).trim();
-        let expected =
-            if expected.is_empty() { String::new() } else { format!(", {expected} was expected") };
+        let expected = if expected.is_empty() { String::new() } else { format!(", {expected} was expected") };
         let error = match kind {
             Kind::EndOfTemplate => {
                 ParseError::new(self.span_of(self.taken), format!("the template ends here{expected}"))
@@ -233,13 +230,17 @@ impl<'p, 's> Parser<'p, 's> {
         };
         let place = self.place(start, start + character.len_utf8());
         match character {
-            '"' | '\'' => ParseError::new(place, format!("the string that `{character}` begins does not end"))
-                .help("within a string, its quote is written twice; a backslash escapes nothing"),
+            '"' | '\'' => {
+                ParseError::new(place, format!("the string that `{character}` begins does not end"))
+                    .help("within a string, its quote is written twice; a backslash escapes nothing")
+            }
             _ => {
                 let error = ParseError::new(place, format!("`{character}` cannot stand here"));
                 match character {
                     '&' => error.help("both conditions: `&&`"),
-                    '|' => error.help("one of two conditions: `||`; there are no default values as `${x|'y'}`"),
+                    '|' => {
+                        error.help("one of two conditions: `||`; there are no default values as `${x|'y'}`")
+                    }
                     '(' | '+' | '*' | '/' | '%' | '=' => {
                         error.help("arguments are plain values: calculate with `#set` first")
                     }

@@ -27,7 +27,11 @@ pub fn folded(mut class: ClassUnicode, case: Case) -> ClassUnicode {
             let mut letters = class.clone();
             letters.intersect(&of(&[('A', 'Z'), ('a', 'z')]));
             let other = |letter: char| {
-                if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
+                if letter.is_ascii_lowercase() {
+                    letter.to_ascii_uppercase()
+                } else {
+                    letter.to_ascii_lowercase()
+                }
             };
             let others = letters.ranges().iter();
             let others = others.map(|range| ClassUnicodeRange::new(other(range.start()), other(range.end())));
@@ -95,9 +99,7 @@ pub fn named(name: &str, unicode: bool) -> Option<ClassUnicode> {
         return block(block_name);
     }
     if let Some(name) = name.strip_prefix("Is") {
-        return binary(name)
-            .or_else(|| category(name))
-            .or_else(|| property(&format!("sc={name}")));
+        return binary(name).or_else(|| category(name)).or_else(|| property(&format!("sc={name}")));
     }
     if let Some(question) = name.strip_prefix("java") {
         return java(question);
@@ -183,7 +185,11 @@ fn java(question: &str) -> Option<ClassUnicode> {
         "SpaceChar" => property("Z"),
         "Whitespace" => {
             let mut class = property("Z")?;
-            class.difference(&of(&[('\u{a0}', '\u{a0}'), ('\u{2007}', '\u{2007}'), ('\u{202f}', '\u{202f}')]));
+            class.difference(&of(&[
+                ('\u{a0}', '\u{a0}'),
+                ('\u{2007}', '\u{2007}'),
+                ('\u{202f}', '\u{202f}'),
+            ]));
             class.union(&of(&[('\t', '\r'), ('\u{1c}', '\u{1f}')]));
             Some(class)
         }

@@ -165,9 +165,10 @@ impl<'p, 't> Matcher<'p, 't> {
     fn step(&mut self, step: &'p Step, pc: Pc, at: usize) -> Result<Option<(Pc, usize)>, Exhausted> {
         let on = Some((pc + 1, at));
         Ok(match step {
-            Step::Character(expected) => {
-                self.character(at).filter(|found| found == expected).map(|found| (pc + 1, at + found.len_utf8()))
-            }
+            Step::Character(expected) => self
+                .character(at)
+                .filter(|found| found == expected)
+                .map(|found| (pc + 1, at + found.len_utf8())),
             Step::Set(set) => self
                 .character(at)
                 .filter(|found| set.contains(*found))
@@ -245,7 +246,9 @@ impl<'p, 't> Matcher<'p, 't> {
                 }
                 Way::More(pc, at, more) => {
                     let Some(Step::Run(set, ..)) = self.program.steps.get(pc) else { continue };
-                    let Some(found) = self.character(at).filter(|found| set.contains(*found)) else { continue };
+                    let Some(found) = self.character(at).filter(|found| set.contains(*found)) else {
+                        continue;
+                    };
                     let at = at + found.len_utf8();
                     if more > 1 {
                         self.ways.push(Way::More(pc, at, more - 1));
@@ -360,7 +363,8 @@ impl<'p, 't> Matcher<'p, 't> {
     fn holds(&self, condition: &At, at: usize) -> bool {
         match condition {
             At::Word(set, polarity) => {
-                let is_word = |character: Option<char>| character.is_some_and(|character| set.contains(character));
+                let is_word =
+                    |character: Option<char>| character.is_some_and(|character| set.contains(character));
                 let between = is_word(self.before(at)) != is_word(self.character(at));
                 between == (*polarity == Polarity::Positive)
             }

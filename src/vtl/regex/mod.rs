@@ -56,7 +56,12 @@ impl JavaRegex {
     pub fn new(pattern: &str) -> Result<JavaRegex, PatternError> {
         let parsed = parse::parse(pattern)?;
         let program = Program::new(&parsed.node, parsed.groups);
-        Ok(JavaRegex { program, groups: parsed.groups, names: parsed.names, linear: Linear::new(parsed.node) })
+        Ok(JavaRegex {
+            program,
+            groups: parsed.groups,
+            names: parsed.names,
+            linear: Linear::new(parsed.node),
+        })
     }
 
     /// Whether all of the text matches: Java's `matches`.

@@ -24,8 +24,7 @@ type Result<T> = std::result::Result<T, PatternError>;
 /// Parses a pattern.
 pub fn parse(pattern: &str) -> Result<Parsed> {
     let text = unquoted(pattern);
-    let mut parser =
-        Parser { text, at: 0, flags: Flags::default(), groups: 0, names: Vec::new(), depth: 0 };
+    let mut parser = Parser { text, at: 0, flags: Flags::default(), groups: 0, names: Vec::new(), depth: 0 };
     if parser.text.len() > LENGTH_MAX {
         return Err(parser.error("pattern too long"));
     }
@@ -146,7 +145,8 @@ impl Parser {
 
     /// Takes a text whose characters stand together.
     fn take_all(&mut self, expected: &str) -> bool {
-        let found = expected.chars().enumerate().all(|(offset, expected)| self.at_offset(offset) == Some(expected));
+        let found =
+            expected.chars().enumerate().all(|(offset, expected)| self.at_offset(offset) == Some(expected));
         if found {
             self.at += expected.len();
         }
@@ -272,7 +272,8 @@ impl Parser {
     fn number(&mut self) -> Result<Option<u32>> {
         let mut number = None;
         while let Some(digit) = self.at_offset(0).and_then(|character| character.to_digit(10)) {
-            let next = number.unwrap_or(0i32).checked_mul(10).and_then(|tens| tens.checked_add(digit.cast_signed()));
+            let next =
+                number.unwrap_or(0i32).checked_mul(10).and_then(|tens| tens.checked_add(digit.cast_signed()));
             number = Some(next.ok_or_else(|| self.error("illegal repetition range"))?);
             self.at += 1;
         }
@@ -379,7 +380,9 @@ impl Parser {
     /// What a backslash introduces.
     fn escape(&mut self, in_set: bool) -> Result<Escaped> {
         self.at += 1;
-        let Some(letter) = self.at_offset(0) else { return Err(self.error("unexpected end after a backslash")) };
+        let Some(letter) = self.at_offset(0) else {
+            return Err(self.error("unexpected end after a backslash"));
+        };
         self.at += 1;
         if let Some(character) = self.character_escape(letter)? {
             return Ok(Escaped::Character(character));
@@ -411,7 +414,9 @@ impl Parser {
             'x' => self.hexadecimal(2, 2, false)?,
             'u' => self.utf16()?,
             'c' => {
-                let Some(control) = self.at_offset(0) else { return Err(self.error("illegal control escape")) };
+                let Some(control) = self.at_offset(0) else {
+                    return Err(self.error("illegal control escape"));
+                };
                 self.at += 1;
                 char::from_u32(u32::from(control) ^ 64).unwrap_or(control)
             }
@@ -435,7 +440,8 @@ impl Parser {
 
     fn hexadecimal(&mut self, least: usize, most: usize, closed: bool) -> Result<char> {
         let (mut value, mut count) = (0, 0);
-        while let Some(digit) = self.at_offset(0).and_then(|character| character.to_digit(16)).filter(|_| count < most)
+        while let Some(digit) =
+            self.at_offset(0).and_then(|character| character.to_digit(16)).filter(|_| count < most)
         {
             value = value * 16 + digit;
             count += 1;
@@ -508,11 +514,8 @@ impl Parser {
             ]),
             'X' => {
                 let mark = || class::named("M", true).unwrap_or_else(ClassUnicode::empty);
-                let marks = Node::Repeat(
-                    Box::new(Node::Set(mark())),
-                    Times { min: 0, max: None },
-                    Mood::Possessive,
-                );
+                let marks =
+                    Node::Repeat(Box::new(Node::Set(mark())), Times { min: 0, max: None }, Mood::Possessive);
                 Node::Sequence(vec![Node::Set(class::negated(ClassUnicode::empty())), marks])
             }
             'k' => {

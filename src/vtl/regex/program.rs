@@ -122,6 +122,7 @@ pub enum Start {
 /// A pattern that can be run.
 #[derive(Debug, Clone)]
 pub struct Program {
+    groups: usize,
     /// What to do.
     pub steps: Vec<Step>,
     /// How many variables it has; two for each group, the whole match first.
@@ -133,7 +134,8 @@ pub struct Program {
 impl Program {
     /// Of a pattern with so many groups.
     pub fn new(node: &Node, groups: usize) -> Program {
-        let mut program = Program { steps: Vec::new(), registers: 2 * (groups + 1), start: start(node) };
+        let (steps, registers) = (Vec::new(), 2 * (groups + 1));
+        let mut program = Program { groups, steps, registers, start: start(node) };
         program.add(node);
         program.steps.push(Step::Match);
         program
@@ -199,6 +201,10 @@ impl Program {
                 program.add(node);
                 program.steps.push(Step::Here(place));
             }),
+            // What a group matched that there is not, is never there.
+            Node::Back(group, _) if *group > self.groups => {
+                self.steps.push(Step::Set(Set::new(&ClassUnicode::empty())));
+            }
             Node::Back(group, case) => self.steps.push(Step::Back(*group, *case)),
             Node::At(place) => self.steps.push(Step::At(match place {
                 Place::WordBoundary(class) => At::Word(Set::new(class), Polarity::Positive),

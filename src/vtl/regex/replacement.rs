@@ -22,8 +22,8 @@ pub fn parse(replacement: &str, groups: usize, names: &[(String, usize)]) -> Res
                 text.push(escaped.ok_or_else(|| fault(replacement, "nothing follows the last `\\`"))?);
             }
             '$' => {
-                let (group, after) = group(rest.as_str(), groups, names)
-                    .map_err(|problem| fault(replacement, &problem))?;
+                let (group, after) =
+                    group(rest.as_str(), groups, names).map_err(|problem| fault(replacement, &problem))?;
                 rest = after.chars();
                 if !text.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut text)));
@@ -102,9 +102,6 @@ mod tests {
         check("a\\", "replacement `a\\`: nothing follows the last `\\`");
         check("${name", "replacement `${name`: `${` is not closed");
         check("${x}", "replacement `${x}`: no group is named `x`");
-        assert_eq!(
-            parse("$2", 1, &[]).unwrap_err().to_string(),
-            "replacement `$2`: there is no group 2"
-        );
+        assert_eq!(parse("$2", 1, &[]).unwrap_err().to_string(), "replacement `$2`: there is no group 2");
     }
 }

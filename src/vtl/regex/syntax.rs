@@ -113,13 +113,17 @@ pub enum Lines {
 }
 
 impl Node {
+    fn is_one(&self) -> bool {
+        matches!(self, Node::Character(_) | Node::Set(_))
+    }
+
     /// How many characters it can match; no most where there is none or it depends on another group.
     pub fn width(&self) -> (u32, Option<u32>) {
         match self {
             Node::Empty | Node::At(_) | Node::Ahead(..) | Node::Behind(..) => (0, Some(0)),
             Node::Character(_) | Node::Set(_) => (1, Some(1)),
             Node::Sequence(nodes) => nodes.iter().map(Node::width).fold((0, Some(0)), |sum, width| {
-                let max = sum.1.zip(width.1).and_then(|(left, right)| left.checked_add(right));
+                let max = sum.1.zip(width.1).map(|(left, right)| left.saturating_add(right));
                 (sum.0.saturating_add(width.0), max)
             }),
             Node::Alternation(nodes) => {
@@ -128,6 +132,10 @@ impl Node {
                 (widths().map(|(min, _)| min).min().unwrap_or(0), max)
             }
             Node::Group(_, node) | Node::Atomic(node) => node.width(),
+            // Java finds a maximum for this repetition, the greatest number that there is.
+            Node::Repeat(node, Times { min, max: None }, Mood::Greedy) if node.is_one() => {
+                (*min, Some(u32::MAX))
+            }
             Node::Repeat(node, times, _) => {
                 let (min, max) = node.width();
                 let max = max.zip(times.max).and_then(|(max, times)| max.checked_mul(times));

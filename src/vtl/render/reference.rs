@@ -25,7 +25,8 @@ impl<'a> Renderer<'_, 'a> {
 
     /// The value of a reference: API Gateway has the empty string wherever Velocity has `null`.
     pub(super) fn reference(&mut self, reference: &'a Reference) -> Result<Value<'a>, Halt> {
-        let variable = self.variable(reference.variable).map_err(|fault| Halt::from(fault).at(reference.span))?;
+        let variable =
+            self.variable(reference.variable).map_err(|fault| Halt::from(fault).at(reference.span))?;
         self.follow(variable, &reference.steps).map(Value::or_empty)
     }
 
