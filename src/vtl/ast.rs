@@ -235,11 +235,7 @@ impl Operator {
     pub fn is_arithmetic(self) -> bool {
         matches!(
             self,
-            Operator::Add
-                | Operator::Subtract
-                | Operator::Multiply
-                | Operator::Divide
-                | Operator::Remainder
+            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Remainder
         )
     }
 }

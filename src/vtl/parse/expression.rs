@@ -68,9 +68,8 @@ impl Parser<'_, '_> {
             let start = self.taken;
             let right = self.ranked(tighter)?;
             let null = right.expression.may_be_null();
-            let sources = (operator == Operator::Add && (left.2 || null)).then(|| {
-                Box::new((self.literal(left.0, left.1), self.literal(right.first, right.last)))
-            });
+            let sources = (operator == Operator::Add && (left.2 || null))
+                .then(|| Box::new((self.literal(left.0, left.1), self.literal(right.first, right.last))));
             // What has been calculated goes, in Velocity's tree, by its right operand.
             left = (start, self.taken - 1, operator.is_arithmetic());
             rest.push(Link { operator, operand: right.expression, sources });

@@ -109,7 +109,12 @@ impl Parser<'_, '_> {
         self.interpolated(text, origin, span)
     }
 
-    fn interpolated(&mut self, mut text: String, origin: Origin, span: Span) -> Result<Expression, ParseError> {
+    fn interpolated(
+        &mut self,
+        mut text: String,
+        origin: Origin,
+        span: Span,
+    ) -> Result<Expression, ParseError> {
         let has_comment = text.contains("##");
         if !has_comment {
             text.push(' ');

@@ -81,12 +81,7 @@ impl<'s> Scanner<'s> {
         'word: loop {
             let start = self.at;
             if start >= self.text.len() {
-                return Ok(Token {
-                    kind: Kind::EndOfTemplate,
-                    start,
-                    end: start,
-                    stray: strays.into_text(),
-                });
+                return Ok(Token { kind: Kind::EndOfTemplate, start, end: start, stray: strays.into_text() });
             }
             loop {
                 let found = pattern::longest(self.text.as_bytes(), self.at, self.mode, &mut self.run);

@@ -74,7 +74,9 @@ impl<'a> Renderer<'_, 'a> {
             Expression::And(operands) => Ok(!self.nested(|renderer| renderer.any(operands, false))?),
             Expression::Not(inner) => Ok(!self.nested(|renderer| renderer.truth(inner))?),
             Expression::Truth(inner) => self.nested(|renderer| renderer.truth(inner)),
-            Expression::Chain(chain) if chain.rest.iter().any(|link| link.operator.is_arithmetic()) => Ok(false),
+            Expression::Chain(chain) if chain.rest.iter().any(|link| link.operator.is_arithmetic()) => {
+                Ok(false)
+            }
             Expression::Chain(_) => Ok(matches!(self.value(expression)?, Value::Boolean(true))),
             _ => Ok(false),
         }

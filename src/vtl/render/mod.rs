@@ -107,9 +107,7 @@ impl<'a> Renderer<'_, 'a> {
     fn node(&mut self, node: &'a Node, out: &mut String) -> Result<(), Halt> {
         match node {
             Node::Text(text) => Ok(self.heap.push_text(text, out)?),
-            Node::Print(print) => {
-                self.print(print, out).map_err(|halt| halt.at(print.reference.span))
-            }
+            Node::Print(print) => self.print(print, out).map_err(|halt| halt.at(print.reference.span)),
             Node::Escaped(reference, text) => {
                 self.reference(reference)?;
                 Ok(self.heap.push_text(text, out)?)
@@ -123,9 +121,7 @@ impl<'a> Renderer<'_, 'a> {
                 }
                 self.body(&choice.otherwise, out)
             }
-            Node::Foreach(foreach) => {
-                self.foreach(foreach, out).map_err(|halt| halt.at(foreach.span))
-            }
+            Node::Foreach(foreach) => self.foreach(foreach, out).map_err(|halt| halt.at(foreach.span)),
             Node::Define(define) => {
                 self.assign(define.variable, Value::Block(define));
                 Ok(())

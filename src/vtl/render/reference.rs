@@ -25,7 +25,8 @@ impl<'a> Renderer<'_, 'a> {
 
     /// The value of a reference: API Gateway has the empty string wherever Velocity has `null`.
     pub(super) fn reference(&mut self, reference: &'a Reference) -> Result<Value<'a>, Halt> {
-        let variable = self.variable(reference.variable).map_err(|fault| Halt::from(fault).at(reference.span))?;
+        let variable =
+            self.variable(reference.variable).map_err(|fault| Halt::from(fault).at(reference.span))?;
         self.follow(variable, &reference.steps).map(Value::or_empty)
     }
 
@@ -52,6 +53,9 @@ impl<'a> Renderer<'_, 'a> {
                     }
                     Ok(())
                 })?;
+                if let (Value::Block(_), "toString", []) = (receiver, &**name, &*values) {
+                    return Ok(self.text_of(receiver)?.unwrap_or(Value::Null));
+                }
                 Ok(methods::call(receiver, name, &values, self.heap)?)
             }
             Action::Index(key) => {
