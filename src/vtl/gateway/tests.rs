@@ -1,3 +1,5 @@
+//! Templates with the objects of API Gateway, line by line as recorded.
+
 use serde_json::Value as Json;
 
 use super::super::{FaultKind, Limits, Template};

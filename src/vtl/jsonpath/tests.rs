@@ -1,3 +1,5 @@
+//! Paths as Jayway 2.0.0 answers them, and as templates see them.
+
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
