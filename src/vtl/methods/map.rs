@@ -42,7 +42,7 @@ pub const MAP: Class = Class {
             "entrySet",
             &[],
             "Set",
-            (r#"#set($m = {"a": 1, "b": 2})#foreach($e in $m.entrySet())$e.key-$e.value;#end"#, "a-1;b-2;"),
+            (r#"#set($m = {"a": 1, "b": 2})#foreach($e in $m.entrySet())$e.key:$e.value;#end"#, "a:1;b:2;"),
             |call, _| Ok(Value::View(id(call), View::Entries)),
         ),
         method(
