@@ -6,6 +6,7 @@ pub mod decimal;
 mod equality;
 mod error;
 mod fault;
+pub mod gateway;
 mod heap;
 pub mod json;
 pub mod jsonpath;

@@ -4,6 +4,7 @@
 //! A [`Path`] is parsed once and then evaluated over the values of a [`Heap`]. Where Jayway 2.0.0 gives a result, so
 //! does [`Path::find`]; where it throws, `find` goes on as later versions do (see COMPATIBILITY.md).
 
+mod compare;
 mod filter;
 mod function;
 mod parse;
@@ -75,6 +76,8 @@ impl fmt::Display for PathError {
         f.write_str(&self.message)
     }
 }
+
+impl std::error::Error for PathError {}
 
 impl From<PathError> for Fault {
     fn from(error: PathError) -> Fault {

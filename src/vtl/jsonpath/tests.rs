@@ -1,3 +1,6 @@
+//! Paths as Jayway 2.0.0 answers them, and as templates see them.
+
+use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::super::{Limits, json};
@@ -256,6 +259,7 @@ fn depth_and_work_are_bounded() {
     let root = json::parse(&document, &mut heap).unwrap();
     let path = Path::parse("$..*..*..*..*..*..*").unwrap();
     assert_eq!(path.find(&root, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    check("$.tags[-2147483648:5]", r#"["new","fragile","new","fragile"]"#);
     let long = format!("${}", ".a".repeat(100_000));
     assert_eq!(find(&long, r#"{"a":1}"#).unwrap(), "null");
 }
@@ -268,4 +272,30 @@ fn plain_names_can_be_told() {
     assert_eq!(names("$").as_deref(), Some(""));
     assert_eq!(names("$.a[0]"), None);
     assert_eq!(names("$.a.length()"), None);
+}
+
+proptest! {
+    /// Made of what paths are made of, so that many are understood.
+    #[test]
+    fn no_path_is_too_odd(
+        path in prop::collection::vec(
+            prop::sample::select(vec![
+                "$", ".", "..", "*", "[", "]", "[*]", "['", "']", "'", "?(", "[?(@", ")]", "@.n", " == ", " < ", " =~ /", "/",
+                "&&", "||", "!", "lines", "tags", "sku", "n", "0", "1", "-1", ":", ",", " ", "(@.length-1)", "length()", "é",
+            ]),
+            0..12,
+        ),
+    ) {
+        let path = path.concat();
+        if let Ok(parsed) = Path::parse(&path) {
+            let mut heap = Heap::new(Limits::default());
+            let root = json::parse(ORDER, &mut heap).unwrap();
+            let answer = parsed.evaluate(&root, &mut heap).map(|value| as_json(&value, &mut heap));
+            let found = parsed.find(&root, &mut heap).map(|value| as_json(&value, &mut heap));
+            // Where Jayway 2.0.0 has an answer, a template sees it.
+            if let Ok(answer) = answer {
+                prop_assert_eq!(found, Ok(answer), "{}", path);
+            }
+        }
+    }
 }

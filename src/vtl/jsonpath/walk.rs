@@ -109,6 +109,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         if !self.is_last(at) {
             return self.miss(Miss::Unfit("several names are only possible at the end of a path"));
         }
+        self.heap.meter.work(names.len() as u64)?;
         let picked = self.heap.make_map(MapKind::Map)?;
         for name in names {
             if let Some(value) = self.heap.map(*map).named(name).cloned() {
@@ -185,6 +186,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     fn enter(&mut self, at: usize, list: ListId, index: i32, depth: u32) -> Result<(), Miss> {
+        self.heap.meter.work(1)?;
         match self.element(list, index)? {
             Some(item) => self.walk(at + 1, item, depth),
             None => Ok(()),
@@ -293,7 +295,7 @@ impl Slice {
         match self {
             Slice::From(from) => (from_end(from).max(0), length),
             Slice::To(to) => (0, from_end(to).min(length)),
-            Slice::Between(from, to) => (from, to.min(length)),
+            Slice::Between(from, to) => (from.max(-length), to.min(length)),
         }
     }
 }
