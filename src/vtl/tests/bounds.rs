@@ -40,6 +40,18 @@ fn what_is_nested_too_deep_is_an_error_and_not_a_crash() {
 }
 
 #[test]
+fn what_is_nested_as_deep_as_allowed_renders() {
+    let check = |template: String, expected: &str| {
+        assert_eq!(super::render(&template).unwrap(), expected);
+    };
+    check(format!("{}x{}", "#if(true)".repeat(95), "#end".repeat(95)), "x");
+    check(format!("{}x{}", "#foreach($a in [1])".repeat(95), "#end".repeat(95)), "x");
+    check(format!("#set($a = {}1{})$a", "(".repeat(95), ")".repeat(95)), "1");
+    check(format!("#set($a = {}{})$a", "[".repeat(90), "]".repeat(90)), &("[".repeat(90) + &"]".repeat(90)));
+    check(format!("#set($m = {{}})$m.get({}1{})", "$m.get(".repeat(45), ")".repeat(45)), "");
+}
+
+#[test]
 fn long_chains_are_not_deep() {
     let check = |template: String, expected: &str| {
         assert_eq!(super::render(&template).unwrap(), expected);
