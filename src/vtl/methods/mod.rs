@@ -14,7 +14,7 @@ mod map;
 mod number;
 mod repeat;
 mod string;
-mod utf16;
+pub(super) mod utf16;
 mod view;
 
 use super::fault::Fault;
