@@ -28,3 +28,6 @@ pub use limits::{Limits, Meter};
 pub use object::Object;
 pub use template::{Mention, Template};
 pub use value::{Text, Value, View};
+
+#[cfg(test)]
+mod tests;
