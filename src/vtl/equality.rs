@@ -74,7 +74,8 @@ impl<'a> Heap<'a> {
     pub fn items(&mut self, value: &Value<'a>) -> Result<Vec<Value<'a>>, Fault> {
         match value {
             Value::List(id) => {
-                self.meter.allocate(size_of_val(self.list(*id)))?;
+                let bytes = size_of_val(self.list(*id));
+                self.meter.allocate(bytes)?;
                 Ok(self.list(*id).to_vec())
             }
             Value::View(id, view) => self.view(*id, *view),

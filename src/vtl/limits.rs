@@ -52,13 +52,11 @@ impl Meter {
         &self.limits
     }
 
-    /// Counts work.
+    /// Counts work. Once a bound is reached there is no more of anything.
+    #[inline]
     pub fn work(&mut self, steps: u64) -> Result<(), Fault> {
         self.steps = self.steps.saturating_add(steps);
-        if self.steps > self.limits.steps {
-            return Err(Fault::limit(format!("more than {} steps", self.limits.steps)));
-        }
-        Ok(())
+        if self.steps > self.limits.steps { Err(self.exhausted()) } else { Ok(()) }
     }
 
     /// How much work is left.
@@ -69,10 +67,21 @@ impl Meter {
     /// Counts memory, and the work of writing to it.
     pub fn allocate(&mut self, bytes: usize) -> Result<(), Fault> {
         self.memory = self.memory.saturating_add(bytes);
-        if self.memory > self.limits.memory_bytes {
-            return Err(Fault::limit(format!("more than {} bytes of values", self.limits.memory_bytes)));
-        }
-        self.work(bytes as u64 / 256)
+        let is_too_much = self.memory > self.limits.memory_bytes;
+        self.work(if is_too_much { u64::MAX } else { bytes as u64 / 256 })
+    }
+
+    /// How much memory is left, bytes.
+    pub fn memory_left(&self) -> usize {
+        self.limits.memory_bytes.saturating_sub(self.memory)
+    }
+
+    #[cold]
+    fn exhausted(&self) -> Fault {
+        Fault::limit(match self.memory > self.limits.memory_bytes {
+            true => format!("more than {} bytes of values", self.limits.memory_bytes),
+            false => format!("more than {} steps", self.limits.steps),
+        })
     }
 
     /// Whether something nested so deep may be looked into.

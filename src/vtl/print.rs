@@ -46,7 +46,7 @@ impl<'a> Heap<'a> {
             }
             Value::List(id) if self.list_kind(*id) == ListKind::Array => self.print_array(value, out),
             Value::List(_) | Value::View(..) => self.print_items(value, out, depth),
-            Value::Map(id) if self.map(*id).kind == MapKind::Context => Ok(()),
+            Value::Map(id) if self.map_kind(*id) == MapKind::Context => Ok(()),
             Value::Map(_) => self.print_map(value, out, depth),
             Value::Pair(id) => {
                 self.meter.descend(depth)?;
@@ -179,7 +179,8 @@ impl<'a> Heap<'a> {
     /// A copy: writing an entry may make values.
     fn entries(&mut self, map: &Value<'a>) -> Result<Vec<(Value<'a>, Value<'a>)>, Fault> {
         let Value::Map(id) = map else { return Ok(Vec::new()) };
-        self.meter.allocate(size_of_val(self.map(*id).entries()))?;
+        let bytes = size_of_val(self.map(*id).entries());
+        self.meter.allocate(bytes)?;
         Ok(self.map(*id).entries().to_vec())
     }
 

@@ -136,6 +136,18 @@ pub enum Text<'a> {
     Borrowed(&'a str),
     /// Made by the render.
     Shared(Rc<str>),
+    /// From one byte to another of a text that the render has made.
+    Part(Rc<Box<str>>, u32, u32),
+}
+
+impl<'a> Text<'a> {
+    /// The bytes from `start` to `end`.
+    pub(super) fn part(whole: &Rc<Box<str>>, start: usize, end: usize) -> Text<'a> {
+        match (u32::try_from(start), u32::try_from(end)) {
+            (Ok(start), Ok(end)) => Text::Part(Rc::clone(whole), start, end),
+            _ => Text::Shared(whole.get(start..end).unwrap_or_default().into()),
+        }
+    }
 }
 
 impl PartialEq for Text<'_> {
@@ -165,6 +177,7 @@ impl Deref for Text<'_> {
         match self {
             Text::Borrowed(text) => text,
             Text::Shared(text) => text,
+            Text::Part(whole, start, end) => whole.get(*start as usize..*end as usize).unwrap_or_default(),
         }
     }
 }

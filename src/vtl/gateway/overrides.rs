@@ -76,7 +76,7 @@ pub(super) fn as_json(context: MapId, heap: &mut Heap<'_>) -> Result<[Option<Str
     Ok(json)
 }
 
-fn child(map: MapId, name: &str, heap: &Heap<'_>) -> Option<MapId> {
+fn child(map: MapId, name: &str, heap: &mut Heap<'_>) -> Option<MapId> {
     match heap.map(map).named(name) {
         Some(Value::Map(child)) => Some(*child),
         _ => None,

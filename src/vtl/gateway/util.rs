@@ -25,8 +25,7 @@ impl<'a> Object<'a> for Util {
                 heap.print_json(value, &mut out)?;
                 heap.text(out)
             }
-            ("parseJson", Value::String(Text::Borrowed(text))) => json::parse(text, heap),
-            ("parseJson", Value::String(Text::Shared(text))) => json::parse_copied(text, heap),
+            ("parseJson", Value::String(text)) => json::parse_text(text, heap),
             (_, Value::String(text)) => self.convert(method, text, heap),
             ("parseJson" | "urlEncode" | "urlDecode" | "base64Encode" | "base64Decode", Value::Null) => {
                 Err(Fault::thrown(format!("`$util.{method}` has no text")))

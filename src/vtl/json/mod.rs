@@ -1,17 +1,23 @@
-//! JSON text as json-smart's permissive parser reads it, the one behind API Gateway: keys and strings without quotes,
-//! single quotes, commas too many, and anything that starts no JSON value is a string.
+//! JSON text as json-smart's permissive parser reads it, the one behind API Gateway.
 //!
-//! It does not accept what json-smart does not: a missing `:`, a bracket that stays open, `\u` without four digits.
+//! Nearly every body is JSON as RFC 8259 has it. Such a text is checked once, from end to end, and only an
+//! [`Outline`] is made of it: its objects and arrays become values when a template first looks into them. Any other
+//! text goes to the [`lenient`] reader, which makes all of it at once. What a template sees is the same.
+
+mod lenient;
+mod outline;
+mod scanner;
+mod unescape;
 
 use std::rc::Rc;
 
-use memchr::{memchr, memchr2};
-
 use super::decimal::Decimal;
 use super::fault::Fault;
-use super::heap::{Heap, ListKind, MapKind};
-use super::number;
+use super::heap::Heap;
 use super::value::{Text, Value};
+
+use outline::Outline;
+pub(super) use outline::{Item, Part, Unread};
 
 /// The value that the text stands for. Strings without escapes are parts of the text.
 ///
@@ -23,314 +29,66 @@ use super::value::{Text, Value};
 /// [`Thrown`](super::FaultKind::Thrown) where the text starts as JSON and is none, [`Limit`](super::FaultKind::Limit)
 /// where it is nested too deep or too much.
 pub fn parse<'a>(text: &'a str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
-    Reader { text, at: 0, heap, keep: Text::Borrowed }.document()
+    read(Whole::Borrowed(text), heap)
 }
 
-/// The same of a text that does not live as long as the values.
+/// The same of a string that the render may have made.
 ///
 /// # Errors
 /// See [`parse`].
-pub fn parse_copied<'a>(text: &str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
-    heap.meter.allocate(text.len())?;
-    Reader { text, at: 0, heap, keep: |part| Text::Shared(part.into()) }.document()
-}
-
-/// json-smart takes this character for the end of the text.
-const END: u8 = 0x1a;
-
-/// Where a value stands, which says where a word without quotes ends.
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    /// It is the whole text.
-    Document,
-    /// Before a `:`.
-    Key,
-    /// In an object.
-    Member,
-    /// In an array.
-    Element,
-}
-
-impl Place {
-    fn ends_at(self, byte: u8) -> bool {
-        byte == END
-            || match self {
-                Place::Document => false,
-                Place::Key => byte == b':',
-                Place::Member => matches!(byte, b',' | b'}'),
-                Place::Element => matches!(byte, b',' | b']'),
-            }
-    }
-}
-
-struct Reader<'t, 'h, 'a> {
-    text: &'t str,
-    at: usize,
-    heap: &'h mut Heap<'a>,
-    /// What a part of the text becomes.
-    keep: fn(&'t str) -> Text<'a>,
-}
-
-impl<'t, 'a> Reader<'t, '_, 'a> {
-    fn document(mut self) -> Result<Value<'a>, Fault> {
-        self.heap.meter.work(self.text.len() as u64 / 8)?;
-        self.skip_blanks();
-        self.value(Place::Document, 0)
-    }
-
-    fn value(&mut self, place: Place, depth: u32) -> Result<Value<'a>, Fault> {
-        match self.byte() {
-            b'{' => self.object(depth),
-            b'[' => self.array(depth),
-            b'"' | b'\'' => self.string().map(Value::String),
-            b'0'..=b'9' | b'-' => self.number(place),
-            b':' | b'}' | b']' => Err(self.unexpected()),
-            END if place != Place::Document => Err(self.unexpected()),
-            _ => Ok(match self.word(self.at, place) {
-                "null" => Value::Null,
-                "true" => Value::Boolean(true),
-                "false" => Value::Boolean(false),
-                word => Value::String((self.keep)(word)),
-            }),
-        }
-    }
-
-    fn object(&mut self, depth: u32) -> Result<Value<'a>, Fault> {
-        self.heap.meter.descend(depth)?;
-        let map = self.heap.make_map(MapKind::Map)?;
-        loop {
-            self.at += 1;
-            let key = match self.byte() {
-                b' ' | b'\t' | b'\r' | b'\n' | b',' => continue,
-                b'}' => break,
-                b':' | b']' | b'[' | b'{' => return Err(self.unexpected()),
-                b'"' | b'\'' => self.string()?,
-                _ => (self.keep)(self.word(self.at, Place::Key)),
-            };
-            self.skip_controls();
-            if self.byte() != b':' {
-                return Err(self.unexpected());
-            }
-            self.at += 1;
-            self.skip_blanks();
-            let value = self.value(Place::Member, depth + 1)?;
-            self.heap.put(map, Value::String(key), value)?;
-            self.skip_controls();
-            match self.byte() {
-                b'}' => break,
-                b',' => {}
-                _ => return Err(self.unexpected()),
-            }
-        }
-        self.at += 1;
-        Ok(Value::Map(map))
-    }
-
-    fn array(&mut self, depth: u32) -> Result<Value<'a>, Fault> {
-        self.heap.meter.descend(depth)?;
-        let list = self.heap.make_list(ListKind::Json, Vec::new())?;
-        let Value::List(id) = list else { return Ok(list) };
-        self.at += 1;
-        loop {
-            match self.byte() {
-                b' ' | b'\t' | b'\r' | b'\n' | b',' => self.at += 1,
-                b']' => break,
-                _ => {
-                    let item = self.value(Place::Element, depth + 1)?;
-                    self.heap.push(id, item)?;
-                }
-            }
-        }
-        self.at += 1;
-        Ok(list)
-    }
-
-    /// A number, unless something follows that makes it a word: `1 apple`.
-    fn number(&mut self, place: Place) -> Result<Value<'a>, Fault> {
-        let start = self.at;
-        self.at += 1;
-        self.skip_digits();
-        let mut is_whole = true;
-        if self.byte() == b'.' {
-            is_whole = false;
-            self.at += 1;
-            self.skip_digits();
-        }
-        if matches!(self.byte(), b'e' | b'E') {
-            is_whole = false;
-            self.at += 1;
-            if !matches!(self.byte(), b'+' | b'-' | b'0'..=b'9') {
-                return Ok(self.text(start, place));
-            }
-            self.at += 1;
-            self.skip_digits();
-        }
-        let text = self.slice(start, self.at);
-        self.skip_controls();
-        // From `~` on, any character ends a number; json-smart's table of what ends one is no longer.
-        if self.byte() < b'~' && !place.ends_at(self.byte()) {
-            return Ok(self.text(start, place));
-        }
-        self.heap.meter.work((text.len() as u64).pow(2) / 20_000)?;
-        match is_whole {
-            true if text == "-" => Some(Value::Integer(0)),
-            true => number::integer(text),
-            false if text.len() > 18 => Decimal::parse(text).map(|value| Value::BigDecimal(Rc::new(value))),
-            false => number::float(text).map(Value::Double),
-        }
-        .ok_or_else(|| Fault::thrown(format!("the JSON text has no number at byte {start}")))
-    }
-
-    fn text(&mut self, start: usize, place: Place) -> Value<'a> {
-        Value::String((self.keep)(self.word(start, place)))
-    }
-
-    /// From `start` to what ends a word here, without the blanks around it.
-    fn word(&mut self, start: usize, place: Place) -> &'t str {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let length = match place {
-            Place::Document => memchr(END, rest),
-            _ => rest.iter().position(|byte| place.ends_at(*byte)),
-        };
-        self.at += length.unwrap_or(rest.len());
-        trim(self.slice(start, self.at))
-    }
-
-    fn string(&mut self) -> Result<Text<'a>, Fault> {
-        let quote = self.byte();
-        let start = self.at + 1;
-        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        match memchr2(quote, b'\\', rest).map(|length| (length, rest.get(length))) {
-            Some((length, Some(b'\\'))) => {
-                self.at = start;
-                self.escaped(quote, length)
-            }
-            Some((length, _)) => {
-                self.at = start + length + 1;
-                Ok((self.keep)(self.slice(start, start + length)))
-            }
-            None => {
-                self.at = self.text.len();
-                Err(self.unexpected())
-            }
-        }
-    }
-
-    /// A string with escapes. Only in such a one does json-smart drop control characters.
-    fn escaped(&mut self, quote: u8, length: usize) -> Result<Text<'a>, Fault> {
-        let mut out = String::with_capacity(length + 16);
-        loop {
-            let start = self.at;
-            while !matches!(self.byte(), b'\\' | 0..0x20 | 0x7f) && self.byte() != quote {
-                self.at += 1;
-            }
-            out.push_str(self.slice(start, self.at));
-            match self.byte() {
-                END => return Err(self.unexpected()),
-                b'\\' => self.escape(&mut out)?,
-                byte if byte == quote => break,
-                _ => self.at += 1,
-            }
-        }
-        self.at += 1;
-        self.heap.meter.allocate(out.len())?;
-        Ok(Text::Shared(out.into()))
-    }
-
-    fn escape(&mut self, out: &mut String) -> Result<(), Fault> {
-        self.at += 1;
-        match self.byte() {
-            b'u' => return self.units(out),
-            b'x' => {
-                self.at += 1;
-                out.push(char::from_u32(u32::from(self.hex(2)?)).unwrap_or_default());
-                return Ok(());
-            }
-            b't' => out.push('\t'),
-            b'n' => out.push('\n'),
-            b'r' => out.push('\r'),
-            b'f' => out.push('\x0c'),
-            b'b' => out.push('\x08'),
-            byte @ (b'\\' | b'/' | b'\'' | b'"') => out.push(char::from(byte)),
-            // Any other character is lost.
-            _ => {}
-        }
-        let next = self.text.get(self.at..).and_then(|rest| rest.chars().next());
-        self.at += next.map_or(0, char::len_utf8);
-        Ok(())
-    }
-
-    /// A row of `\uXXXX`: two of them may be one character. Half of one is U+FFFD.
-    fn units(&mut self, out: &mut String) -> Result<(), Fault> {
-        let mut units = Vec::new();
-        loop {
-            self.at += 1;
-            units.push(self.hex(4)?);
-            if self.text.as_bytes().get(self.at..self.at + 2) != Some(br"\u") {
-                break;
-            }
-            self.at += 1;
-        }
-        out.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
-        Ok(())
-    }
-
-    fn hex(&mut self, digits: usize) -> Result<u16, Fault> {
-        let text = self.slice(self.at, self.at + digits);
-        let is_hex = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let value = u16::from_str_radix(text, 16).ok().filter(|_| is_hex);
-        let value = value.ok_or_else(|| self.unexpected())?;
-        self.at += digits;
-        Ok(value)
-    }
-
-    fn byte(&self) -> u8 {
-        self.text.as_bytes().get(self.at).copied().unwrap_or(END)
-    }
-
-    fn slice(&self, from: usize, to: usize) -> &'t str {
-        self.text.get(from..to).unwrap_or_default()
-    }
-
-    fn skip_blanks(&mut self) {
-        while matches!(self.byte(), b' ' | b'\t' | b'\r' | b'\n') {
-            self.at += 1;
-        }
-    }
-
-    fn skip_controls(&mut self) {
-        while self.byte() <= b' ' && self.byte() != END {
-            self.at += 1;
-        }
-    }
-
-    fn skip_digits(&mut self) {
-        while self.byte().is_ascii_digit() {
-            self.at += 1;
-        }
-    }
-
-    fn unexpected(&self) -> Fault {
-        match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
-            Some(found) if found != char::from(END) => {
-                Fault::thrown(format!("the JSON text has an unexpected `{found}` at byte {}", self.at))
-            }
-            _ => Fault::thrown("the JSON text ends too early"),
+pub fn parse_text<'a>(text: &Text<'a>, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
+    match text {
+        Text::Borrowed(text) => parse(text, heap),
+        text => {
+            heap.meter.allocate(text.len())?;
+            read(Whole::Shared(Rc::new(Box::from(&**text))), heap)
         }
     }
 }
 
-/// Without what `Character.isWhitespace` names at both ends; one character always stays.
-fn trim(word: &str) -> &str {
-    let is_blank = |c: char| match c {
-        '\u{85}' | '\u{a0}' | '\u{2007}' | '\u{202f}' => false,
-        '\x1c'..='\x1f' => true,
-        c => c.is_whitespace(),
-    };
-    let trimmed = word.trim_matches(is_blank);
-    match word.chars().next_back() {
-        Some(last) if trimmed.is_empty() => word.get(word.len() - last.len_utf8()..).unwrap_or_default(),
-        _ => trimmed,
+fn read<'a>(whole: Whole<'a>, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
+    heap.meter.work(whole.text().len() as u64 / 8)?;
+    match Outline::of(&whole, &heap.meter) {
+        Some(outline) => outline.document(heap),
+        None => lenient::read(&whole, heap),
+    }
+}
+
+/// A number as Java has it; `is_whole` where it has neither point nor exponent. (`-` alone is 0 to json-smart.)
+fn number<'a>(text: &str, is_whole: bool) -> Option<Value<'a>> {
+    match is_whole {
+        true if text == "-" => Some(Value::Integer(0)),
+        true => super::number::integer(text),
+        false if text.len() > DOUBLE_BYTES_MAX => {
+            Decimal::parse(text).map(|value| Value::BigDecimal(Rc::new(value)))
+        }
+        false => super::number::float(text).map(Value::Double),
+    }
+}
+
+/// A number with a fraction that is written longer is a `BigDecimal`.
+const DOUBLE_BYTES_MAX: usize = 18;
+
+/// The text that values are parts of.
+#[derive(Debug, Clone)]
+enum Whole<'a> {
+    Borrowed(&'a str),
+    Shared(Rc<Box<str>>),
+}
+
+impl<'a> Whole<'a> {
+    fn text(&self) -> &str {
+        match self {
+            Whole::Borrowed(text) => text,
+            Whole::Shared(text) => text,
+        }
+    }
+
+    fn part(&self, start: usize, end: usize) -> Text<'a> {
+        match self {
+            Whole::Borrowed(text) => Text::Borrowed(text.get(start..end).unwrap_or_default()),
+            Whole::Shared(text) => Text::part(text, start, end),
+        }
     }
 }
 

@@ -8,10 +8,26 @@ use super::*;
 /// The value as JSON, then as Java prints it.
 fn read(text: &str) -> Result<(String, String), String> {
     let mut heap = Heap::new(Limits::default());
-    let value = parse(text, &mut heap).map_err(|fault| fault.message)?;
+    let value = parse(text, &mut heap);
+    let made = Text::Shared(text.into());
+    let other = parse_text(&made, &mut heap);
+    let printed = printed(value, &mut heap);
+    assert_eq!(printed, self::printed(other, &mut heap), "{text}");
+    printed
+}
+
+/// The same without what makes it fast.
+fn read_at_once(text: &str) -> Result<(String, String), String> {
+    let mut heap = Heap::new(Limits::default());
+    let value = lenient::read(&Whole::Borrowed(text), &mut heap);
+    printed(value, &mut heap)
+}
+
+fn printed<'a>(value: Result<Value<'a>, Fault>, heap: &mut Heap<'a>) -> Result<(String, String), String> {
+    let value = value.map_err(|fault| fault.message)?;
     let (mut json, mut java) = (String::new(), String::new());
-    heap.print_json(&value, &mut json).unwrap();
-    heap.print(&value, &mut java).unwrap();
+    heap.print_json(&value, &mut json).map_err(|fault| fault.message)?;
+    heap.print(&value, &mut java).map_err(|fault| fault.message)?;
     Ok((json, java))
 }
 
@@ -163,8 +179,18 @@ proptest! {
 
     #[test]
     fn no_text_is_too_odd(text in r#"[\[\]{}:,"'\\ux0-9eE.+\-a\x1a é\n]{0,40}"#) {
-        let copied = parse_copied(&text, &mut Heap::new(Limits::default())).map(|value| format!("{value:?}"));
-        let parsed = parse(&text, &mut Heap::new(Limits::default())).map(|value| format!("{value:?}"));
-        prop_assert_eq!(parsed, copied);
+        prop_assert_eq!(read(&text), read_at_once(&text));
+    }
+
+    #[test]
+    fn what_is_read_when_needed_is_what_is_read_at_once(
+        text in any_json().prop_map(|json| json.to_string()),
+        insert in r#"[\[\]{}:,"'\\un0-9eE.+\- \n]{0,2}"#,
+        place in any::<prop::sample::Index>(),
+    ) {
+        let places: Vec<usize> = text.char_indices().map(|(place, _)| place).collect();
+        let (before, behind) = text.split_at(*place.get(&places));
+        let text = [before, &insert, behind].concat();
+        prop_assert_eq!(read(&text), read_at_once(&text));
     }
 }

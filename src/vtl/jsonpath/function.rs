@@ -54,7 +54,8 @@ impl Function {
                 Ok(heap.list(*list).last().cloned().unwrap_or(Value::Null))
             }
             (_, Value::List(list)) => {
-                heap.meter.work(heap.list(*list).len() as u64)?;
+                let length = heap.list(*list).len();
+                heap.meter.work(length as u64)?;
                 let numbers = heap.list(*list).iter().filter_map(number::to_double).collect::<Vec<f64>>();
                 Ok(self.of(&numbers).map_or(Value::Null, Value::Double))
             }

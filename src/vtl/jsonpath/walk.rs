@@ -90,10 +90,10 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
     }
 
-    fn named(&self, at: usize, name: &str, value: &Value<'a>) -> Result<Option<Value<'a>>, Miss> {
+    fn named(&mut self, at: usize, name: &str, value: &Value<'a>) -> Result<Option<Value<'a>>, Miss> {
         let Value::Map(map) = value else { return self.miss(Miss::NotFound) };
-        match self.heap.map(*map).named(name) {
-            Some(value) => Ok(Some(value.clone())),
+        match self.heap.map(*map).named(name).cloned() {
+            Some(value) => Ok(Some(value)),
             // What Jayway takes for "may lead to several values" includes what comes after the name.
             None if !self.is_last(at) && self.last_open >= Some(at.saturating_sub(1)) => Ok(None),
             None => self.miss(Miss::NotFound),
@@ -121,14 +121,14 @@ impl<'w, 'a> Walk<'w, 'a> {
         Ok(Some(Value::Map(picked)))
     }
 
-    fn indexed(&self, index: i32, value: &Value<'a>) -> Result<Option<Value<'a>>, Miss> {
+    fn indexed(&mut self, index: i32, value: &Value<'a>) -> Result<Option<Value<'a>>, Miss> {
         match self.list(value)? {
             Some(list) => self.element(list, index),
             None => Ok(None),
         }
     }
 
-    fn indexed_from_end(&self, index: i32, value: &Value<'a>) -> Result<Option<Value<'a>>, Miss> {
+    fn indexed_from_end(&mut self, index: i32, value: &Value<'a>) -> Result<Option<Value<'a>>, Miss> {
         let Some(list) = self.list(value)? else { return Ok(None) };
         let index = i64::from(index) + self.length(list);
         match usize::try_from(index).ok().and_then(|index| self.heap.list(list).get(index)) {
@@ -137,7 +137,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
     }
 
-    fn element(&self, list: ListId, index: i32) -> Result<Option<Value<'a>>, Miss> {
+    fn element(&mut self, list: ListId, index: i32) -> Result<Option<Value<'a>>, Miss> {
         let back = if index < 0 && self.mode == Mode::Lenient { self.length(list) } else { 0 };
         let index = usize::try_from(i64::from(index) + back).ok();
         match index.and_then(|index| self.heap.list(list).get(index)) {
@@ -283,7 +283,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         at + 1 >= self.steps.len()
     }
 
-    fn length(&self, list: ListId) -> i64 {
+    fn length(&mut self, list: ListId) -> i64 {
         i64::try_from(self.heap.list(list).len()).unwrap_or(i64::MAX)
     }
 }

@@ -221,7 +221,7 @@ fn number<'a>(place: Option<usize>) -> Value<'a> {
 }
 
 /// An index that Java does not throw at.
-pub fn within(call: &Call<'_, '_>, index: i32, end: usize, heap: &Heap<'_>) -> Result<usize, Fault> {
+pub fn within(call: &Call<'_, '_>, index: i32, end: usize, heap: &mut Heap<'_>) -> Result<usize, Fault> {
     let place = usize::try_from(index).ok().filter(|place| *place < end);
     place.ok_or_else(|| {
         let length = heap.list(id(call)).len();
@@ -238,7 +238,8 @@ fn change<'a>(call: &Call<'_, 'a>, heap: &mut Heap<'a>, change: impl FnOnce(&mut
 }
 
 fn remove<'a>(call: &Call<'_, 'a>, place: usize, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
-    heap.meter.work(heap.list(id(call)).len() as u64 / 16)?;
+    let length = heap.list(id(call)).len() as u64;
+    heap.meter.work(length / 16)?;
     let mut removed = Value::Null;
     change(call, heap, |list| removed = list.items.remove(place));
     Ok(removed)

@@ -191,7 +191,8 @@ fn holds<'a>(call: &Call<'_, 'a>, heap: &mut Heap<'a>) -> Result<bool, Fault> {
 }
 
 fn put_all<'a>(to: MapId, from: MapId, heap: &mut Heap<'a>) -> Result<(), Fault> {
-    heap.meter.allocate(size_of_val(heap.map(from).entries()))?;
+    let bytes = size_of_val(heap.map(from).entries());
+    heap.meter.allocate(bytes)?;
     for (key, value) in heap.map(from).entries().to_vec() {
         heap.put(to, key, value)?;
     }

@@ -5,7 +5,7 @@ use super::super::heap::{Heap, LoopId, MapKind};
 use super::super::value::Value;
 
 /// `$foreach.name`.
-pub fn property<'a>(id: LoopId, name: &str, heap: &Heap<'a>) -> Value<'a> {
+pub fn property<'a>(id: LoopId, name: &str, heap: &mut Heap<'a>) -> Value<'a> {
     own(id, name, heap).unwrap_or_else(|| added(id, name, heap))
 }
 
@@ -24,7 +24,7 @@ fn own<'a>(id: LoopId, name: &str, heap: &Heap<'a>) -> Option<Value<'a>> {
     })
 }
 
-fn added<'a>(id: LoopId, name: &str, heap: &Heap<'a>) -> Value<'a> {
+fn added<'a>(id: LoopId, name: &str, heap: &mut Heap<'a>) -> Value<'a> {
     let added = heap.run(id).added.and_then(|map| heap.map(map).named(name));
     added.cloned().unwrap_or(Value::Null)
 }

@@ -561,7 +561,8 @@ fn characters<'a>(value: &Value<'a>, heap: &mut Heap<'a>) -> Result<Option<Strin
     if heap.list_kind(*id) != ListKind::Array {
         return Ok(None);
     }
-    heap.meter.allocate(heap.list(*id).len())?;
+    let length = heap.list(*id).len();
+    heap.meter.allocate(length)?;
     let units: Option<Vec<u16>> = heap
         .list(*id)
         .iter()

@@ -1,13 +1,13 @@
 use std::rc::Rc;
 
 use super::*;
-use crate::vtl::{FaultKind, Limits, Object, Template, json};
+use crate::vtl::{Limits, Object, Template, json};
 
 /// `$util.parseJson`, to come by the values that only a body has.
 struct Util;
 
 impl<'a> Object<'a> for Util {
-    fn call(&self, _: &str, arguments: &[Value<'a>], heap: &mut Heap<'a>) -> super::Result<'a> {
+    fn call(&self, _: &str, arguments: &[Value<'a>], heap: &mut Heap<'a>) -> Result<'a> {
         match arguments {
             [Value::String(crate::vtl::Text::Borrowed(text))] => json::parse(text, heap),
             _ => Ok(Value::Null),

@@ -74,6 +74,10 @@ pub fn between<'a>(
         Text::Shared(shared) if begin.byte == 0 && end.byte == shared.len() => {
             Ok(Value::String(text.clone()))
         }
+        Text::Part(whole, start, _) => {
+            let start = *start as usize;
+            Ok(Value::String(Text::part(whole, start + begin.byte, start + end.byte)))
+        }
         Text::Shared(text) => heap.text(text.get(begin.byte..end.byte).unwrap_or_default()),
     }
 }

@@ -116,7 +116,7 @@ enum Over {
 
 impl Walk {
     /// Nothing for what cannot be gone through.
-    fn new(source: &Value<'_>, heap: &Heap<'_>) -> Option<Walk> {
+    fn new(source: &Value<'_>, heap: &mut Heap<'_>) -> Option<Walk> {
         let (over, changes) = match source {
             Value::List(id) => (Over::List(*id), heap.list_changes(*id)),
             Value::View(id, view) => (Over::Map(*id, *view), heap.map(*id).changes),
@@ -144,8 +144,8 @@ impl Walk {
         let place = self.taken;
         self.taken += 1;
         match self.over {
-            Over::List(id) => match heap.list(id).get(place) {
-                Some(item) if heap.list_changes(id) == self.changes => Ok(item.clone()),
+            Over::List(id) => match heap.list(id).get(place).cloned() {
+                Some(item) if heap.list_changes(id) == self.changes => Ok(item),
                 _ => Err(changed("list")),
             },
             Over::Map(id, view) => {

@@ -1,12 +1,16 @@
 //! Where the lists and maps of one render live. They go all at once when it ends, so a list that contains itself
 //! neither leaks nor is dropped in an endless recursion.
 
-use std::collections::HashMap;
+mod map;
+mod unread;
+
 use std::rc::Rc;
 
 use super::fault::Fault;
+use super::json::Unread;
 use super::limits::{Limits, Meter};
 use super::value::{Text, Value, View};
+pub use map::Map;
 
 /// The number of a list in its heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,101 +81,8 @@ pub struct List<'a> {
     pub items: Vec<Value<'a>>,
     /// How often its length was changed (Java's `modCount`).
     pub changes: u32,
-}
-
-/// A map that keeps the order in which its keys came.
-#[derive(Debug, Clone)]
-pub struct Map<'a> {
-    /// Its class.
-    pub kind: MapKind,
-    entries: Vec<(Value<'a>, Value<'a>)>,
-    /// Where the keys that are strings stand, once there are many.
-    places: Option<HashMap<Text<'a>, usize>>,
-    /// How often a key was added or taken away (Java's `modCount`).
-    pub changes: u32,
-}
-
-/// From here on a map is not searched from end to end.
-const INDEXED_FROM: usize = 16;
-
-impl<'a> Map<'a> {
-    fn new(kind: MapKind) -> Map<'a> {
-        Map { kind, entries: Vec::new(), places: None, changes: 0 }
-    }
-
-    /// The entries in order.
-    pub fn entries(&self) -> &[(Value<'a>, Value<'a>)] {
-        &self.entries
-    }
-
-    /// How many entries it has.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether it has no entry.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// The value under a key that is a string.
-    pub fn named(&self, name: &str) -> Option<&Value<'a>> {
-        self.place(name).and_then(|place| self.entries.get(place)).map(|(_, value)| value)
-    }
-
-    fn place(&self, name: &str) -> Option<usize> {
-        match &self.places {
-            Some(places) => places.get(name).copied(),
-            None => self.entries.iter().position(|(key, _)| key.as_str() == Some(name)),
-        }
-    }
-
-    /// Puts a value under a key that is a string; gives the one that was there.
-    pub fn set(&mut self, name: Text<'a>, value: Value<'a>) -> Option<Value<'a>> {
-        match self.place(&name) {
-            Some(place) => self.replace(place, value),
-            None => {
-                self.push(Value::String(name), value);
-                None
-            }
-        }
-    }
-
-    fn replace(&mut self, place: usize, value: Value<'a>) -> Option<Value<'a>> {
-        self.entries.get_mut(place).map(|(_, old)| std::mem::replace(old, value))
-    }
-
-    fn push(&mut self, key: Value<'a>, value: Value<'a>) {
-        self.changes += 1;
-        if let (Some(places), Value::String(name)) = (&mut self.places, &key) {
-            places.insert(name.clone(), self.entries.len());
-        }
-        self.entries.push((key, value));
-        if self.places.is_none() && self.entries.len() >= INDEXED_FROM {
-            let named = |(place, (key, _)): (usize, &(Value<'a>, Value<'a>))| match key {
-                Value::String(name) => Some((name.clone(), place)),
-                _ => None,
-            };
-            self.places = Some(self.entries.iter().enumerate().filter_map(named).collect());
-        }
-    }
-
-    fn remove(&mut self, place: usize) -> Option<Value<'a>> {
-        if place >= self.entries.len() {
-            return None;
-        }
-        self.changes += 1;
-        // All that follow have moved; the next addition finds their places anew.
-        self.places = None;
-        Some(self.entries.remove(place).1)
-    }
-
-    /// Takes everything out.
-    pub fn clear(&mut self) {
-        self.changes += 1;
-        self.places = None;
-        self.entries.clear();
-    }
+    /// The array of a text that this list will be when somebody looks into it.
+    unread: Option<Unread<'a>>,
 }
 
 /// What `iterator()` gives: the elements as they were, and how many have been taken.
@@ -234,7 +145,7 @@ impl<'a> Heap<'a> {
     pub fn make_list(&mut self, kind: ListKind, items: Vec<Value<'a>>) -> Result<Value<'a>, Fault> {
         self.meter.allocate(size_of::<List<'_>>() + items.len() * size_of::<Value<'_>>())?;
         let id = ListId(number(self.lists.len())?);
-        self.lists.push(List { kind, items, changes: 0 });
+        self.lists.push(List { kind, items, changes: 0, unread: None });
         Ok(Value::List(id))
     }
 
@@ -271,7 +182,8 @@ impl<'a> Heap<'a> {
     }
 
     /// A list. (Every id was given out by this heap; of another there is nothing to see.)
-    pub fn list(&self, id: ListId) -> &[Value<'a>] {
+    pub fn list(&mut self, id: ListId) -> &[Value<'a>] {
+        self.read_list(id);
         self.lists.get(id.0 as usize).map_or(&[], |list| &list.items)
     }
 
@@ -282,6 +194,7 @@ impl<'a> Heap<'a> {
 
     /// A list with all there is to it.
     pub fn list_mut(&mut self, id: ListId) -> Option<&mut List<'a>> {
+        self.read_list(id);
         self.lists.get_mut(id.0 as usize)
     }
 
@@ -301,13 +214,20 @@ impl<'a> Heap<'a> {
     }
 
     /// A map.
-    pub fn map(&self, id: MapId) -> &Map<'a> {
+    pub fn map(&mut self, id: MapId) -> &Map<'a> {
+        self.read_map(id);
         self.maps.get(id.0 as usize).unwrap_or(&self.nothing)
     }
 
     /// A map, to clear it or to set what is named by a string known not to be bounded (see [`Heap::put`]).
     pub fn map_mut(&mut self, id: MapId) -> Option<&mut Map<'a>> {
+        self.read_map(id);
         self.maps.get_mut(id.0 as usize)
+    }
+
+    /// A map's class.
+    pub fn map_kind(&self, id: MapId) -> MapKind {
+        self.maps.get(id.0 as usize).map_or(MapKind::Map, |map| map.kind)
     }
 
     /// The value under a key, if the key is there.
@@ -336,7 +256,8 @@ impl<'a> Heap<'a> {
     /// Takes a key out; gives its value.
     pub fn remove(&mut self, id: MapId, key: &Value<'a>) -> Result<Option<Value<'a>>, Fault> {
         let Some(place) = self.place(id, key)? else { return Ok(None) };
-        self.meter.work(self.map(id).len() as u64 / 8)?;
+        let length = self.map(id).len() as u64;
+        self.meter.work(length / 8)?;
         Ok(self.map_mut(id).and_then(|map| map.remove(place)))
     }
 
@@ -346,8 +267,9 @@ impl<'a> Heap<'a> {
             return Ok(self.map(id).place(name));
         }
         // A key that is not a string is rare enough to be looked for from end to end.
-        self.meter.work(self.map(id).len() as u64)?;
-        for place in 0..self.map(id).len() {
+        let length = self.map(id).len();
+        self.meter.work(length as u64)?;
+        for place in 0..length {
             let Some((other, _)) = self.map(id).entries.get(place) else { break };
             let other = other.clone();
             if self.equals(key, &other)? {
@@ -380,7 +302,8 @@ impl<'a> Heap<'a> {
 
     /// What a view of a map shows now.
     pub fn view(&mut self, id: MapId, view: View) -> Result<Vec<Value<'a>>, Fault> {
-        self.meter.allocate(self.map(id).len() * size_of::<Value<'_>>())?;
+        let bytes = self.map(id).len() * size_of::<Value<'_>>();
+        self.meter.allocate(bytes)?;
         match view {
             View::Keys => Ok(self.map(id).entries.iter().map(|(key, _)| key.clone()).collect()),
             View::Values => Ok(self.map(id).entries.iter().map(|(_, value)| value.clone()).collect()),

@@ -1,0 +1,104 @@
+//! A map that keeps the order of its keys.
+
+use std::collections::HashMap;
+
+use super::super::json::Unread;
+use super::super::value::{Text, Value};
+use super::MapKind;
+
+/// A map that keeps the order in which its keys came.
+#[derive(Debug, Clone)]
+pub struct Map<'a> {
+    /// Its class.
+    pub kind: MapKind,
+    pub(super) entries: Vec<(Value<'a>, Value<'a>)>,
+    /// Where the keys that are strings stand, once there are many.
+    places: Option<Box<HashMap<Text<'a>, usize>>>,
+    /// How often a key was added or taken away (Java's `modCount`).
+    pub changes: u32,
+    /// The object of a text that this map will be when somebody looks into it.
+    pub(super) unread: Option<Unread<'a>>,
+}
+
+/// From here on a map is not searched from end to end.
+const INDEXED_FROM: usize = 16;
+
+impl<'a> Map<'a> {
+    pub(super) fn new(kind: MapKind) -> Map<'a> {
+        Map { kind, entries: Vec::new(), places: None, changes: 0, unread: None }
+    }
+
+    /// The entries in order.
+    pub fn entries(&self) -> &[(Value<'a>, Value<'a>)] {
+        &self.entries
+    }
+
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it has no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The value under a key that is a string.
+    pub fn named(&self, name: &str) -> Option<&Value<'a>> {
+        self.place(name).and_then(|place| self.entries.get(place)).map(|(_, value)| value)
+    }
+
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(name).copied(),
+            None => self.entries.iter().position(|(key, _)| key.as_str() == Some(name)),
+        }
+    }
+
+    /// Puts a value under a key that is a string; gives the one that was there.
+    pub fn set(&mut self, name: Text<'a>, value: Value<'a>) -> Option<Value<'a>> {
+        match self.place(&name) {
+            Some(place) => self.replace(place, value),
+            None => {
+                self.push(Value::String(name), value);
+                None
+            }
+        }
+    }
+
+    pub(super) fn replace(&mut self, place: usize, value: Value<'a>) -> Option<Value<'a>> {
+        self.entries.get_mut(place).map(|(_, old)| std::mem::replace(old, value))
+    }
+
+    pub(super) fn push(&mut self, key: Value<'a>, value: Value<'a>) {
+        self.changes += 1;
+        if let (Some(places), Value::String(name)) = (&mut self.places, &key) {
+            places.insert(name.clone(), self.entries.len());
+        }
+        self.entries.push((key, value));
+        if self.places.is_none() && self.entries.len() >= INDEXED_FROM {
+            let named = |(place, (key, _)): (usize, &(Value<'a>, Value<'a>))| match key {
+                Value::String(name) => Some((name.clone(), place)),
+                _ => None,
+            };
+            self.places = Some(Box::new(self.entries.iter().enumerate().filter_map(named).collect()));
+        }
+    }
+
+    pub(super) fn remove(&mut self, place: usize) -> Option<Value<'a>> {
+        if place >= self.entries.len() {
+            return None;
+        }
+        self.changes += 1;
+        // All that follow have moved; the next addition finds their places anew.
+        self.places = None;
+        Some(self.entries.remove(place).1)
+    }
+
+    /// Takes everything out.
+    pub fn clear(&mut self) {
+        self.changes += 1;
+        self.places = None;
+        self.entries.clear();
+    }
+}

@@ -1,0 +1,66 @@
+//! Objects and arrays of a JSON text: each is read when somebody first looks into it, and what is within it is not.
+
+use super::super::fault::Fault;
+use super::super::json::{Item, Part, Unread};
+use super::super::value::{Text, Value};
+use super::{Heap, List, ListId, ListKind, Map, MapId, MapKind, number};
+
+impl<'a> Heap<'a> {
+    /// A value of a text.
+    pub(in super::super) fn make_part(&mut self, part: Part<'a>) -> Result<Value<'a>, Fault> {
+        match part {
+            Part::Scalar(value) => Ok(value),
+            Part::Object(unread) => {
+                self.meter.allocate(size_of::<Map<'_>>())?;
+                let id = MapId(number(self.maps.len())?);
+                let mut map = Map::new(MapKind::Map);
+                map.unread = Some(unread);
+                self.maps.push(map);
+                Ok(Value::Map(id))
+            }
+            Part::Array(unread) => {
+                self.meter.allocate(size_of::<List<'_>>())?;
+                let id = ListId(number(self.lists.len())?);
+                let list = List { kind: ListKind::Json, items: Vec::new(), changes: 0, unread: Some(unread) };
+                self.lists.push(list);
+                Ok(Value::List(id))
+            }
+        }
+    }
+
+    /// Reads a map if nobody has yet. Whoever reaches a bound by that is told so by the meter at the next step.
+    #[inline]
+    pub(super) fn read_map(&mut self, id: MapId) {
+        if let Some(unread) = self.maps.get_mut(id.0 as usize).and_then(|map| map.unread.take()) {
+            let mut read = Map::new(MapKind::Map);
+            self.read(&unread, |key, value| {
+                read.set(key.unwrap_or(Text::Borrowed("")), value);
+            });
+            read.changes = 0;
+            if let Some(map) = self.maps.get_mut(id.0 as usize) {
+                *map = read;
+            }
+        }
+    }
+
+    /// The same for a list.
+    #[inline]
+    pub(super) fn read_list(&mut self, id: ListId) {
+        if let Some(unread) = self.lists.get_mut(id.0 as usize).and_then(|list| list.unread.take()) {
+            let mut items = Vec::new();
+            self.read(&unread, |_, value| items.push(value));
+            if let Some(list) = self.lists.get_mut(id.0 as usize) {
+                list.items = items;
+            }
+        }
+    }
+
+    fn read(&mut self, unread: &Unread<'a>, mut take: impl FnMut(Option<Text<'a>>, Value<'a>)) {
+        unread.visit(|Item { key, value }| {
+            let bytes = (1 + usize::from(key.is_some())) * size_of::<Value<'_>>();
+            let value = self.meter.allocate(bytes).and_then(|()| self.make_part(value));
+            take(key, value?);
+            Ok(())
+        });
+    }
+}
