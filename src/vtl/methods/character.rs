@@ -99,7 +99,7 @@ pub const CHARACTER: Class = Class {
             &[Character],
             "Character",
             (r#"#set($s = "A")#set($c = $s.charAt(0))$c.toLowerCase($c)"#, "a"),
-            |call, _| Ok(mapped(call, |character| super::string::lower(character))),
+            |call, _| Ok(mapped(call, super::string::lower)),
         ),
         method("toString", &[], "String", (r#"#set($s = "a")$s.charAt(0).toString()"#, "a"), |call, heap| {
             heap.printed(call.receiver)

@@ -8,7 +8,8 @@ use crate::vtl::{FaultKind, Limits};
 fn check(pattern: &str, text: &str, expected: &[&str]) {
     let (regex, mut heap) = (JavaRegex::new(pattern).unwrap(), Heap::new(Limits::default()));
     let mut found = Vec::new();
-    let shown = |place: &Option<(usize, usize)>| place.map_or("-", |(begin, end)| &text[begin..end]);
+    let shown =
+        |place: &Option<(usize, usize)>| place.map_or("-", |(begin, end)| text.get(begin..end).unwrap());
     let each = regex.each_match(text, &mut heap, |_, groups, _| {
         let inner: Vec<_> = groups[1..].iter().map(shown).collect();
         let inner = if inner.is_empty() { String::new() } else { format!("({})", inner.join(",")) };
