@@ -2,15 +2,24 @@
 //! (Java's `Matcher.matches()`); `search` means anywhere in it. Linear time, bounded size.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
-use regex_automata::Anchored;
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::hybrid::dfa::DFA;
+use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::start;
+use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
 
 /// A compiled pattern; a larger one is refused at load.
 const COMPILED_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of a table for short values; a pattern that needs a larger one goes without.
+const TABLE_BYTES_MAX: usize = 16 << 10;
+
+/// How long a short value may be: the table reads every byte, which a [`Regex`] need not.
+const SHORT_MAX: usize = 64;
 
 /// Which part of the value must fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +38,8 @@ pub struct Pattern {
     regex: Regex,
     /// Matches the same values, and sooner.
     shortcut: Option<Regex>,
+    /// For short values. A [`Regex`] borrows memory to match in from a pool that all threads share.
+    table: Option<Arc<dense::DFA<Vec<u32>>>>,
 }
 
 /// A pattern that does not compile.
@@ -54,11 +65,18 @@ impl Pattern {
         let regex = compiled(&text)
             .map_err(|_| PatternError { message: "is too large once compiled".to_owned(), offset: 0 })?;
         let shortcut = shortcut.and_then(|text| compiled(&text).ok());
-        Ok(Pattern { written: written.to_owned(), extent, regex, shortcut })
+        let table = table(&text).map(Arc::new);
+        Ok(Pattern { written: written.to_owned(), extent, regex, shortcut, table })
     }
 
     /// Whether the value fits.
     pub fn is_match(&self, value: &str) -> bool {
+        if value.len() <= SHORT_MAX
+            && let Some(table) = &self.table
+            && let Ok(end) = table.try_search_fwd(&Input::new(value).earliest(true))
+        {
+            return end.is_some();
+        }
         self.shortcut.as_ref().unwrap_or(&self.regex).is_match(value)
     }
 
@@ -119,6 +137,17 @@ impl Pattern {
 
 fn compiled(text: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build()
+}
+
+/// A small pattern as a table of states by bytes.
+fn table(text: &str) -> Option<dense::DFA<Vec<u32>>> {
+    let config = dense::Config::new()
+        .start_kind(StartKind::Unanchored)
+        .dfa_size_limit(Some(TABLE_BYTES_MAX))
+        .determinize_size_limit(Some(TABLE_BYTES_MAX));
+    let thompson =
+        thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(4 * TABLE_BYTES_MAX));
+    dense::Builder::new().configure(config).thompson(thompson).build(text).ok()
 }
 
 /// A pattern that need not go over the whole value to match the same values: `(?s).*X.*` matches what has an `X`
@@ -306,10 +335,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_shortcut_matches_the_same_values(written in pieces(), values in prop::collection::vec("[aAbé\n ]{0,6}", 8)) {
-            if let Ok(pattern) = Pattern::parse(&written, Extent::Whole) {
-                for value in values {
-                    prop_assert_eq!(pattern.is_match(&value), pattern.regex.is_match(&value), "{:?} on {:?}", &pattern, value);
+        fn tables_and_shortcuts_match_the_same_values(written in pieces(), values in prop::collection::vec("[aAbé\n ]{0,6}", 8)) {
+            for extent in [Extent::Whole, Extent::Anywhere] {
+                let Ok(pattern) = Pattern::parse(&written, extent) else { continue };
+                let without_table = Pattern { table: None, ..pattern.clone() };
+                for value in values.iter().flat_map(|value| [value.clone(), format!("{value}\u{85}{}", "b".repeat(SHORT_MAX))]) {
+                    let expected = pattern.regex.is_match(&value);
+                    prop_assert_eq!(pattern.is_match(&value), expected, "{:?} on {:?}", &pattern, value);
+                    prop_assert_eq!(without_table.is_match(&value), expected, "{:?} on {:?}", &without_table, value);
                 }
             }
         }

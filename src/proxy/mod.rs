@@ -17,6 +17,7 @@ mod hold;
 mod http1;
 mod intake;
 mod local;
+mod names;
 mod preface;
 mod record;
 mod refusal;
@@ -63,6 +64,7 @@ use crate::settings::{ProxyStatus, Server};
 
 /// What one thread needs to carry exchanges.
 struct Worker {
+    /// Borrowed by exchanges: counting their uses would have all workers write to one place.
     snapshot: Arc<Snapshot>,
     upstreams: Vec<Upstream>,
     holds: Arc<Holds>,
@@ -151,7 +153,7 @@ impl Worker {
         request: &mut Request<Source>,
         record: &mut Record,
     ) -> Result<Box<Carried>, ProxyError> {
-        let snapshot = &self.snapshot();
+        let snapshot = &self.snapshot;
         let server = &snapshot.settings.server;
         let peer = &downstream.peer;
         select::admit(request, server.connect)?;
@@ -229,11 +231,6 @@ impl Worker {
         let limits = &self.snapshot.limits;
         let inquiry = Inquiry { rule_set, request: asked, head, limits, explain: false };
         hold::decide(&inquiry, body, &self.holds).await
-    }
-
-    /// The configuration this exchange sees from its first byte to its last.
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot)
     }
 
     fn upstream(&self, index: usize) -> Result<&Upstream, ProxyError> {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::http1::{Buffers, Expected};
+use super::http1::Buffers;
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -44,7 +44,7 @@ pub(super) async fn recognize<S: AsyncRead + Unpin>(
     buffers: &Buffers,
 ) -> io::Result<Spoken> {
     loop {
-        let read = poll_fn(|context| buffers.poll_read(inbound, stream, Expected::Some, context)).await?;
+        let read = poll_fn(|context| buffers.poll_read(inbound, stream, context)).await?;
         let first = inbound.get(..PREFACE.len()).unwrap_or(inbound);
         if read == 0 || !PREFACE.starts_with(first) {
             return Ok(Spoken::Http1);

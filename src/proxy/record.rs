@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::io;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::panicking;
 
@@ -15,6 +16,7 @@ use tracing::{Level, enabled, event};
 use super::download::DownloadError;
 use super::error::ProxyError;
 use super::headers::TraceId;
+use super::names;
 use super::retry::Obstacle;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
@@ -77,9 +79,9 @@ struct Entry {
     client: IpAddr,
     method: Option<Method>,
     target: Option<PathAndQuery>,
-    route: Option<Arc<str>>,
-    upstream: Option<Arc<str>>,
-    rule_set: Option<Arc<str>>,
+    route: Option<Rc<str>>,
+    upstream: Option<Rc<str>>,
+    rule_set: Option<Rc<str>>,
     upstream_status: Option<StatusCode>,
     upstream_time: Option<Duration>,
     status: Option<StatusCode>,
@@ -105,8 +107,8 @@ impl Record {
     /// The exchange goes this way.
     pub fn routed(&mut self, route: &Route, upstream: &Arc<str>) {
         if let Some(entry) = &mut self.0 {
-            entry.route = Some(Arc::clone(&route.name));
-            entry.upstream = Some(Arc::clone(upstream));
+            entry.route = Some(names::own(&route.name));
+            entry.upstream = Some(names::own(upstream));
         }
     }
 
@@ -121,7 +123,7 @@ impl Record {
     /// These rules are in force.
     pub fn ruled_by(&mut self, rule_set: &RuleSet) {
         if let Some(entry) = &mut self.0 {
-            entry.rule_set = Some(Arc::clone(&rule_set.name));
+            entry.rule_set = Some(names::own(&rule_set.name));
         }
     }
 

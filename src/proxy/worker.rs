@@ -175,7 +175,7 @@ async fn http1(
     refusal: Option<Refusal>,
     stopping: watch::Receiver<()>,
 ) {
-    let session = Session::new(stream, inbound, Rc::clone(&worker.buffers), worker.snapshot());
+    let session = Session::new(stream, inbound, Rc::clone(&worker.buffers), Arc::clone(&worker.snapshot));
     let session = Rc::new(RefCell::new(session));
     let downstream = Downstream::new(peer.ip(), Some(Rc::clone(&session)));
     let Some(tunnel) = serve_http1(worker, &downstream, &session, refusal, stopping).await else { return };
@@ -193,7 +193,7 @@ async fn http2(
     peer: SocketAddr,
     mut stopping: watch::Receiver<()>,
 ) {
-    let snapshot = worker.snapshot();
+    let snapshot = &worker.snapshot;
     let server = &snapshot.settings.server;
     let idle_time_max = server.timeouts.keep_alive;
     let downstream = Rc::new(Downstream::new(peer.ip(), None));

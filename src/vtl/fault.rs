@@ -37,3 +37,5 @@ impl fmt::Display for Fault {
         f.write_str(&self.message)
     }
 }
+
+impl std::error::Error for Fault {}

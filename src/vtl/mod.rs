@@ -6,6 +6,7 @@ pub mod decimal;
 mod equality;
 mod error;
 mod fault;
+pub mod gateway;
 mod heap;
 pub mod json;
 pub mod jsonpath;
@@ -27,3 +28,6 @@ pub use limits::{Limits, Meter};
 pub use object::Object;
 pub use template::{Mention, Template};
 pub use value::{Text, Value, View};
+
+#[cfg(test)]
+mod tests;

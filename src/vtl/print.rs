@@ -187,6 +187,7 @@ impl<'a> Heap<'a> {
         match (left, right) {
             (Value::List(left), Value::List(right)) => left == right,
             (Value::Map(left), Value::Map(right)) => left == right,
+            (Value::View(left, side), Value::View(right, other)) => left == right && side == other,
             _ => false,
         }
     }

@@ -68,6 +68,11 @@ impl Automaton {
         if self.is_done(findings) { At::Stopped } else { At::State(state) }
     }
 
+    /// Whether it would skip text in which nothing begins.
+    pub fn skips(&self, at: At) -> bool {
+        matches!(self.ahead, Ahead::Anything(Some(_))) && at == self.start()
+    }
+
     /// The text has ended: what has not matched does not.
     pub fn finish(&self, at: At, findings: &mut Findings) {
         let At::State(state) = at else { return };
@@ -106,13 +111,7 @@ impl Automaton {
     /// may begin a match.
     fn skip<'t>(&self, state: StateID, text: &'t [u8]) -> &'t [u8] {
         let begin = match &self.ahead {
-            // One that begins near the end may show only in the next chunk.
-            Ahead::Anything(Some(prefilter))
-                if state == self.start && text.len() >= prefilter.max_needle_len() =>
-            {
-                let candidate = prefilter.find(text, Span::from(0..text.len()));
-                candidate.map_or(text.len() + 1 - prefilter.max_needle_len(), |candidate| candidate.start)
-            }
+            Ahead::Anything(Some(prefilter)) if state == self.start => first_candidate(prefilter, text),
             _ if self.table.is_accel_state(state) => self.leading_out(state, text).unwrap_or(text.len()),
             _ => 0,
         };
@@ -163,4 +162,10 @@ impl Automaton {
     fn is_done(&self, findings: &Findings) -> bool {
         self.searches.iter().all(|search| findings.is_settled(*search))
     }
+}
+
+/// Where a match may begin first. One that begins near the end may show only in the next chunk.
+pub fn first_candidate(prefilter: &Prefilter, text: &[u8]) -> usize {
+    let Some(last) = (text.len() + 1).checked_sub(prefilter.max_needle_len()) else { return 0 };
+    prefilter.find(text, Span::from(0..text.len())).map_or(last, |candidate| candidate.start)
 }

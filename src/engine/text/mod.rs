@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use super::condition::{Test, Truth};
 use alphabet::Alphabet;
-use automaton::{At, Automaton};
+use automaton::{At, Automaton, first_candidate};
 use findings::Findings;
+use regex_automata::util::prefilter::Prefilter;
 use table::Search;
 
 mod alphabet;
@@ -31,6 +32,8 @@ pub struct TextSet {
 struct Part {
     alphabet: Alphabet,
     automata: Vec<Automaton>,
+    /// Finds where a match of any automaton may begin that skips; only if there are several, which would each look.
+    prefilter: Option<Prefilter>,
 }
 
 /// The searches that one test asks for.
@@ -71,7 +74,10 @@ impl TextSet {
         match Alphabet::new(searches.iter().map(|(_, hir)| hir)) {
             Some(alphabet) => {
                 let automata = table::automata(searches, &alphabet, bytes_left);
-                self.parts.push(Part { alphabet, automata });
+                let several =
+                    automata.iter().filter(|automaton| automaton.skips(automaton.start())).count() > 1;
+                let prefilter = several.then(|| table::common_prefilter(searches, &alphabet)).flatten();
+                self.parts.push(Part { alphabet, automata, prefilter });
             }
             None if searches.len() > 1 => {
                 let (first, second) = searches.split_at(searches.len() / 2);
@@ -98,8 +104,10 @@ impl Watch {
         let mut places = self.places.iter_mut();
         for part in &set.parts {
             let text = part.alphabet.write(text);
+            let skipping = part.prefilter.as_ref().map_or(0, |prefilter| first_candidate(prefilter, &text));
             for (automaton, place) in part.automata.iter().zip(places.by_ref()) {
-                *place = automaton.feed(*place, &text, &mut self.findings);
+                let begin = if automaton.skips(*place) { skipping } else { 0 };
+                *place = automaton.feed(*place, text.get(begin..).unwrap_or_default(), &mut self.findings);
             }
         }
     }
@@ -244,6 +252,20 @@ mod tests {
             seen,
             ["....................", "...+................", "...+........+.......", "---+--------+-------"]
         );
+    }
+
+    #[test]
+    fn many_tables_skip_together_and_miss_nothing() {
+        let tests: Vec<Test> = (0..1000).map(|n| search(&format!("(?i)error {n}x"))).collect();
+        let (set, sought) = TextSet::new(&tests);
+        assert!(set.automata().count() > 1 && set.parts[0].prefilter.is_some());
+        let mut watch = Watch::new(&set);
+        for chunk in ["nothing here, ", "an ERR", "or 97", "7x error 3x and err", "or 1000x error 4"] {
+            watch.feed(&set, chunk);
+        }
+        watch.finish(&set);
+        let found = |n: usize| watch.truth(sought[n].as_ref().unwrap()) == Truth::True;
+        assert_eq!((0..1000).filter(|n| found(*n)).collect::<Vec<_>>(), [3, 977]);
     }
 
     #[test]

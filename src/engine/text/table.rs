@@ -110,6 +110,12 @@ fn automaton(searches: &[Search], looks: Looks, alphabet: &Alphabet, bytes_max: 
     Some(Automaton::new(table, start, searches.iter().map(|(number, _)| *number).collect(), ahead))
 }
 
+/// Finds where a match of any of the searches may begin that look at nothing else.
+pub fn common_prefilter(searches: &[Search], alphabet: &Alphabet) -> Option<Prefilter> {
+    let nowhere = searches.iter().filter(|search| Looks::of(search) == Looks::Nowhere);
+    prefilter(&nowhere.map(|(_, hir)| alphabet.spell(hir)).collect::<Option<Vec<Hir>>>()?)
+}
+
 /// Finds where a match may begin, if that is faster than a step a byte.
 fn prefilter(spelled: &[Hir]) -> Option<Prefilter> {
     Prefilter::from_hirs_prefix(MatchKind::LeftmostFirst, spelled).filter(Prefilter::is_fast)

@@ -18,8 +18,11 @@ const ROOM: usize = 16 << 10;
 /// Room for a head and a little more.
 const HEAD_ROOM: usize = 2 << 10;
 
-/// Room for what follows of a long one.
-const LONG_ROOM: usize = 64 << 10;
+/// Room for what follows of a long one: as much as a socket usually holds.
+const LONG_ROOM: usize = 128 << 10;
+
+/// Long rooms that wait for their next use.
+const LONG_SPARE_MAX: usize = 8;
 
 /// Below this it is not worth reading: what is left of the room moves to a new one.
 const ROOM_MIN: usize = 1 << 10;
@@ -46,6 +49,7 @@ const HEADERS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Buffers {
     bytes: RefCell<Vec<BytesMut>>,
+    long: RefCell<Vec<BytesMut>>,
     headers: RefCell<Vec<HeaderMap>>,
     /// Where short reads go first: always the same memory, so that it is at hand.
     landing: RefCell<Vec<u8>>,
@@ -91,8 +95,8 @@ impl Buffers {
         expected: Expected,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if expected.room() > ROOM {
-            return self.poll_read(buffer, wire, expected, context);
+        if expected.is_long() {
+            return self.poll_receive_long(buffer, wire, context);
         }
         let mut landing = self.landing.borrow_mut();
         landing.resize(ROOM, 0);
@@ -109,20 +113,47 @@ impl Buffers {
         Poll::Ready(Ok(length))
     }
 
+    /// Receives as much as a socket holds. What fills a good part of the room goes away in it, and the room comes
+    /// back when that has been sent on; what is less is copied, so that it does not keep a room for itself while it is
+    /// held.
+    fn poll_receive_long(
+        &self,
+        buffer: &mut BytesMut,
+        wire: &mut Wire,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut spare = self.long.borrow_mut();
+        let mut room = spare.pop().unwrap_or_default();
+        room.reserve(LONG_ROOM);
+        let polled = pin!(wire.read_buf(&mut room)).poll(context);
+        if buffer.is_empty() {
+            self.give(buffer);
+        }
+        if buffer.is_empty() && room.len() >= LONG_ROOM / 4 {
+            *buffer = room.split();
+        } else {
+            buffer.extend_from_slice(&room);
+            room.clear();
+        }
+        if spare.len() < LONG_SPARE_MAX {
+            spare.push(room);
+        }
+        polled
+    }
+
     /// Reads what there is behind the bytes of `buffer`, which holds room only while there are bytes in it. Says
     /// how many came: none at the end of what the other side sends.
     pub fn poll_read<I: AsyncRead + Unpin>(
         &self,
         buffer: &mut BytesMut,
         io: &mut I,
-        expected: Expected,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if buffer.capacity() == 0 {
             *buffer = self.take();
         }
         if buffer.capacity() - buffer.len() < ROOM_MIN {
-            buffer.reserve(expected.room());
+            buffer.reserve(ROOM);
         }
         let polled = pin!(Pin::new(io).read_buf(buffer)).poll(context);
         if buffer.is_empty() {
@@ -133,11 +164,8 @@ impl Buffers {
 }
 
 impl Expected {
-    fn room(self) -> usize {
-        match self {
-            Expected::Bytes(bytes) if bytes > ROOM as u64 => LONG_ROOM,
-            Expected::Some | Expected::Bytes(_) => ROOM,
-        }
+    fn is_long(self) -> bool {
+        matches!(self, Expected::Bytes(bytes) if bytes > ROOM as u64)
     }
 }
 
@@ -149,7 +177,12 @@ pub(super) fn split(buffer: &mut BytesMut, bytes_max: u64) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::io::Write as _;
+    use std::net::TcpListener;
     use std::task::Waker;
+
+    use tokio::net::TcpStream;
 
     use super::*;
 
@@ -159,7 +192,7 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         let mut buffer = BytesMut::new();
         let mut read = |buffer: &mut BytesMut, mut text: &[u8]| {
-            buffers.poll_read(buffer, &mut text, Expected::Some, &mut context).map(Result::unwrap)
+            buffers.poll_read(buffer, &mut text, &mut context).map(Result::unwrap)
         };
         assert_eq!(read(&mut buffer, b"abc"), Poll::Ready(3));
         assert_eq!(read(&mut buffer, b"de"), Poll::Ready(2));
@@ -169,5 +202,27 @@ mod tests {
         assert_eq!(read(&mut buffer, b""), Poll::Ready(0));
         assert_eq!(buffer.capacity(), 0);
         assert!(buffers.take().capacity() > 0);
+    }
+
+    #[tokio::test]
+    async fn short_and_long_pieces_of_a_body_arrive_in_order() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut wire, mut other) = (Wire::from(stream), listener.accept().unwrap().0);
+        let buffers = Buffers::default();
+        let (mut held, mut sent, mut buffer) = (Vec::new(), Vec::new(), BytesMut::new());
+        for number in 0..100 {
+            let piece = vec![number; if number % 10 == 0 { 100_000 } else { 10 }];
+            other.write_all(&piece).unwrap();
+            sent.extend(piece);
+            while held.iter().map(Bytes::len).sum::<usize>() < sent.len() {
+                let expected = Expected::Bytes(u64::MAX);
+                let polled =
+                    poll_fn(|context| buffers.poll_receive(&mut buffer, &mut wire, expected, context));
+                polled.await.unwrap();
+                held.push(split(&mut buffer, u64::MAX));
+            }
+        }
+        assert!(held.concat() == sent);
     }
 }

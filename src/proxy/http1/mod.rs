@@ -22,7 +22,7 @@ mod session;
 mod wire;
 
 pub(super) use answer_body::AnswerBody;
-pub(super) use buffers::{Buffers, Expected};
+pub(super) use buffers::Buffers;
 pub(super) use call::{Answer, Call, CallError, Switched};
 pub(super) use client_body::ClientBody;
 pub(super) use framing::Framing;

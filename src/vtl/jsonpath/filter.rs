@@ -3,14 +3,10 @@
 //! Jayway 2.0.0 splits a filter at every `&&` and `||`, also in quotes; `&&` binds tighter, and parentheses mean
 //! nothing. In a comparison the first of `== >= <= != < > =~`, in this order, splits it, wherever it stands.
 
-use std::cmp::Ordering;
-
-use regex::Regex;
-
-use super::super::decimal::{self, Decimal};
 use super::super::heap::Heap;
-use super::super::number;
+use super::super::regex::JavaRegex;
 use super::super::value::Value;
+use super::compare::Side;
 use super::parse::{self, error};
 use super::walk::Mode;
 use super::{Miss, Path, PathError};
@@ -60,7 +56,7 @@ pub(super) enum Operand {
     /// `'text'`, `10`, `true`, `null`: what it is depends on what it is compared with.
     Literal(Box<str>),
     /// `/pattern/i`.
-    Pattern(Box<Regex>),
+    Pattern(Box<JavaRegex>),
 }
 
 /// Reads a filter with its brackets: `[?(@.n > 5)]`.
@@ -124,9 +120,12 @@ fn operand(text: &str, depth: u32) -> Result<Operand, PathError> {
 
 fn pattern(text: &str, ignores_case: bool) -> Result<Operand, PathError> {
     let flag = if ignores_case { "(?i)" } else { "" };
-    let regex = Regex::new(&format!("{flag}^(?:{text})$"));
-    let regex = regex.map_err(|_| error(format!("the pattern `/{text}/` in a filter is not understood")))?;
-    Ok(Operand::Pattern(Box::new(regex)))
+    match JavaRegex::new(&format!("{flag}{text}")) {
+        Ok(regex) => Ok(Operand::Pattern(Box::new(regex))),
+        Err(problem) => {
+            Err(error(format!("the pattern `/{text}/` in a filter is not understood: {problem}")))
+        }
+    }
 }
 
 impl Filter {
@@ -176,7 +175,9 @@ impl Criterion {
                 let left = left.value(item, root, mode, heap)?;
                 let right = right.value(item, root, mode, heap)?;
                 match (left, right) {
-                    (Some(left), Some(right)) => relation.holds(&left, &right, mode, heap),
+                    (Some(left), Some(right)) => {
+                        Ok(passed(relation.holds(&left, &right, heap), mode)?.unwrap_or(false))
+                    }
                     _ => Ok(false),
                 }
             }
@@ -192,12 +193,6 @@ fn passed<T>(result: Result<T, Miss>, mode: Mode) -> Result<Option<T>, Miss> {
         Err(Miss::Unfit(_)) if mode == Mode::Lenient => Ok(None),
         Err(miss) => Err(miss),
     }
-}
-
-enum Side<'o, 'a> {
-    Value(Value<'a>),
-    Literal(&'o str),
-    Pattern(&'o Regex),
 }
 
 impl Operand {
@@ -216,160 +211,5 @@ impl Operand {
             Operand::Literal(text) => Some(Side::Literal(text)),
             Operand::Pattern(regex) => Some(Side::Pattern(regex)),
         })
-    }
-}
-
-impl Relation {
-    fn holds<'a>(
-        self,
-        left: &Side<'_, 'a>,
-        right: &Side<'_, 'a>,
-        mode: Mode,
-        heap: &mut Heap<'a>,
-    ) -> Result<bool, Miss> {
-        let result = match self {
-            Relation::Matches => matches(left, right, heap),
-            _ => {
-                let is_null = |side: &Side<'_, '_>| matches!(side, Side::Value(Value::Null));
-                let orders = !matches!(self, Relation::Equal | Relation::Differs);
-                if orders && is_null(left) != is_null(right) {
-                    return Ok(false);
-                }
-                compare(left, right, heap).map(|order| order.is_some_and(|order| self.fits(order)))
-            }
-        };
-        Ok(passed(result, mode)?.unwrap_or(false))
-    }
-
-    /// Whether the order of left and right is the one asked for.
-    fn fits(self, order: Ordering) -> bool {
-        match self {
-            Relation::Equal => order.is_eq(),
-            Relation::Differs => order.is_ne(),
-            Relation::Less => order.is_lt(),
-            Relation::AtMost => order.is_le(),
-            Relation::Greater => order.is_gt(),
-            Relation::AtLeast => order.is_ge(),
-            Relation::Matches => false,
-        }
-    }
-}
-
-/// Whether the whole text of a value fits a pattern; of `null`, none does.
-fn matches<'a>(left: &Side<'_, 'a>, right: &Side<'_, 'a>, heap: &mut Heap<'a>) -> Result<bool, Miss> {
-    let (regex, target) = match (left, right) {
-        (Side::Pattern(regex), target) | (target, Side::Pattern(regex)) => (regex, target),
-        _ => return Err(Miss::Unfit("`=~` needs a pattern: `/…/`")),
-    };
-    let mut text = String::new();
-    let text = match target {
-        Side::Value(Value::Null) => return Ok(false),
-        Side::Value(Value::String(text)) => text,
-        Side::Value(value) => {
-            heap.print(value, &mut text)?;
-            text.as_str()
-        }
-        Side::Literal(text) => text,
-        Side::Pattern(_) => return Ok(false),
-    };
-    heap.meter.work(text.len() as u64 / 4)?;
-    Ok(regex.is_match(text))
-}
-
-/// How left and right compare; nothing for what does not compare, which is neither equal nor different.
-fn compare<'a>(
-    left: &Side<'_, 'a>,
-    right: &Side<'_, 'a>,
-    heap: &mut Heap<'a>,
-) -> Result<Option<Ordering>, Miss> {
-    let is_null = |side: &Side<'_, '_>| match side {
-        Side::Value(value) => value.is_null() || value.as_str() == Some("null"),
-        Side::Literal(text) => *text == "null",
-        Side::Pattern(_) => false,
-    };
-    match (is_null(left), is_null(right)) {
-        (true, true) => return Ok(Some(Ordering::Equal)),
-        (true, false) => return Ok(Some(Ordering::Less)),
-        (false, true) => return Ok(Some(Ordering::Greater)),
-        (false, false) => {}
-    }
-    let text = |side: &Side<'_, 'a>| match side {
-        Side::Value(Value::String(text)) => Some(text.to_string()),
-        Side::Literal(text) => Some((*text).to_owned()),
-        _ => None,
-    };
-    Ok(match (left, right) {
-        (Side::Value(Value::Boolean(left)), Side::Value(Value::Boolean(right))) => Some(left.cmp(right)),
-        (Side::Value(left), Side::Value(right)) if left.is_number() && right.is_number() => {
-            compare_numbers(left, right, heap)?
-        }
-        (Side::Value(Value::List(left)), Side::Value(Value::List(right))) if left == right => {
-            Some(Ordering::Equal)
-        }
-        (Side::Value(Value::Map(left)), Side::Value(Value::Map(right))) if left == right => {
-            Some(Ordering::Equal)
-        }
-        // From here on the right side is text: that of the left side is read as what the right one is not.
-        (left, right) => match (left, text(right)) {
-            (Side::Value(Value::Boolean(left)), Some(right)) => {
-                Some(left.cmp(&right.eq_ignore_ascii_case("true")))
-            }
-            (Side::Value(left), Some(right)) if left.is_number() => {
-                let right =
-                    read_number(&right).ok_or(Miss::Unfit("a number is compared with what is none"))?;
-                compare_numbers(left, &right, heap)?
-            }
-            (left, Some(right)) => {
-                let left = text(left);
-                heap.meter.work(right.len() as u64 / 16)?;
-                left.map(|left| compare_units(&left, &right.replace("\\'", "'")))
-            }
-            _ => None,
-        },
-    })
-}
-
-/// `String.compareTo`: by UTF-16 units.
-fn compare_units(left: &str, right: &str) -> Ordering {
-    left.encode_utf16().cmp(right.encode_utf16())
-}
-
-/// A literal as a number, exactly.
-fn read_number<'a>(text: &str) -> Option<Value<'a>> {
-    // With so few digits a double and the text are in the same order with others.
-    let is_short = text.len() <= 15;
-    let decimal = Decimal::parse(text)?;
-    match number::float(text).filter(|double| is_short && double.is_finite()) {
-        Some(double) => Some(Value::Double(double)),
-        None => Some(Value::BigDecimal(decimal.into())),
-    }
-}
-
-/// As `new BigDecimal(left.toString())` compares: by what is printed of the numbers.
-fn compare_numbers<'a>(
-    left: &Value<'a>,
-    right: &Value<'a>,
-    heap: &mut Heap<'a>,
-) -> Result<Option<Ordering>, Miss> {
-    if let (Some(left), Some(right)) = (exact(left), exact(right)) {
-        return Ok(left.partial_cmp(&right));
-    }
-    let mut printed = |value: &Value<'a>| {
-        let mut text = String::new();
-        heap.print(value, &mut text).map(|()| Decimal::parse(&text))
-    };
-    match (printed(left)?, printed(right)?) {
-        (Some(left), Some(right)) => Ok(Some(decimal::compare(&left, &right))),
-        _ => Err(Miss::Unfit("a number is not finite")),
-    }
-}
-
-/// A number as a double that stands for nothing else.
-fn exact(value: &Value<'_>) -> Option<f64> {
-    match value {
-        Value::Integer(value) => Some(f64::from(*value)),
-        Value::Long(value) if value.unsigned_abs() < 1 << 53 => Some(*value as f64),
-        Value::Double(value) if value.is_finite() => Some(*value),
-        _ => None,
     }
 }

@@ -4,6 +4,7 @@
 //! A [`Path`] is parsed once and then evaluated over the values of a [`Heap`]. Where Jayway 2.0.0 gives a result, so
 //! does [`Path::find`]; where it throws, `find` goes on as later versions do (see COMPATIBILITY.md).
 
+mod compare;
 mod filter;
 mod function;
 mod parse;
@@ -76,6 +77,8 @@ impl fmt::Display for PathError {
     }
 }
 
+impl std::error::Error for PathError {}
+
 impl From<PathError> for Fault {
     fn from(error: PathError) -> Fault {
         Fault::thrown(error.message)
@@ -115,16 +118,14 @@ impl Path {
         self.last_open.is_none()
     }
 
-    /// The names that lead to the value, for a path that is nothing but names: a body can be searched for it without
-    /// reading all of it.
-    pub fn names(&self) -> Option<impl Iterator<Item = &str>> {
-        let name = |step: &'_ Step| matches!(step, Step::Name(_));
-        let is_plain = self.function.is_none() && self.steps.iter().all(name);
-        is_plain.then(|| {
-            self.steps.iter().filter_map(|step| match step {
-                Step::Name(name) => Some(&**name),
-                _ => None,
-            })
+    /// The names that the path begins with: a body can be searched for them without reading all of it, and everything
+    /// the path finds lies behind them.
+    pub fn leading_names(&self) -> impl Iterator<Item = &str> {
+        // A function at the end is a step, too.
+        let steps = self.steps.len() - usize::from(self.function.is_some());
+        self.steps.iter().take(steps).map_while(|step| match step {
+            Step::Name(name) => Some(&**name),
+            _ => None,
         })
     }
 

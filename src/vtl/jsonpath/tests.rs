@@ -1,3 +1,6 @@
+//! Paths as Jayway 2.0.0 answers them, and as templates see them.
+
+use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::super::{Limits, json};
@@ -178,6 +181,7 @@ fn filters_compare_by_what_stands_on_both_sides() {
     check("$.lines[?(@.ok == false)].sku", r#"["nut"]"#);
     check("$.lines[?(@.sku =~ /B.*/i)].n", "[2]");
     check("$.lines[?(@.sku =~ /o/)].n", "[]");
+    check("$.lines[?(@.sku =~ /(?!n).*(.)\\1?t/)].n", "[2]");
     check("$.lines[?(!@.sku)].n", r#"["7"]"#);
     check("$.lines[?(@.sku && @.n < 5 || @.n == '7')].n", r#"[2,"7"]"#);
     check("$.lines[?(@.price < $.lines[0].price)].sku", r#"["nut"]"#);
@@ -256,16 +260,52 @@ fn depth_and_work_are_bounded() {
     let root = json::parse(&document, &mut heap).unwrap();
     let path = Path::parse("$..*..*..*..*..*..*").unwrap();
     assert_eq!(path.find(&root, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    check("$.tags[-2147483648:5]", r#"["new","fragile","new","fragile"]"#);
     let long = format!("${}", ".a".repeat(100_000));
     assert_eq!(find(&long, r#"{"a":1}"#).unwrap(), "null");
 }
 
 #[test]
-fn plain_names_can_be_told() {
-    let names =
-        |path: &str| Path::parse(path).unwrap().names().map(|names| names.collect::<Vec<_>>().join(" "));
-    assert_eq!(names("$.a['b c'].d").as_deref(), Some("a b c d"));
-    assert_eq!(names("$").as_deref(), Some(""));
-    assert_eq!(names("$.a[0]"), None);
-    assert_eq!(names("$.a.length()"), None);
+fn paths_can_be_shared_by_threads() {
+    fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<Path>();
+}
+
+#[test]
+fn leading_names_can_be_told() {
+    let check = |path: &str, expected: &str| {
+        let path = Path::parse(path).unwrap();
+        assert_eq!(path.leading_names().collect::<Vec<_>>().join(" "), expected);
+    };
+    check("$.a['b c'].d", "a b c d");
+    check("$", "");
+    check("$.a[0].b", "a");
+    check("$.a.length()", "a");
+    check("$..a", "");
+}
+
+proptest! {
+    /// Made of what paths are made of, so that many are understood.
+    #[test]
+    fn no_path_is_too_odd(
+        path in prop::collection::vec(
+            prop::sample::select(vec![
+                "$", ".", "..", "*", "[", "]", "[*]", "['", "']", "'", "?(", "[?(@", ")]", "@.n", " == ", " < ", " =~ /", "/",
+                "&&", "||", "!", "lines", "tags", "sku", "n", "0", "1", "-1", ":", ",", " ", "(@.length-1)", "length()", "é",
+            ]),
+            0..12,
+        ),
+    ) {
+        let path = path.concat();
+        if let Ok(parsed) = Path::parse(&path) {
+            let mut heap = Heap::new(Limits::default());
+            let root = json::parse(ORDER, &mut heap).unwrap();
+            let answer = parsed.evaluate(&root, &mut heap).map(|value| as_json(&value, &mut heap));
+            let found = parsed.find(&root, &mut heap).map(|value| as_json(&value, &mut heap));
+            // Where Jayway 2.0.0 has an answer, a template sees it.
+            if let Ok(answer) = answer {
+                prop_assert_eq!(found, Ok(answer), "{}", path);
+            }
+        }
+    }
 }

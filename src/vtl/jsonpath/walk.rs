@@ -2,6 +2,7 @@
 
 use super::super::heap::{Heap, ListId, ListKind, MapId, MapKind};
 use super::super::value::{Text, Value};
+use super::filter::Filter;
 use super::{Miss, Slice, Step};
 
 /// What is done where a path and a value do not fit.
@@ -109,6 +110,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         if !self.is_last(at) {
             return self.miss(Miss::Unfit("several names are only possible at the end of a path"));
         }
+        self.heap.meter.work(names.len() as u64)?;
         let picked = self.heap.make_map(MapKind::Map)?;
         for name in names {
             if let Some(value) = self.heap.map(*map).named(name).cloned() {
@@ -165,26 +167,27 @@ impl<'w, 'a> Walk<'w, 'a> {
                 (from..to).try_for_each(|index| self.enter(at, list, index, depth))
             }
             Some(Step::Filter(filter)) => match value {
-                Value::Map(_) => match filter.accepts(&value, self.root, self.mode, self.heap)? {
-                    true => self.walk(at + 1, value, depth),
-                    false => Ok(()),
-                },
-                Value::List(list) => self.each(list, |walk, item| {
-                    match filter.accepts(&item, walk.root, walk.mode, walk.heap)? {
-                        true => walk.walk(at + 1, item, depth),
-                        false => Ok(()),
-                    }
-                }),
-                _ => self
-                    .miss(Miss::Unfit("a filter can only be applied to an object or an array"))
-                    .map(|_: Option<()>| ()),
+                Value::Map(_) => self.filtered(at, filter, value, depth),
+                Value::List(list) => self.each(list, |walk, item| walk.filtered(at, filter, item, depth)),
+                _ => {
+                    self.miss::<()>(Miss::Unfit("a filter can only be applied to an object or an array"))?;
+                    Ok(())
+                }
             },
             Some(Step::Scan) => self.scan(at + 1, &value, depth),
             _ => Ok(()),
         }
     }
 
+    fn filtered(&mut self, at: usize, filter: &Filter, item: Value<'a>, depth: u32) -> Result<(), Miss> {
+        match filter.accepts(&item, self.root, self.mode, self.heap)? {
+            true => self.walk(at + 1, item, depth),
+            false => Ok(()),
+        }
+    }
+
     fn enter(&mut self, at: usize, list: ListId, index: i32, depth: u32) -> Result<(), Miss> {
+        self.heap.meter.work(1)?;
         match self.element(list, index)? {
             Some(item) => self.walk(at + 1, item, depth),
             None => Ok(()),
@@ -293,7 +296,7 @@ impl Slice {
         match self {
             Slice::From(from) => (from_end(from).max(0), length),
             Slice::To(to) => (0, from_end(to).min(length)),
-            Slice::Between(from, to) => (from, to.min(length)),
+            Slice::Between(from, to) => (from.max(-length), to.min(length)),
         }
     }
 }

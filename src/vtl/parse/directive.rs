@@ -16,6 +16,16 @@ fn is_block(name: &str) -> bool {
     matches!(name, "foreach" | "define" | "macro" | "literal")
 }
 
+/// An error among the arguments of what may not have been meant as a directive.
+fn explained(error: ParseError, name: &str) -> ParseError {
+    if is_directive(name) {
+        return error;
+    }
+    error.help(format!(
+        "`#{name}` is no directive, but Velocity reads the parentheses after it; to print them, write `#[[(…)]]#`"
+    ))
+}
+
 /// One argument of a directive.
 enum Argument {
     /// A word without quotes.
@@ -50,8 +60,12 @@ impl Parser<'_, '_> {
         let image = self.image(word);
         let name = image.get(1..).unwrap_or_default();
         let name = if bracketed { name.trim_matches(['{', '}']) } else { name };
-        let arguments = if self.scanner.begin_directive() { Some(self.arguments(name)?) } else { None };
-        if name == "macro" && !arguments.as_ref().is_some_and(|arguments| !arguments.is_empty()) {
+        let arguments = if self.scanner.begin_directive() {
+            Some(self.arguments(name).map_err(|error| explained(error, name))?)
+        } else {
+            None
+        };
+        if name == "macro" && arguments.as_ref().is_none_or(Vec::is_empty) {
             return Err(ParseError::new(self.span_of(word), "a `#macro` needs a name")
                 .help("API Gateway runs no macros; `#define` stores a block"));
         }

@@ -78,12 +78,15 @@ struct Parser<'p, 's> {
     taken: usize,
     origin: Origin,
     depth: u32,
+    /// The text of a string, not of the template itself.
+    within_string: bool,
     names: &'p mut Names,
 }
 
 impl<'p, 's> Parser<'p, 's> {
     fn new(text: &'s str, origin: Origin, depth: u32, names: &'p mut Names) -> Parser<'p, 's> {
-        Parser { scanner: Scanner::new(text), tokens: Vec::new(), taken: 0, origin, depth, names }
+        let scanner = Scanner::new(text);
+        Parser { scanner, tokens: Vec::new(), taken: 0, origin, depth, within_string: depth > 0, names }
     }
 
     fn whole(mut self) -> Result<Body, ParseError> {
@@ -205,19 +208,45 @@ impl<'p, 's> Parser<'p, 's> {
             Err(unreadable) => return unreadable,
         };
         let image = self.image(self.taken).trim();
-        let expected = if expected.is_empty() { String::new() } else { format!(", {expected} was expected") };
-        let error = match kind {
-            Kind::EndOfTemplate => {
-                ParseError::new(self.span_of(self.taken), format!("the template ends here{expected}"))
-            }
-            Kind::Blank => {
-                ParseError::new(self.span_of(self.taken), format!("a blank cannot stand here{expected}"))
-            }
-            _ => ParseError::new(self.span_of(self.taken), format!("`{image}` cannot stand here{expected}")),
-        };
-        match advice(kind, image) {
+        let expects = if expected.is_empty() { String::new() } else { format!(", {expected} was expected") };
+        if kind == Kind::EndOfTemplate {
+            let what = if self.within_string { "string" } else { "template" };
+            let last = self.span_of(self.taken.saturating_sub(1));
+            return ParseError::new(last, format!("the {what} ends here{expects}"));
+        }
+        let what = if image.is_empty() { "a blank".to_owned() } else { format!("`{image}`") };
+        let error = ParseError::new(self.span_of(self.taken), format!("{what} cannot stand here{expects}"));
+        match self.advice(kind, image, expected) {
             Some(advice) => error.help(advice),
             None => error,
+        }
+    }
+
+    /// What an author probably meant with a word where none can stand.
+    fn advice(&self, kind: Kind, image: &str, expected: &str) -> Option<&'static str> {
+        let before = self.tokens.get(..self.taken)?.iter().rposition(|token| token.kind != Kind::Blank)?;
+        let after = self.tokens.get(before)?.kind;
+        match kind {
+            _ if after == Kind::String && self.image(before).ends_with("\\\"") => {
+                Some("a backslash escapes no quote: write `\"\"`, or put the text in single quotes")
+            }
+            Kind::ListClose | Kind::MapClose if after == Kind::Comma => {
+                Some("no comma stands after the last element")
+            }
+            Kind::Integer | Kind::Float if image.starts_with('-') => {
+                Some("a minus before a digit belongs to the number: to subtract, put a blank after it")
+            }
+            Kind::Minus if expected == "a value" => Some("only numbers can have a sign: write `0 - $x`"),
+            Kind::Minus | Kind::Plus | Kind::Times | Kind::Divide | Kind::Remainder => {
+                Some("elements and arguments are plain values: calculate with `#set` first")
+            }
+            Kind::Assign => Some("`=` is for `#set`; to compare, write `==`"),
+            Kind::True | Kind::False if after == Kind::Dot => {
+                Some("`true` and `false` are no names: write `.get(\"true\")`")
+            }
+            Kind::Word if image == "null" => Some("there is no `null`; a missing value equals `\"\"`"),
+            Kind::Word if !image.starts_with('#') => Some("text stands in quotes, a variable after `$`"),
+            _ => None,
         }
     }
 
@@ -262,19 +291,5 @@ impl<'p, 's> Parser<'p, 's> {
             _ => ParseError::new(place, format!("`{rest}` cannot be the end of the template"))
                 .help("Velocity reads on after `$` and `#`: let anything follow, a newline will do"),
         }
-    }
-}
-
-/// What an author probably meant with a word where none can stand.
-fn advice(kind: Kind, image: &str) -> Option<&'static str> {
-    match kind {
-        Kind::Integer | Kind::Float if image.starts_with('-') => {
-            Some("a minus before a digit belongs to the number: to subtract, put a blank after it")
-        }
-        Kind::Minus => Some("only numbers can have a sign: write `0 - $x`"),
-        Kind::Assign => Some("`=` is for `#set`; to compare, write `==`"),
-        Kind::Word if image == "null" => Some("there is no `null`; a missing value equals `\"\"`"),
-        Kind::Word if !image.starts_with('#') => Some("text stands in quotes, a variable after `$`"),
-        _ => None,
     }
 }

@@ -83,8 +83,8 @@ impl<'s> Parser<'_, 's> {
         }
         let name_word = self.taken - 1;
         let steps = self.nested(Self::steps)?;
-        if braced {
-            self.expect(Kind::BraceClose, "`}`")?;
+        if braced && !self.take_if(Kind::BraceClose)? {
+            return Err(self.unclosed(first));
         }
         let last = self.taken - 1;
         let span = self.span(first, last);
@@ -100,6 +100,21 @@ impl<'s> Parser<'_, 's> {
             quiet: head.quiet,
             bare: head.bare,
         })
+    }
+
+    fn unclosed(&self, first: usize) -> ParseError {
+        let error = ParseError::new(
+            self.span(first, self.taken - 1),
+            format!("`{}` is not closed", self.image(first).trim_start_matches('\\')),
+        );
+        let next = self.image(self.taken);
+        if next.starts_with('|') {
+            error.help("there are no default values: test with `#if($x != \"\")`")
+        } else if next.starts_with(' ') {
+            error.help("no blank can stand before the `}`")
+        } else {
+            error.help("a `}` must end the reference")
+        }
     }
 
     /// Takes off the first word what is not part of the reference.

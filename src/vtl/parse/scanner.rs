@@ -90,6 +90,8 @@ impl<'s> Scanner<'s> {
                 match found {
                     Found::Word(kind) => {
                         let end = self.accept(kind, start);
+                        // A dot forgets what ran into it.
+                        let start = if kind == Kind::Dot { end - 1 } else { start };
                         return Ok(Token { kind, start, end, stray: strays.into_text() });
                     }
                     Found::Skipped => continue 'word,

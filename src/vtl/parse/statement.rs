@@ -58,12 +58,12 @@ impl Parser<'_, '_> {
             }
             Kind::Identifier => self.printed_reference(nodes)?,
             Kind::BraceOpen if self.kind_at(1)? == Kind::Identifier => self.printed_reference(nodes)?,
-            Kind::LineComment => {
-                self.take()?;
-                self.take_if(Kind::LineCommentEnd)?;
-            }
-            Kind::Comment | Kind::FormalComment => {
-                self.take()?;
+            Kind::LineComment | Kind::Comment | Kind::FormalComment => {
+                let token = self.take()?;
+                if kind == Kind::LineComment {
+                    self.take_if(Kind::LineCommentEnd)?;
+                }
+                nodes.text(before_comment(self.image(token)));
             }
             Kind::Raw => {
                 let token = self.take()?;
@@ -192,6 +192,12 @@ impl Parser<'_, '_> {
         let target = (!target.reference.steps.is_empty()).then_some(target.reference);
         Ok(Set { variable, target, value, span })
     }
+}
+
+/// The `$`s that ran into a comment.
+fn before_comment(image: &str) -> &str {
+    let start = image.find("##").or_else(|| image.find("#*")).unwrap_or(0);
+    image.get(..start).unwrap_or_default()
 }
 
 fn glued(text: &str, at: usize) -> bool {

@@ -53,6 +53,9 @@ impl<'a> Renderer<'_, 'a> {
                     }
                     Ok(())
                 })?;
+                if let (Value::Block(_), "toString", []) = (receiver, &**name, &*values) {
+                    return Ok(self.text_of(receiver)?.unwrap_or(Value::Null));
+                }
                 Ok(methods::call(receiver, name, &values, self.heap)?)
             }
             Action::Index(key) => {
