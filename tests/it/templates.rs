@@ -8,7 +8,8 @@ use candor::vtl::methods::{self, Class, Kind, Method};
 use crate::support::files;
 
 const PAGE: &str = "docs/templates.md";
-const BEGIN: &str = "<!-- The tables below are written by `UPDATE_DOCS=1 cargo test --test it templates`. -->\n";
+const BEGIN: &str =
+    "<!-- The tables below are written by `UPDATE_DOCS=1 cargo test --test it templates`. -->\n";
 const END: &str = "<!-- Here the tables end. -->";
 
 #[test]

@@ -14,7 +14,8 @@ const IMPORTS: &str = "\
 |---|---|
 | diagnostic | |
 | document | diagnostic |
-| engine | |
+| vtl | diagnostic |
+| engine | vtl |
 | rules | engine, document, diagnostic |
 | settings | engine, document, diagnostic |
 | live | engine, settings |
