@@ -24,4 +24,5 @@ mod retry;
 mod schema;
 mod streaming;
 mod support;
+mod templates;
 mod tidy;
