@@ -91,8 +91,11 @@ fn tell(overrides: &Overrides) {
         eprintln!("{}", one_line(&line, usize::MAX));
     }
     if let Some(status) = &overrides.response.ignored_status {
-        let ignored = format!("`{}` is no status and is ignored", one_line(status, 40));
-        let help = "a status is a whole number from 100 to 599";
+        let ignored = match status.as_str() {
+            "" => "the empty status is ignored".to_owned(),
+            status => format!("the status `{}` is ignored", one_line(status, 40)),
+        };
+        let help = "a whole number from 100 to 599 is taken, also as a string";
         load::tell(&[Diagnostic::warning(ignored).help(help)]);
     }
 }

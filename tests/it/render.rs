@@ -77,7 +77,7 @@ fn what_is_wrong_is_told_with_its_place() {
 
     let (code, _, stderr) = rendered(&["-"], "#set($context.responseOverride.status = 4)");
     assert_eq!(code, 0);
-    assert!(stderr.starts_with("warning: `4` is no status and is ignored"), "{stderr}");
+    assert!(stderr.starts_with("warning: the status `4` is ignored"), "{stderr}");
 }
 
 #[test]
