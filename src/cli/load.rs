@@ -114,14 +114,20 @@ pub fn verdict(diagnostics: &[Diagnostic]) -> Exit {
     }
 }
 
-fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
+/// Reads a file of text.
+pub(super) fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     let bytes = std::fs::read(path)
         .map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", path.display())))?;
+    source(path.display().to_string(), bytes)
+}
+
+/// What was read, as text.
+pub(super) fn source(name: String, bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostic> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
-        Diagnostic::error(format!("`{}` is not UTF-8 text (byte {byte})", path.display()))
+        Diagnostic::error(format!("`{name}` is not UTF-8 text (byte {byte})"))
     })?;
-    Ok(Source::new(path.display().to_string(), text))
+    Ok(Source::new(name, text))
 }
 
 /// A file that another file names, from the folder of that one.

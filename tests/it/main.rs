@@ -19,6 +19,7 @@ mod hygiene;
 mod properties;
 mod protocols;
 mod proxy;
+mod render;
 mod retry;
 mod schema;
 mod streaming;
