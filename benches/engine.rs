@@ -70,6 +70,7 @@ fn exchange_of(content_type: &'static str, body: String) -> Exchange {
             method: Method::GET,
             uri: Uri::from_static("/orders/17"),
             headers: HeaderMap::new(),
+            circumstances: None,
         },
         answer: Answer { head: AnswerHead { status: StatusCode::OK, headers }, body: Bytes::from(body) },
     }

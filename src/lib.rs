@@ -23,7 +23,7 @@
 //!
 //! let (answer, ()) = http::Response::new(()).into_parts();
 //! let exchange = Exchange {
-//!     request: RequestSnapshot { method: http::Method::GET, uri: "/orders/17".parse()?, headers: Default::default() },
+//!     request: RequestSnapshot { method: http::Method::GET, uri: "/orders/17".parse()?, headers: Default::default(), circumstances: None },
 //!     answer: Answer {
 //!         head: AnswerHead { status: answer.status, headers: answer.headers },
 //!         body: r#"{"statusCode": 404}"#.into(),

@@ -67,8 +67,12 @@ impl Given {
 
 impl Default for Request {
     fn default() -> Request {
-        let snapshot =
-            RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new() };
+        let snapshot = RequestSnapshot {
+            method: Method::GET,
+            uri: Uri::from_static("/"),
+            headers: HeaderMap::new(),
+            circumstances: None,
+        };
         Request { snapshot, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) }
     }
 }
@@ -82,7 +86,7 @@ impl Request {
         let headers = or(HeaderMap::new(), fields.get("headers"), |node| content::headers(node, diagnostics));
         let peer = or(default.peer, fields.get("peer"), |node| peer(node, diagnostics));
         Some(Request {
-            snapshot: RequestSnapshot { method: method?, uri: uri?, headers: headers? },
+            snapshot: RequestSnapshot { method: method?, uri: uri?, headers: headers?, circumstances: None },
             peer: peer?,
         })
     }

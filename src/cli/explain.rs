@@ -109,7 +109,7 @@ fn request(arguments: &ExplainArgs) -> Result<RequestSnapshot, Diagnostic> {
             })?;
         headers.append(name, value);
     }
-    Ok(RequestSnapshot { method, uri, headers })
+    Ok(RequestSnapshot { method, uri, headers, circumstances: None })
 }
 
 fn answer(arguments: &ExplainArgs) -> Result<Answer, Diagnostic> {
@@ -268,7 +268,12 @@ mod tests {
         let check = |attempts: u32, method: Method, expected: &str| {
             let (backoff, repeatable) = (Duration::ZERO, Repeatable::default());
             let retry = Retry { attempts, backoff, max_backoff: backoff, repeatable };
-            let request = RequestSnapshot { method, uri: Uri::default(), headers: HeaderMap::new() };
+            let request = RequestSnapshot {
+                method,
+                uri: Uri::default(),
+                headers: HeaderMap::new(),
+                circumstances: None,
+            };
             assert_eq!(told(&retry, &request), expected);
         };
         check(2, Method::GET, "would retry up to 2 times, and answer this when no further try helps");

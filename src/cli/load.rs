@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source};
 use crate::document::Node;
 use crate::live::Snapshot;
 use crate::rules::{self, Quick, Rules};
@@ -69,7 +69,8 @@ pub fn load(options: &Options) -> Result<Loaded, Diagnostic> {
 /// Compiles layers that have been read.
 pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
     let mut diagnostics = Diagnostics::default();
-    let configuration = layers.merge(&mut diagnostics).and_then(|(document, mut quick)| {
+    let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
+        rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             quick.upstream = upstream_if_none.map(|url| Node::scalar(&Source::new("--upstream", url)));
         }
@@ -113,14 +114,26 @@ pub fn verdict(diagnostics: &[Diagnostic]) -> Exit {
     }
 }
 
-fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
+/// Reads a file of text.
+pub(super) fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     let bytes = std::fs::read(path)
         .map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", path.display())))?;
+    source(path.display().to_string(), bytes)
+}
+
+/// What was read, as text.
+pub(super) fn source(name: String, bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostic> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
-        Diagnostic::error(format!("`{}` is not UTF-8 text (byte {byte})", path.display()))
+        Diagnostic::error(format!("`{name}` is not UTF-8 text (byte {byte})"))
     })?;
-    Ok(Source::new(path.display().to_string(), text))
+    Ok(Source::new(name, text))
+}
+
+/// A file that another file names, from the folder of that one.
+fn beside(path: &str, place: &Place) -> Result<Arc<Source>, Diagnostic> {
+    let folder = Path::new(&place.source.name).parent().unwrap_or(Path::new(""));
+    read(&folder.join(path)).map_err(|problem| problem.at(place))
 }
 
 /// The environment; names and values that are not Unicode can mean nothing here.

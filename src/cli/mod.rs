@@ -5,6 +5,7 @@ pub mod demo;
 pub mod explain;
 pub mod health;
 pub mod load;
+pub mod render;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -76,6 +77,8 @@ enum Command {
     },
     /// Show what each rule makes of a saved answer, and why
     Explain(Box<ExplainArgs>),
+    /// Show what a mapping template makes of a body
+    Render(Box<RenderArgs>),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -135,6 +138,35 @@ pub struct ExplainArgs {
     answer: PathBuf,
 }
 
+/// Arguments of `render`.
+#[derive(Debug, Clone, Args)]
+pub struct RenderArgs {
+    /// The template, or `-` for standard input
+    #[arg(required_unless_present = "batch")]
+    template: Option<PathBuf>,
+    /// The body that `$input` reads, or `-` for standard input [default: an empty one]
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// A parameter of the query string; `path.K=V` and `header.K=V` are those of the path and the headers
+    #[arg(long, value_name = "K=V", value_parser = render::given::param)]
+    param: Vec<render::given::Param>,
+    /// A JSON object with what `$context` holds, or `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    context: Option<PathBuf>,
+    /// A variable of `$stageVariables`
+    #[arg(long, value_name = "K=V", value_parser = render::given::pair)]
+    stage_variable: Vec<(String, String)>,
+    /// Allow what API Gateway does not have: `$util.toJson`
+    #[arg(long)]
+    native: bool,
+    /// Tell every reference with the value it had
+    #[arg(long)]
+    explain: bool,
+    /// Answer JSON Lines, `{id, template, inputs}`, on standard input with one line each
+    #[arg(long, conflicts_with_all = ["template", "body", "param", "context", "stage_variable", "explain"])]
+    batch: bool,
+}
+
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
@@ -152,6 +184,7 @@ pub fn run() -> ExitCode {
         Command::Demo { listen, admin } => demo::run(listen, admin),
         Command::Check { rules, format } => check::run(&load::Options::new(&rules, None, None), format),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {
             print!("{}", rules::schema());

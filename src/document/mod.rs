@@ -188,6 +188,24 @@ impl Node {
         }
     }
 
+    /// A place in a scalar's text, by line, column and width in characters, from 0. The whole scalar where the text does
+    /// not stand in the file line by line as it is: folded, or with escapes.
+    pub fn place_in_text(&self, line: usize, column: usize, width: usize) -> Place {
+        let place = &self.place;
+        let wanted = self.scalar_text().and_then(|text| text.lines().nth(line)).unwrap_or_default();
+        let number = place.line + line;
+        let written = place.source.text.lines().nth(number - 1).unwrap_or_default();
+        let skipped = if line == 0 { place.column - 1 } else { 0 };
+        let written: String = written.chars().skip(skipped).collect();
+        match written.split_once(wanted) {
+            Some((before, _)) if !wanted.is_empty() => {
+                let column = skipped + before.chars().count() + column + 1;
+                Place { source: Arc::clone(&place.source), line: number, column, width: width.max(1) }
+            }
+            _ => place.clone(),
+        }
+    }
+
     /// Text (a number or boolean is taken as written).
     pub fn text(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&str> {
         let text = self.scalar_text();

@@ -7,12 +7,14 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, StatusCode};
 
-use super::condition::{Condition, Leaf, Test};
-use super::facts::{Body, Datum, Facts, Seen};
+use super::condition::Condition;
+use super::facts::{Facts, media_type};
+use super::found::{Found, Hindrance};
 use super::mutation::{BodyChange, HeaderOp, Mutation};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::retry::Retry;
 use super::subject::Subject;
+use super::template::{MappingTemplate, Rendered};
 
 /// What to produce.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +25,8 @@ pub struct Action {
     pub reason: Option<String>,
     /// Changes to the headers, in order.
     pub headers: Vec<HeaderChange>,
+    /// Sets the status and headers by `$context.responseOverride`; what it prints is dropped.
+    pub template: Option<Arc<MappingTemplate>>,
     /// The body.
     pub body: BodyChoice,
     /// Whether caches may keep the answer.
@@ -109,6 +113,20 @@ pub enum BodyChoice {
     },
     /// RFC 9457 problem details.
     Problem(Box<ProblemChoice>),
+    /// What a mapping template prints.
+    Template {
+        /// The template.
+        template: Arc<MappingTemplate>,
+        /// The `Content-Type` of what it prints, unless it sets one itself.
+        content_type: HeaderValue,
+    },
+    /// What one of several mapping templates prints, chosen by the request's `Accept`.
+    Templates {
+        /// Media types, lower case, and their templates; never none.
+        choices: Vec<(String, Arc<MappingTemplate>)>,
+        /// The `Content-Type`; by default the media type chosen.
+        content_type: Option<HeaderValue>,
+    },
 }
 
 /// The members of a problem, given or found.
@@ -147,28 +165,32 @@ pub enum Cache {
     Keep,
 }
 
-/// Why an action could not be carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hindrance {
-    /// A value it needs has not gone by yet.
-    Pending,
-    /// A value it needs is in a part of the body that will not be known.
-    Unknown,
-    /// It cannot be done; in the operator's words.
-    Failed(String),
-}
-
 impl Action {
     /// The changes for this exchange. `when` is the rule's condition, whose patterns give the captures.
     pub fn carry_out(&self, when: Option<&Condition>, facts: &Facts<'_>) -> Result<Mutation, Hindrance> {
         let found = Found { when, facts };
-        let status = self.status.as_ref().map(|choice| choice.status(&found)).transpose()?;
-        let after = status.unwrap_or(facts.head.status);
+        let mut status = self.status.as_ref().map(|choice| choice.status(&found)).transpose()?;
+        let rendered = self.template.as_ref().map(|template| template.render(&found)).transpose()?;
         let mut headers = Vec::new();
-        let body = self.body.bytes(after, &found, &mut headers)?;
+        let mut overriding = Vec::new();
+        if let Some(rendered) = rendered {
+            status = rendered.status.or(status);
+            overriding.extend(rendered.headers);
+        }
+        let body = match self.body.rendered(&found, &mut headers)? {
+            Some(rendered) => {
+                status = rendered.status.or(status);
+                overriding.extend(rendered.headers);
+                BodyChange::Replace(rendered.text.into())
+            }
+            None => self.body.bytes(status.unwrap_or(facts.head.status), &found, &mut headers)?,
+        };
         for change in &self.headers {
             headers.extend(change.operation(&found)?);
         }
+        // A template has the last word, as on API Gateway.
+        headers.extend(overriding);
+        let after = status.unwrap_or(facts.head.status);
         let uncacheable = self.forbids_caching(facts.head.status, after);
         Ok(Mutation { status, reason: self.reason.clone(), uncacheable, headers, body })
     }
@@ -236,6 +258,30 @@ impl HeaderChange {
 }
 
 impl BodyChoice {
+    /// What a template makes, if it is one that makes the body.
+    fn rendered(
+        &self,
+        found: &Found<'_, '_>,
+        headers: &mut Vec<HeaderOp>,
+    ) -> Result<Option<Rendered>, Hindrance> {
+        let (template, content_type) = match self {
+            BodyChoice::Template { template, content_type } => (template, Some(content_type.clone())),
+            BodyChoice::Templates { choices, content_type } => {
+                let accept = found.facts.request.headers.get_all(header::ACCEPT);
+                let accepted = accept.iter().filter_map(|value| value.to_str().ok());
+                let Some((media_type, template)) = chosen(choices, accepted) else { return Ok(None) };
+                if choices.len() > 1 {
+                    headers.push(HeaderOp::Append(header::VARY, HeaderValue::from_static("accept")));
+                }
+                (template, content_type.clone().or_else(|| HeaderValue::from_str(media_type).ok()))
+            }
+            _ => return Ok(None),
+        };
+        let rendered = template.render(found)?;
+        headers.extend(content_type.map(|value| HeaderOp::Set(header::CONTENT_TYPE, value)));
+        Ok(Some(rendered))
+    }
+
     fn bytes(
         &self,
         status: StatusCode,
@@ -243,7 +289,9 @@ impl BodyChoice {
         headers: &mut Vec<HeaderOp>,
     ) -> Result<BodyChange, Hindrance> {
         let (bytes, content_type) = match self {
-            BodyChoice::Keep => return Ok(BodyChange::Keep),
+            BodyChoice::Keep | BodyChoice::Template { .. } | BodyChoice::Templates { .. } => {
+                return Ok(BodyChange::Keep);
+            }
             BodyChoice::Static { bytes, content_type } => (bytes.clone(), content_type.clone()),
             BodyChoice::From { source, content_type } => {
                 let (bytes, own_type) = found.bytes(source)?.ok_or_else(|| {
@@ -258,6 +306,17 @@ impl BodyChoice {
         headers.push(HeaderOp::Set(header::CONTENT_TYPE, content_type));
         Ok(BodyChange::Replace(bytes))
     }
+}
+
+/// The template for a request that accepts these: of the media types there are, the first that it names; else
+/// `application/json`, else the first.
+fn chosen<'c>(
+    choices: &'c [(String, Arc<MappingTemplate>)],
+    accepted: impl Iterator<Item = &'c str>,
+) -> Option<&'c (String, Arc<MappingTemplate>)> {
+    let named = |media_type: &str| choices.iter().find(|(key, _)| key == media_type);
+    let mut accepted = accepted.flat_map(|line| line.split(',')).filter_map(|one| media_type(Some(one)));
+    accepted.find_map(|one| named(&one)).or_else(|| named("application/json")).or_else(|| choices.first())
 }
 
 impl ProblemChoice {
@@ -281,117 +340,6 @@ impl ProblemChoice {
             instance: text(&self.instance)?,
             extensions,
         })
-    }
-}
-
-/// Where an action finds its values: the facts, and the match of its own rule.
-struct Found<'a, 'e> {
-    when: Option<&'a Condition>,
-    facts: &'a Facts<'e>,
-}
-
-impl Found<'_, '_> {
-    /// Hands the first value of the source to `read`; `None` when there is none that is not `null`.
-    fn first<T>(
-        &self,
-        source: &Source,
-        read: impl FnOnce(&Datum<'_>) -> Option<T>,
-    ) -> Result<Option<T>, Hindrance> {
-        let captured;
-        let seen;
-        let value = match &source.origin {
-            Origin::Capture(name) => {
-                captured = self.capture(name)?.map(|text| Datum::Text(text.into()));
-                captured.as_ref()
-            }
-            Origin::Subject(subject) => {
-                seen = self.facts.values(subject);
-                match &seen {
-                    Seen::Pending => return Err(Hindrance::Pending),
-                    Seen::Withheld => self.without()?,
-                    Seen::Values(values) => values.iter().find(|value| !value.is_null()),
-                }
-            }
-        };
-        let default = source.default.as_deref().map(|text| Datum::Text(text.into()));
-        Ok(value.or(default.as_ref()).and_then(read))
-    }
-
-    /// In place of a value that is withheld: a body that is never looked at has none, any other might.
-    fn without<T>(&self) -> Result<Option<T>, Hindrance> {
-        match self.facts.body {
-            Body::Unknown(_) => Err(Hindrance::Unknown),
-            _ => Ok(None),
-        }
-    }
-
-    fn text(&self, source: &Source) -> Result<Option<String>, Hindrance> {
-        self.first(source, |value| value.text().map(std::borrow::Cow::into_owned))
-    }
-
-    fn json(&self, source: &Source) -> Result<Option<serde_json::Value>, Hindrance> {
-        self.first(source, |value| value.json())
-    }
-
-    /// The value as a body, with the content type that says what it is.
-    fn bytes(&self, source: &Source) -> Result<Option<(Bytes, HeaderValue)>, Hindrance> {
-        self.first(source, |value| match value.is_json_string() {
-            Some(false) => {
-                let json = Bytes::from(value.raw_json()?.into_owned());
-                Some((json, HeaderValue::from_static("application/json")))
-            }
-            Some(true) | None => {
-                let text = Bytes::from(value.text()?.into_owned());
-                Some((text, HeaderValue::from_static("text/plain; charset=utf-8")))
-            }
-        })
-    }
-
-    fn given_or_found(&self, text: &Text) -> Result<Option<String>, Hindrance> {
-        match text {
-            Text::Literal(text) => Ok(Some(text.clone())),
-            Text::From(source) => self.text(source),
-        }
-    }
-
-    /// A header's value. What a body holds may not be fit for a header: a line break in it would split the answer.
-    fn header_value(&self, name: &HeaderName, text: &Text) -> Result<Option<HeaderValue>, Hindrance> {
-        let Some(text) = self.given_or_found(text)? else { return Ok(None) };
-        match HeaderValue::from_str(&text) {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => {
-                Err(Hindrance::Failed(format!("the value found for header `{name}` is not fit for a header")))
-            }
-        }
-    }
-
-    /// The first match of a named group among the rule's patterns, from left to right.
-    fn capture(&self, name: &str) -> Result<Option<String>, Hindrance> {
-        for leaf in self.when.into_iter().flat_map(Condition::leaves) {
-            if let Some(text) = self.captured_by(leaf, name)? {
-                return Ok(Some(text));
-            }
-        }
-        Ok(None)
-    }
-
-    fn captured_by(&self, leaf: &Leaf, name: &str) -> Result<Option<String>, Hindrance> {
-        let Test::Matches(patterns) = &leaf.test else { return Ok(None) };
-        let mut naming = patterns.iter().filter(|p| p.group_names().any(|group| group == name)).peekable();
-        if naming.peek().is_none() {
-            return Ok(None);
-        }
-        let values = match self.facts.values(&leaf.subject) {
-            Seen::Values(values) => values,
-            Seen::Pending => return Err(Hindrance::Pending),
-            Seen::Withheld => return self.without(),
-        };
-        Ok(naming.find_map(|pattern| {
-            values.iter().find_map(|value| {
-                let text = value.text()?;
-                Some(pattern.captures(&text)?.name(name)?.as_str().to_owned())
-            })
-        }))
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::action::{Action, Hindrance, turns_into_error};
+use super::action::{Action, turns_into_error};
 use super::condition::{Condition, Truth};
 use super::envelope::{self, Contract, Envelope, Malformed};
 use super::facts::{Body, Facts, Seen};
+use super::found::Hindrance;
 use super::hold::OnLimit;
 use super::index::Candidate;
 use super::mutation::{BodyChange, HeaderOp, Mutation};

@@ -13,6 +13,28 @@ pub struct RequestSnapshot {
     /// The client's headers; empty when the rule set asks for none of them (see
     /// [`RuleSet::reads_request_headers`](super::RuleSet::reads_request_headers)).
     pub headers: HeaderMap,
+    /// What only templates ask for; `None` when the rule set does not (see
+    /// [`RuleSet::reads_circumstances`](super::RuleSet::reads_circumstances)).
+    pub circumstances: Option<Box<Circumstances>>,
+}
+
+/// How and when a request came, for `$context` and `$input.params` of a template.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The path of the route, with its parameters: `/orders/{id}`.
+    pub resource_path: String,
+    /// The parameters and what stood in their places, decoded.
+    pub path_parameters: Vec<(String, String)>,
+    /// The exchange's id.
+    pub request_id: String,
+    /// The client's address.
+    pub source_ip: String,
+    /// `HTTP/1.1`, `HTTP/2.0`.
+    pub protocol: &'static str,
+    /// When it came, as `21/Nov/2026:07:46:27 +0000`.
+    pub request_time: String,
+    /// The same, in milliseconds since 1970.
+    pub request_time_epoch: i64,
 }
 
 /// Status and headers of an answer, which arrive before its body.

@@ -348,13 +348,18 @@ fn header_values<'f>(headers: &'f http::HeaderMap, name: &header::HeaderName) ->
 }
 
 fn query_values<'f>(query: Option<&'f str>, name: &str) -> Seen<'f> {
-    let values = query
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .filter(|(key, _)| decode(key) == name)
-        .map(|(_, value)| Datum::Text(decode(value)));
-    Seen::Values(values.collect())
+    let values = parameters(query).filter(|(key, _)| decode(key) == name);
+    Seen::Values(values.map(|(_, value)| Datum::Text(decode(value))).collect())
+}
+
+/// The parameters of a query string, decoded.
+pub fn decoded_query(query: Option<&str>) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    parameters(query).map(|(name, value)| (decode(name), decode(value)))
+}
+
+fn parameters(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// Form decoding: `+` is a space, `%xx` a byte.

@@ -14,6 +14,7 @@ pub mod decode;
 pub mod envelope;
 pub mod exchange;
 mod facts;
+mod found;
 pub mod hold;
 pub mod index;
 mod inspect;
@@ -29,6 +30,7 @@ pub mod route;
 pub mod ruleset;
 pub mod selection;
 pub mod subject;
+pub mod template;
 pub mod text;
 pub mod trace;
 pub mod xml;
@@ -40,6 +42,7 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 
 pub use exchange::{Answer, AnswerHead, Exchange, RequestSnapshot};
+pub use facts::media_type;
 pub use outcome::Outcome;
 pub use ruleset::RuleSet;
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
+use percent_encoding::percent_decode_str;
 
 use super::ruleset::RuleSet;
 
@@ -187,6 +188,23 @@ impl PathPattern {
         PathPattern { segments: vec![Segment::Greedy("proxy".to_owned())] }
     }
 
+    /// The parameters of a path that fits, and what stands in their places, percent-encoding undone.
+    pub fn parameters(&self, path: &str) -> Vec<(String, String)> {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let mut rest = path.strip_prefix('/').unwrap_or(path);
+        let mut parameters = Vec::new();
+        for segment in &self.segments {
+            let (given, after) = rest.split_once('/').unwrap_or((rest, ""));
+            match segment {
+                Segment::Literal(_) => {}
+                Segment::Parameter(name) => parameters.push((name.clone(), decoded(given))),
+                Segment::Greedy(name) => parameters.push((name.clone(), decoded(rest))),
+            }
+            rest = after;
+        }
+        parameters
+    }
+
     fn fits(&self, path: &str) -> bool {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
@@ -297,6 +315,20 @@ mod tests {
             Found::NotFound => "404".to_owned(),
         };
         assert_eq!(found, expected, "{request}");
+    }
+
+    #[test]
+    fn parameters_are_what_stands_in_their_places() {
+        let check = |pattern: &str, path: &str, expected: &[(&str, &str)]| {
+            let expected = expected.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+            let parameters = PathPattern::parse(pattern).unwrap().parameters(path);
+            assert_eq!(parameters, expected.collect::<Vec<_>>(), "{path}");
+        };
+        check("/orders/{id}", "/orders/a%20b", &[("id", "a b")]);
+        check("/{a}/x/{b}", "/1/x/2/", &[("a", "1"), ("b", "2")]);
+        check("/files/{proxy+}", "/files/a/b.txt", &[("proxy", "a/b.txt")]);
+        check("/{proxy+}", "/", &[("proxy", "")]);
+        check("/orders", "/orders", &[]);
     }
 
     #[test]

@@ -165,6 +165,11 @@ impl RuleSet {
         self.subjects.body
     }
 
+    /// Whether some template asks how the request came.
+    pub fn reads_circumstances(&self) -> bool {
+        self.subjects.circumstances
+    }
+
     /// Whether some rule looks at the request's headers.
     pub fn reads_request_headers(&self) -> bool {
         self.subjects.request_headers

@@ -99,6 +99,11 @@ impl<'a> Chosen<'a> {
             || self.of_request().is_some_and(|rules| rules.reads_request_headers())
     }
 
+    /// Whether a template may ask how the request came.
+    pub fn reads_circumstances(&self) -> bool {
+        self.upstream_header().is_some() || self.of_request().is_some_and(|rules| rules.reads_circumstances())
+    }
+
     /// Whether the rules might have this request, as the upstream sees it, sent again.
     pub fn may_retry(&self, method: &Method, headers: &HeaderMap) -> bool {
         let upstream = self.upstream_header().into_iter();

@@ -77,6 +77,8 @@ pub struct Subjects {
     pub body: bool,
     /// Whether something reads the request's headers.
     pub request_headers: bool,
+    /// Whether something asks for the [`Circumstances`](super::exchange::Circumstances) of the request.
+    pub circumstances: bool,
 }
 
 impl Subjects {

@@ -8,6 +8,7 @@ mod alarm;
 mod body;
 mod budget;
 mod busy;
+mod circumstances;
 mod connect;
 mod download;
 mod error;
@@ -34,6 +35,7 @@ use std::mem::take;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header;
@@ -57,6 +59,7 @@ use upstream::{RequestHead, Taken, Upstream};
 
 use crate::engine::mutation::{BodyChange, allows_body};
 use crate::engine::outcome::{Outcome, Verdict};
+use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::Snapshot;
@@ -169,7 +172,7 @@ impl Worker {
         }
         let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
         let offer = Offer::of(request);
-        let asked = asked(request, &rules);
+        let asked = asked(request, route, &rules, peer);
         prepare(request, peer, server, offer.as_ref());
         upstream.address(request.headers_mut());
         let prospect = Prospect {
@@ -264,9 +267,18 @@ fn prepare(request: &mut Request<Source>, peer: &Peer, server: &Server, offer: O
 }
 
 /// What rules may ask of the request, before anything is done to it. It takes method and target over.
-fn asked(request: &mut Request<Source>, rules: &Chosen<'_>) -> RequestSnapshot {
+fn asked(request: &mut Request<Source>, route: &Route, rules: &Chosen<'_>, peer: &Peer) -> RequestSnapshot {
     let headers = if rules.reads_request_headers() { request.headers().clone() } else { HeaderMap::new() };
-    RequestSnapshot { method: take(request.method_mut()), uri: take(request.uri_mut()), headers }
+    #[expect(clippy::disallowed_methods, reason = "a time for templates to print; nothing is decided by it")]
+    let circumstances = rules
+        .reads_circumstances()
+        .then(|| Box::new(circumstances::of(request, route, peer.ip, SystemTime::now())));
+    RequestSnapshot {
+        method: take(request.method_mut()),
+        uri: take(request.uri_mut()),
+        headers,
+        circumstances,
+    }
 }
 
 /// Carries the decision out.

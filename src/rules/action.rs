@@ -9,19 +9,23 @@ use crate::document::{Node, Value};
 use crate::engine::action::{
     Action, BodyChoice, Cache, Extension, HeaderChange, ProblemChoice, StatusChoice, final_status,
 };
+use crate::engine::media_type;
 use crate::engine::mutation::{allows_body, is_reserved};
 use crate::engine::subject::Subjects;
 
-use super::{retry, source};
+use super::{retry, source, template};
 
 /// Keys of `then:` and of a `default:` that produces an answer.
-pub const KEYS: &[&str] = &["status", "reason", "headers", "body", "cache", "retry"];
+pub const KEYS: &[&str] = &["status", "reason", "headers", "template", "body", "cache", "retry"];
 /// Keys of `headers:`.
 pub const HEADER_KEYS: &[&str] = &["set", "append", "remove"];
 /// Keys of a `problem:`.
 pub const PROBLEM_KEYS: &[&str] = &["type", "title", "detail", "instance", "extensions"];
 /// Keys of `body:`.
-pub const BODY_KEYS: &[&str] = &["text", "json", "from", "default", "problem", "content_type"];
+pub const BODY_KEYS: &[&str] =
+    &["text", "json", "from", "default", "problem", "template", "templates", "content_type"];
+/// Keys of `body:` of which there is one.
+const BODY_FORMS: &[&str] = &["text", "json", "from", "problem", template::ONE, template::SEVERAL];
 
 /// Reads an action.
 pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> Option<Action> {
@@ -30,13 +34,14 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
         diagnostics.push(
             Diagnostic::error("an action that changes nothing")
                 .at(&node.place)
-                .help("give a `status`, `headers`, a `body` or a `retry`"),
+                .help("give a `status`, `headers`, a `template`, a `body` or a `retry`"),
         );
         return None;
     }
     let status = fields.get("status").and_then(|node| status(node, subjects, diagnostics));
     let reason = fields.get("reason").and_then(|node| reason(node, diagnostics));
     let headers = fields.get("headers").map(|node| headers(node, subjects, diagnostics)).unwrap_or_default();
+    let template = fields.get(template::ONE).and_then(|node| template::read(node, subjects, diagnostics));
     let body = fields.get("body").and_then(|node| body(node, subjects, diagnostics)).unwrap_or_default();
     let caches = [("no-store", Cache::NoStore), ("keep", Cache::Keep), ("auto", Cache::Auto)];
     let cache = fields.get("cache").and_then(|node| node.word("a `cache` choice", &caches, diagnostics));
@@ -47,7 +52,7 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
     {
         diagnostics.error(&entry.key_place, format!("an answer of status {} has no body", status.as_u16()));
     }
-    Some(Action { status, reason, headers, body, cache: cache.unwrap_or_default(), retry })
+    Some(Action { status, reason, headers, template, body, cache: cache.unwrap_or_default(), retry })
 }
 
 fn status(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> Option<StatusChoice> {
@@ -153,13 +158,13 @@ fn body(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> 
     }
     let fields = node.fields("a body", BODY_KEYS, diagnostics)?;
     let content_type = fields.get("content_type").and_then(|node| content_type(node, diagnostics));
-    let forms: Vec<_> = fields
-        .entries()
-        .iter()
-        .filter(|entry| ["text", "json", "from", "problem"].contains(&entry.key.as_str()))
-        .collect();
+    let forms: Vec<_> =
+        fields.entries().iter().filter(|entry| BODY_FORMS.contains(&entry.key.as_str())).collect();
     let [form] = forms.as_slice() else {
-        diagnostics.error(&node.place, "a body is one of `text`, `json`, `from` or `problem`");
+        diagnostics.error(
+            &node.place,
+            "a body is one of `text`, `json`, `from`, `problem`, `template` or `templates`",
+        );
         return None;
     };
     match form.key.as_str() {
@@ -178,8 +183,40 @@ fn body(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics) -> 
             let source = source::from(node, "a body", &["content_type"], subjects, diagnostics)?;
             Some(BodyChoice::From { source, content_type })
         }
+        template::ONE => {
+            let template = template::read(&form.node, subjects, diagnostics)?;
+            let plain = HeaderValue::from_static("application/json");
+            Some(BodyChoice::Template { template, content_type: content_type.unwrap_or(plain) })
+        }
+        template::SEVERAL => templates(&form.node, content_type, subjects, diagnostics),
         _ => problem(&form.node, subjects, diagnostics).map(|p| BodyChoice::Problem(Box::new(p))),
     }
+}
+
+/// Templates by media type, of which the request's `Accept` chooses.
+fn templates(
+    node: &Node,
+    content_type: Option<HeaderValue>,
+    subjects: &mut Subjects,
+    diagnostics: &mut Diagnostics,
+) -> Option<BodyChoice> {
+    let entries = node.entries("`templates`", diagnostics)?;
+    if entries.is_empty() {
+        diagnostics.error(&node.place, "there is no template to choose from");
+    }
+    let mut choices = Vec::new();
+    for entry in entries {
+        let key = media_type(Some(&entry.key)).filter(|key| *key == entry.key && key.contains('/'));
+        if key.is_none() {
+            let problem =
+                Diagnostic::error(format!("`{}` is not a media type", entry.key)).at(&entry.key_place);
+            diagnostics.push(problem.help("lower case and without parameters: `application/json`"));
+        }
+        choices.extend(key.zip(template::read(&entry.node, subjects, diagnostics)));
+    }
+    subjects.request_headers |= choices.len() > 1;
+    (choices.len() == entries.len() && !choices.is_empty())
+        .then_some(BodyChoice::Templates { choices, content_type })
 }
 
 #[derive(Clone, Copy)]

@@ -12,6 +12,7 @@ mod schema;
 mod selector;
 mod set;
 mod source;
+mod template;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 
 pub use schema::schema;
+pub use template::{ReadFile, fill_in as fill_in_templates};
 
 /// Top-level keys of a configuration file that are read here.
 pub const KEYS: &[&str] = &["routes", "selector", "rule_sets"];

@@ -121,7 +121,10 @@ fn sources(action: &Action) -> impl Iterator<Item = &Source> {
             });
             texts.into_iter().flatten().filter_map(of_text).chain(found).collect()
         }
-        BodyChoice::Keep | BodyChoice::Static { .. } => Vec::new(),
+        BodyChoice::Keep
+        | BodyChoice::Static { .. }
+        | BodyChoice::Template { .. }
+        | BodyChoice::Templates { .. } => Vec::new(),
     };
     status.chain(headers).chain(body)
 }

@@ -145,6 +145,7 @@ mod tests {
                     method: Method::GET,
                     uri: Uri::from_static("/"),
                     headers: HeaderMap::new(),
+                    circumstances: None,
                 },
                 answer: Answer {
                     head: AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() },

@@ -1,6 +1,7 @@
 //! `${NAME}` inside a file's values: environment variables put in before the file is read further.
 //! Three forms: `${NAME}`, `${NAME:-default}` (unset or empty), `${NAME:?message}`. `$${` is a literal `${`.
-//! Everything else that holds a dollar sign (regular expressions, template references) stays as written.
+//! Everything else that holds a dollar sign (regular expressions) stays as written, and all of a mapping template:
+//! there `${name}` is the template's own.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
@@ -14,12 +15,24 @@ pub fn substitute(node: &mut Node, lookup: Lookup<'_>, diagnostics: &mut Diagnos
     match &mut node.value {
         Value::List(items) => items.iter_mut().for_each(|item| substitute(item, lookup, diagnostics)),
         Value::Map(entries) => {
-            entries.iter_mut().for_each(|Entry { node, .. }| substitute(node, lookup, diagnostics));
+            let others = entries.iter_mut().filter(|entry| !is_template(entry));
+            others.for_each(|Entry { node, .. }| substitute(node, lookup, diagnostics));
         }
         Value::Text(text) if text.contains("${") => {
             node.value = expand(text, &node.place, lookup, diagnostics);
         }
         Value::Text(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether the entry is a template, or several by media type, written in the file itself.
+fn is_template(entry: &Entry) -> bool {
+    match (entry.key.as_str(), &entry.node.value) {
+        ("template", Value::Text(_)) => true,
+        ("templates", Value::Map(templates)) => {
+            templates.iter().all(|template| matches!(template.node.value, Value::Text(_)))
+        }
+        _ => false,
     }
 }
 

@@ -66,6 +66,13 @@ impl RenderError {
     }
 }
 
+/// What went wrong at no place of the template: among its overrides, when it was over.
+impl From<Fault> for RenderError {
+    fn from(fault: Fault) -> RenderError {
+        RenderError::of(fault)
+    }
+}
+
 impl fmt::Display for RenderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -77,7 +84,7 @@ impl std::error::Error for RenderError {}
 fn diagnostic(message: &str, span: Option<Span>, help: Option<&str>, source: &Arc<Source>) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(message);
     if let Some(span) = span {
-        diagnostic = diagnostic.at(&place(span, source));
+        diagnostic = diagnostic.at(&span.place(source));
     }
     match help {
         Some(help) => diagnostic.help(help),
@@ -85,16 +92,18 @@ fn diagnostic(message: &str, span: Option<Span>, help: Option<&str>, source: &Ar
     }
 }
 
-/// The first line of a span. Lines end at `\n`, as [`Diagnostic`] shows them.
-fn place(span: Span, source: &Arc<Source>) -> Place {
-    let before = source.text.get(..span.start).unwrap_or(&source.text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let marked = source.text.get(span.start..span.end).unwrap_or_default();
-    let first_line = marked.lines().next().unwrap_or_default();
-    Place {
-        source: Arc::clone(source),
-        line: before.matches('\n').count() + 1,
-        column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-        width: first_line.chars().count().max(1),
+impl Span {
+    /// Its first line, in the text that was parsed. Lines end at `\n`, as [`Diagnostic`] shows them.
+    pub fn place(self, source: &Arc<Source>) -> Place {
+        let before = source.text.get(..self.start).unwrap_or(&source.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let marked = source.text.get(self.start..self.end).unwrap_or_default();
+        let first_line = marked.lines().next().unwrap_or_default();
+        Place {
+            source: Arc::clone(source),
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            width: first_line.chars().count().max(1),
+        }
     }
 }

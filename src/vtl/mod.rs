@@ -26,6 +26,7 @@ pub use fault::{Fault, FaultKind};
 pub use heap::{Heap, ListId, ListKind, MapId, MapKind};
 pub use limits::{Limits, Meter};
 pub use object::Object;
+pub use render::Watch;
 pub use template::{Mention, Template};
 pub use value::{Text, Value, View};
 

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::heap::Heap;
 use super::limits::Limits;
 use super::parse;
-use super::render;
+use super::render::{self, Watch};
 use super::value::Value;
 
 /// A parsed template.
@@ -64,7 +64,33 @@ impl Template {
         mut variables: impl FnMut(&str, &mut Heap<'a>) -> Result<Option<Value<'a>>, Fault>,
         out: &mut String,
     ) -> Result<(), RenderError> {
-        render::render(self, heap, &mut variables, out)
+        render::render(self, heap, &mut variables, None, out)
+    }
+
+    /// The same, telling `watch` of every reference when it has been evaluated; of one inside another's arguments
+    /// before the other. What has failed is not told.
+    ///
+    /// ```
+    /// # use candor::vtl::{Heap, Limits, Template};
+    /// let template = Template::parse("#set($a = 2)$a.toString() $b", &Limits::default())?;
+    /// let mut seen = Vec::new();
+    /// template.render_watched(
+    ///     &mut Heap::new(Limits::default()),
+    ///     |_, _| Ok(None),
+    ///     &mut |reference, value, _| seen.push(format!("{} = {value:?}", reference.span.start)),
+    ///     &mut String::new(),
+    /// )?;
+    /// assert_eq!(seen, ["12 = \"2\"", "26 = null"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn render_watched<'a>(
+        &'a self,
+        heap: &mut Heap<'a>,
+        mut variables: impl FnMut(&str, &mut Heap<'a>) -> Result<Option<Value<'a>>, Fault>,
+        watch: &mut Watch<'_, 'a>,
+        out: &mut String,
+    ) -> Result<(), RenderError> {
+        render::render(self, heap, &mut variables, Some(watch), out)
     }
 
     /// The names of all variables that the template mentions.

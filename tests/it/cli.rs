@@ -9,20 +9,20 @@ use crate::support::files;
 use crate::support::upstream::Upstream;
 
 /// The program, in an environment that says nothing.
-fn candor(arguments: &[&str]) -> Command {
+pub fn candor(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_candor"));
     command.args(arguments).env_clear().current_dir(files::path("."));
     command
 }
 
 /// Exit code, stdout and stderr.
-fn ended(output: Output) -> (i32, String, String) {
+pub fn ended(output: Output) -> (i32, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 #[track_caller]
-fn check(arguments: &[&str], code: i32, expected: &[&str]) {
+pub fn check(arguments: &[&str], code: i32, expected: &[&str]) {
     let (ended, stdout, stderr) = ended(candor(arguments).output().unwrap());
     assert_eq!(ended, code, "{arguments:?}\n{stdout}{stderr}");
     for part in expected {
@@ -34,7 +34,7 @@ fn check(arguments: &[&str], code: i32, expected: &[&str]) {
 }
 
 /// A file with this text, for as long as the value lives.
-fn file(text: &str) -> tempfile::NamedTempFile {
+pub fn file(text: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     file

@@ -229,7 +229,7 @@ fn request() -> impl Strategy<Value = RequestSnapshot> {
         1 => "/[a-z%/.]{0,8}(\\?code=[5x%+]{0,2}(&[a-z=&%+0-9]{0,12})?)?",
     ];
     (method, target.prop_filter_map("a target", |target| target.parse::<Uri>().ok()), headers())
-        .prop_map(|(method, uri, headers)| RequestSnapshot { method, uri, headers })
+        .prop_map(|(method, uri, headers)| RequestSnapshot { method, uri, headers, circumstances: None })
 }
 
 /// A request and a well-framed answer to it.
@@ -464,8 +464,12 @@ fn text_inquiry<'a>(
 }
 
 fn plain() -> (RequestSnapshot, AnswerHead) {
-    let request =
-        RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new() };
+    let request = RequestSnapshot {
+        method: Method::GET,
+        uri: Uri::from_static("/"),
+        headers: HeaderMap::new(),
+        circumstances: None,
+    };
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/plain"))]);
     (request, AnswerHead { status: StatusCode::OK, headers })
 }

@@ -14,7 +14,8 @@ const IMPORTS: &str = "\
 |---|---|
 | diagnostic | |
 | document | diagnostic |
-| engine | |
+| vtl | diagnostic |
+| engine | vtl |
 | rules | engine, document, diagnostic |
 | settings | engine, document, diagnostic |
 | live | engine, settings |
@@ -22,7 +23,7 @@ const IMPORTS: &str = "\
 | telemetry | settings, engine, live |
 | proxy | engine, settings, live, telemetry |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
-| cli | admin, case, diagnostic, document, engine, live, proxy, rules, settings, telemetry |
+| cli | admin, case, diagnostic, document, engine, live, proxy, rules, settings, telemetry, vtl |
 | main | cli |
 ";
 

@@ -150,7 +150,7 @@ proptest! {
         state in 0..4,
         headers in prop::collection::vec(prop::sample::select(vec!["E1", "1", "true", "2xx"]), 0..3),
     ) {
-        let request = RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new() };
+        let request = RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new(), circumstances: None };
         let mut head = AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() };
         headers.iter().for_each(|value| {
             head.headers.append("x", HeaderValue::from_static(value));
@@ -180,7 +180,7 @@ proptest! {
 
     #[test]
     fn a_set_that_waits_for_the_body_is_not_settled_by_a_head(rule_set in rule_set()) {
-        let request = RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new() };
+        let request = RequestSnapshot { method: Method::GET, uri: Uri::from_static("/"), headers: HeaderMap::new(), circumstances: None };
         let head = AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() };
         let learnt = Learnt::new(&rule_set, false);
         let facts = Facts::new(&rule_set.subjects, &request, &head, Body::Pending, &learnt);

@@ -256,16 +256,16 @@ mod tests {
 
     #[test]
     fn many_tables_skip_together_and_miss_nothing() {
-        let tests: Vec<Test> = (0..1000).map(|n| search(&format!("(?i)error {n}x"))).collect();
+        let tests: Vec<Test> = (0..400).map(|n| search(&format!("(?i)error {n}x"))).collect();
         let (set, sought) = TextSet::new(&tests);
         assert!(set.automata().count() > 1 && set.parts[0].prefilter.is_some());
         let mut watch = Watch::new(&set);
-        for chunk in ["nothing here, ", "an ERR", "or 97", "7x error 3x and err", "or 1000x error 4"] {
+        for chunk in ["nothing here, ", "an ERR", "or 37", "7x error 3x and err", "or 1000x error 4"] {
             watch.feed(&set, chunk);
         }
         watch.finish(&set);
         let found = |n: usize| watch.truth(sought[n].as_ref().unwrap()) == Truth::True;
-        assert_eq!((0..1000).filter(|n| found(*n)).collect::<Vec<_>>(), [3, 977]);
+        assert_eq!((0..400).filter(|n| found(*n)).collect::<Vec<_>>(), [3, 377]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::super::json;
 use super::super::jsonpath::Path;
 use super::super::object::Object;
 use super::super::value::Value;
-use super::{Inputs, map_of};
+use super::{Inputs, Known, Pairs, map_of};
 
 /// The body is parsed when a path first asks for it. What the template changes in it, later calls see.
 #[derive(Debug)]
@@ -38,11 +38,36 @@ impl<'a> Input<'a> {
         if let Some(document) = self.document.get() {
             return Ok(document.clone());
         }
-        let document = json::parse(self.body(), heap)?;
+        let document = match &self.inputs.values {
+            Some(values) => self.known(values, heap)?,
+            None => json::parse(self.body(), heap)?,
+        };
         if document.is_null() {
             return Err(Fault::thrown("the body is `null`, in which there is nothing to find"));
         }
         Ok(self.document.get_or_init(|| document).clone())
+    }
+
+    /// A body that holds the values that are known.
+    fn known(&self, values: &'a [Known<'a>], heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
+        let root = heap.make_map(MapKind::Map)?;
+        for Known { names, json } in values {
+            let Some((last, way)) = names.split_last() else { continue };
+            let mut map = root;
+            for name in way {
+                map = match heap.map(map).named(name) {
+                    Some(Value::Map(inner)) => *inner,
+                    _ => {
+                        let inner = heap.make_map(MapKind::Map)?;
+                        heap.put(map, Value::borrowed(name), Value::Map(inner))?;
+                        inner
+                    }
+                };
+            }
+            let value = json::parse(json, heap)?;
+            heap.put(map, Value::borrowed(last), value)?;
+        }
+        Ok(Value::Map(root))
     }
 
     fn at(&self, path: &str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
@@ -91,14 +116,17 @@ impl<'a> Input<'a> {
     }
 
     fn param(&self, name: &str) -> Value<'a> {
-        let named = |pairs: &Vec<(&'a str, &'a str)>| {
-            pairs.iter().rev().find(|(other, _)| *other == name).map(|(_, value)| *value)
+        let named = |place: &str, pairs: &Pairs<'a>| {
+            let any_case = self.inputs.native && place == "header";
+            let is_it = |other: &str| other == name || any_case && other.eq_ignore_ascii_case(name);
+            pairs.iter().rev().find(|(other, _)| is_it(other)).map(|(_, value)| *value)
         };
-        self.places().into_iter().find_map(|(_, pairs)| named(pairs)).map_or(Value::Null, Value::borrowed)
+        let value = self.places().into_iter().find_map(|(place, pairs)| named(place, pairs));
+        value.map_or(Value::Null, Value::borrowed)
     }
 
     /// Where parameters stand, in the order in which they are searched.
-    fn places(&self) -> [(&'static str, &'a Vec<(&'a str, &'a str)>); 3] {
+    fn places(&self) -> [(&'static str, &'a Pairs<'a>); 3] {
         let params = &self.inputs.params;
         [("path", &params.path), ("querystring", &params.querystring), ("header", &params.header)]
     }

@@ -21,6 +21,7 @@
 
 mod context;
 mod input;
+mod needs;
 mod overrides;
 mod util;
 
@@ -32,6 +33,7 @@ use super::value::Value;
 
 pub use context::Node;
 use input::Input;
+pub use needs::{BodyNeeds, Needs};
 pub use overrides::{Overrides, RequestOverrides, ResponseOverrides};
 use util::Util;
 
@@ -43,14 +45,26 @@ pub type Pairs<'a> = Vec<(&'a str, &'a str)>;
 pub struct Inputs<'a> {
     /// The body of the request or of the integration's answer; an empty one counts as `{}`.
     pub body: &'a str,
+    /// In place of the body, what a template needs of it (see [`BodyNeeds::Values`]).
+    pub values: Option<Vec<Known<'a>>>,
     /// `$input.params()`.
     pub params: Params<'a>,
     /// `$context`. Overrides are only in it if an earlier template has made them.
     pub context: Vec<(&'a str, Node<'a>)>,
     /// `$stageVariables`.
     pub stage_variables: Pairs<'a>,
-    /// What API Gateway does not have: `$util.toJson`.
+    /// What API Gateway does not have: `$util.toJson`, and headers that `$input.params` finds however their names are
+    /// written.
     pub native: bool,
+}
+
+/// A value of the body.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The names that lead to it.
+    pub names: &'a [String],
+    /// It, as JSON.
+    pub json: &'a str,
 }
 
 /// The parameters of the method request. Of equal names the last counts.

@@ -267,6 +267,7 @@ fn inputs_of(inputs: &Json) -> Inputs<'_> {
         context,
         stage_variables: pairs(&inputs["stageVariables"]),
         native: false,
+        values: None,
     }
 }
 
@@ -358,4 +359,34 @@ fn templates_print_what_aws_printed() {
     }
     assert!(different.is_empty(), "{} of {count} differ:\n{}", different.len(), different.join("\n"));
     assert!(count > 100, "{count}");
+}
+
+#[test]
+fn values_stand_in_for_the_body_that_holds_them() {
+    let names = |path: &str| path.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let (code, text, items) = (names("error.code"), names("error.text"), names("items"));
+    let values = vec![
+        Known { names: &code, json: "404" },
+        Known { names: &text, json: r#""no such \"order\"""# },
+        Known { names: &items, json: r#"[{"id": 1}, {"id": 2}]"# },
+    ];
+    let inputs = Inputs { body: "not this", values: Some(values), ..Inputs::default() };
+    let check = |template: &str, expected: &str| {
+        assert_eq!(render(template, &inputs).unwrap().0, expected, "{template}");
+    };
+    check("$input.path('$.error.code') $input.json('$.error.text')", r#"404 "no such \"order\"""#);
+    check("$input.path('$.items[1].id') $input.json('$.items')", r#"2 [{"id":1},{"id":2}]"#);
+    check("[$input.path('$.error.nothing')$input.path('$.nothing')]", "[]");
+}
+
+#[test]
+fn native_templates_find_headers_in_any_case() {
+    let params = Params { header: vec![("x-id", "7")], path: vec![("X-Id", "1")], ..Params::default() };
+    let inputs = Inputs { params, native: true, ..Inputs::default() };
+    let check = |name: &str, expected: &str| {
+        assert_eq!(render(&format!("$input.params('{name}')"), &inputs).unwrap().0, expected);
+    };
+    check("X-ID", "7");
+    check("X-Id", "1");
+    check("x-id", "7");
 }

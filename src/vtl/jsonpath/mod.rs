@@ -118,16 +118,14 @@ impl Path {
         self.last_open.is_none()
     }
 
-    /// The names that lead to the value, for a path that is nothing but names: a body can be searched for it without
-    /// reading all of it.
-    pub fn names(&self) -> Option<impl Iterator<Item = &str>> {
-        let name = |step: &'_ Step| matches!(step, Step::Name(_));
-        let is_plain = self.function.is_none() && self.steps.iter().all(name);
-        is_plain.then(|| {
-            self.steps.iter().filter_map(|step| match step {
-                Step::Name(name) => Some(&**name),
-                _ => None,
-            })
+    /// The names that the path begins with: a body can be searched for them without reading all of it, and everything
+    /// the path finds lies behind them.
+    pub fn leading_names(&self) -> impl Iterator<Item = &str> {
+        // A function at the end is a step, too.
+        let steps = self.steps.len() - usize::from(self.function.is_some());
+        self.steps.iter().take(steps).map_while(|step| match step {
+            Step::Name(name) => Some(&**name),
+            _ => None,
         })
     }
 

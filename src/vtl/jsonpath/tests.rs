@@ -272,13 +272,16 @@ fn paths_can_be_shared_by_threads() {
 }
 
 #[test]
-fn plain_names_can_be_told() {
-    let names =
-        |path: &str| Path::parse(path).unwrap().names().map(|names| names.collect::<Vec<_>>().join(" "));
-    assert_eq!(names("$.a['b c'].d").as_deref(), Some("a b c d"));
-    assert_eq!(names("$").as_deref(), Some(""));
-    assert_eq!(names("$.a[0]"), None);
-    assert_eq!(names("$.a.length()"), None);
+fn leading_names_can_be_told() {
+    let check = |path: &str, expected: &str| {
+        let path = Path::parse(path).unwrap();
+        assert_eq!(path.leading_names().collect::<Vec<_>>().join(" "), expected);
+    };
+    check("$.a['b c'].d", "a b c d");
+    check("$", "");
+    check("$.a[0].b", "a");
+    check("$.a.length()", "a");
+    check("$..a", "");
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use super::super::heap::Heap;
 use super::super::limits::Meter;
 use super::super::number as numbers;
 use super::super::value::Value;
-use super::Kind::{Any, Double, Long, Own};
+use super::Kind::{Any, Double, Int, Long, Own};
 use super::number::{
     byte_value, compare_to, double_value, equals, float_value, hash_code, int_value, long_value, order,
     short_value, to_text,
@@ -44,7 +44,7 @@ pub const BIG_INTEGER: Class = Class {
         ),
         method(
             "compareTo",
-            &[Own],
+            &[Any],
             "Integer",
             (r#"#set($n = 9223372036854775808)$n.compareTo($n)"#, "0"),
             compare_to,
@@ -142,6 +142,22 @@ pub const BIG_INTEGER: Class = Class {
             to_text,
         ),
         method(
+            "toString",
+            &[Int],
+            "String",
+            (r#"#set($n = 9223372036854775808)$n.toString(16)"#, "8000000000000000"),
+            |call, heap| match (call.receiver, call.int(0)?) {
+                (Value::BigInteger(number), radix) => {
+                    // Java takes ten for a radix that it does not know.
+                    let radix =
+                        u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix)).unwrap_or(10);
+                    heap.meter.allocate(number.bits() as usize)?;
+                    heap.text(number.to_str_radix(radix))
+                }
+                _ => Ok(Value::Null),
+            },
+        ),
+        method(
             "valueOf",
             &[Long],
             "BigInteger",
@@ -178,7 +194,7 @@ pub const BIG_DECIMAL: Class = Class {
         ),
         method(
             "compareTo",
-            &[Own],
+            &[Any],
             "Integer",
             (r#"#set($n = $util.parseJson("1.00000000000000000001"))$n.compareTo($n)"#, "0"),
             compare_to,

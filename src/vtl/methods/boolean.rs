@@ -1,7 +1,7 @@
 //! `java.lang.Boolean`.
 
 use super::super::value::Value;
-use super::Kind::{Any, Boolean, Own, Text};
+use super::Kind::{Any, Boolean, Text};
 use super::{Call, Class, hash, method};
 
 pub const BOOLEAN: Class = Class {
@@ -11,12 +11,13 @@ pub const BOOLEAN: Class = Class {
         method("booleanValue", &[], "Boolean", (r#"#set($b = true)$b.booleanValue()"#, "true"), |call, _| {
             Ok(call.receiver.clone())
         }),
-        method("compareTo", &[Own], "Integer", (r#"#set($b = true)$b.compareTo(false)"#, "1"), |call, _| {
+        method("compareTo", &[Any], "Integer", (r#"#set($b = true)$b.compareTo(false)"#, "1"), |call, _| {
             match call.argument(0) {
                 Value::Boolean(other) => {
                     Ok(Value::Integer(i32::from(is_true(call.receiver)) - i32::from(*other)))
                 }
-                _ => Err(call.is_null(0)),
+                Value::Null => Err(call.is_null(0)),
+                _ => call.of_own_class(0).map(|()| Value::Null),
             }
         }),
         method(

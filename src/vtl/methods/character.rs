@@ -1,7 +1,7 @@
 //! `java.lang.Character`: one UTF-16 unit.
 
 use super::super::value::Value;
-use super::Kind::{Any, Character, Own};
+use super::Kind::{Any, Character};
 use super::{Call, Class, hash, method};
 
 pub const CHARACTER: Class = Class {
@@ -17,14 +17,15 @@ pub const CHARACTER: Class = Class {
         ),
         method(
             "compareTo",
-            &[Own],
+            &[Any],
             "Integer",
             (r#"#set($s = "ac")$s.charAt(0).compareTo($s.charAt(1))"#, "-2"),
             |call, _| match call.argument(0) {
                 Value::Character(other) => {
                     Ok(Value::Integer(i32::from(unit(call.receiver)) - i32::from(*other)))
                 }
-                _ => Err(call.is_null(0)),
+                Value::Null => Err(call.is_null(0)),
+                _ => call.of_own_class(0).map(|()| Value::Null),
             },
         ),
         method(
@@ -98,7 +99,7 @@ pub const CHARACTER: Class = Class {
             &[Character],
             "Character",
             (r#"#set($s = "A")#set($c = $s.charAt(0))$c.toLowerCase($c)"#, "a"),
-            |call, _| Ok(mapped(call, |character| super::string::single(character.to_lowercase()))),
+            |call, _| Ok(mapped(call, super::string::lower)),
         ),
         method("toString", &[], "String", (r#"#set($s = "a")$s.charAt(0).toString()"#, "a"), |call, heap| {
             heap.printed(call.receiver)

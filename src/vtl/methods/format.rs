@@ -160,7 +160,7 @@ impl Specifier {
             _ => return Err(self.fault("the argument is of another type")),
         }
         if let Some(precision) = self.precision {
-            text = text.chars().take(precision).collect();
+            text = utf16::start(&text, precision);
         }
         self.push_padded(&text, out, heap)
     }

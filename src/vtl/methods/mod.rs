@@ -99,11 +99,15 @@ impl Kind {
         }
     }
 
+    fn same<'a>(left: &Value<'a>, right: &Value<'a>) -> bool {
+        std::mem::discriminant(left) == std::mem::discriminant(right)
+    }
+
     /// Whether Velocity passes the value to such a parameter. Only numbers become wider; nothing is converted.
     fn takes<'a>(self, value: &Value<'a>, receiver: &Value<'a>, heap: &Heap<'a>) -> bool {
         match self {
             Kind::Any | Kind::Rest => true,
-            Kind::Own => value.is_null() || std::mem::discriminant(value) == std::mem::discriminant(receiver),
+            Kind::Own => value.is_null() || Kind::same(value, receiver),
             Kind::Text => matches!(value, Value::String(_) | Value::Null),
             Kind::Int => matches!(value, Value::Integer(_)),
             Kind::Long => matches!(value, Value::Integer(_) | Value::Long(_)),
@@ -206,6 +210,14 @@ impl<'c, 'a> Call<'c, 'a> {
         super::number::to_double(self.argument(place)).ok_or_else(|| self.is_null(place))
     }
 
+    /// Java casts what `compareTo` is given to the receiver's class, and throws where it is of another.
+    fn of_own_class(&self, place: usize) -> Result<'a, ()> {
+        if Kind::same(self.argument(place), self.receiver) {
+            return Ok(());
+        }
+        Err(self.fault(format!("argument {} is of another class", place + 1)))
+    }
+
     fn is_null(&self, place: usize) -> Fault {
         Fault::thrown(format!("argument {} of `{}` is null", place + 1, self.method))
     }
@@ -242,6 +254,9 @@ pub fn call<'a>(
     if takes_nothing {
         // Velocity takes the method without parameters for one that fits, and Java throws.
         return Err(Fault::thrown(format!("`{name}` takes no arguments")));
+    }
+    if name == "add" && arguments.len() == 1 && matches!(receiver, Value::List(_) | Value::View(..)) {
+        return Err(Fault::thrown("`add`: an array, or what shows the entries of a map, cannot grow"));
     }
     Ok(Value::Null)
 }

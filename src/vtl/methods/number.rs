@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::super::number::{self as numbers, to_double, to_int, to_long};
 use super::super::value::Value;
-use super::Kind::{Any, Double, Int, Long, Own, Text};
+use super::Kind::{Any, Double, Int, Long, Text};
 use super::{Call, Class, Result, hash, method};
 use crate::vtl::heap::Heap;
 
@@ -16,7 +16,7 @@ pub const INTEGER: Class = Class {
         method("compare", &[Int, Int], "Integer", (r#"#set($i = 0)$i.compare(1, 2)"#, "-1"), |call, _| {
             Ok(order(call.int(0)?.cmp(&call.int(1)?)))
         }),
-        method("compareTo", &[Own], "Integer", (r#"#set($i = 5)$i.compareTo(6)"#, "-1"), compare_to),
+        method("compareTo", &[Any], "Integer", (r#"#set($i = 5)$i.compareTo(6)"#, "-1"), compare_to),
         method("doubleValue", &[], "Double", (r#"#set($i = 7)$i.doubleValue()"#, "7.0"), double_value),
         method(
             "equals",
@@ -27,6 +27,9 @@ pub const INTEGER: Class = Class {
         ),
         method("floatValue", &[], "Double", (r#"#set($i = 7)$i.floatValue()"#, "7.0"), float_value),
         method("hashCode", &[], "Integer", (r#"#set($i = 7)$i.hashCode()"#, "7"), hash_code),
+        method("hashCode", &[Int], "Integer", (r#"#set($i = 0)$i.hashCode(7)"#, "7"), |call, _| {
+            Ok(Value::Integer(call.int(0)?))
+        }),
         method("intValue", &[], "Integer", (r#"#set($i = 7)$i.intValue()"#, "7"), int_value),
         method("longValue", &[], "Long", (r#"#set($i = 7)$i.longValue()"#, "7"), long_value),
         method("max", &[Int, Int], "Integer", (r#"#set($i = 0)$i.max(1, 2)"#, "2"), |call, _| {
@@ -102,7 +105,7 @@ pub const LONG: Class = Class {
             (r#"#set($l = 3000000000)$l.compare(1, $l)"#, "-1"),
             |call, _| Ok(order(call.long(0)?.cmp(&call.long(1)?))),
         ),
-        method("compareTo", &[Own], "Integer", (r#"#set($l = 3000000000)$l.compareTo($l)"#, "0"), compare_to),
+        method("compareTo", &[Any], "Integer", (r#"#set($l = 3000000000)$l.compareTo($l)"#, "0"), compare_to),
         method(
             "doubleValue",
             &[],
@@ -124,6 +127,13 @@ pub const LONG: Class = Class {
             "Integer",
             (r#"#set($l = 3000000000)$l.hashCode()"#, "-1294967296"),
             hash_code,
+        ),
+        method(
+            "hashCode",
+            &[Long],
+            "Integer",
+            (r#"#set($l = 3000000000)$l.hashCode(7)"#, "7"),
+            |call, heap| Ok(Value::Integer(hash::of(&Value::Long(call.long(0)?), heap)?)),
         ),
         method("intValue", &[], "Integer", (r#"#set($l = 4294967297)$l.intValue()"#, "1"), int_value),
         method(
@@ -226,7 +236,7 @@ pub const DOUBLE: Class = Class {
             (r#"#set($d = 0.0)$d.compare(1, 2.5)"#, "-1"),
             |call, _| Ok(order(compare(call.double(0)?, call.double(1)?))),
         ),
-        method("compareTo", &[Own], "Integer", (r#"#set($d = 2.5)$d.compareTo(1.5)"#, "1"), compare_to),
+        method("compareTo", &[Any], "Integer", (r#"#set($d = 2.5)$d.compareTo(1.5)"#, "1"), compare_to),
         method("doubleValue", &[], "Double", (r#"#set($d = 2.5)$d.doubleValue()"#, "2.5"), double_value),
         method(
             "equals",
@@ -237,6 +247,13 @@ pub const DOUBLE: Class = Class {
         ),
         method("floatValue", &[], "Double", (r#"#set($d = 0.1)$d.floatValue()"#, "0.1"), float_value),
         method("hashCode", &[], "Integer", (r#"#set($d = 2.5)$d.hashCode()"#, "1074003968"), hash_code),
+        method(
+            "hashCode",
+            &[Double],
+            "Integer",
+            (r#"#set($d = 0.0)$d.hashCode(2.5)"#, "1074003968"),
+            |call, heap| Ok(Value::Integer(hash::of(&Value::Double(call.double(0)?), heap)?)),
+        ),
         method("intValue", &[], "Integer", (r#"#set($d = 2.9)$d.intValue()"#, "2"), int_value),
         method("isFinite", &[Double], "Boolean", (r#"#set($d = 1.0)$d.isFinite($d)"#, "true"), |call, _| {
             Ok(Value::Boolean(call.double(0)?.is_finite()))
@@ -319,6 +336,7 @@ pub fn compare_to<'a>(call: &Call<'_, 'a>, _: &mut Heap<'a>) -> Result<'a> {
     if call.argument(0).is_null() {
         return Err(call.is_null(0));
     }
+    call.of_own_class(0)?;
     if let (Value::Double(left), Value::Double(right)) = (call.receiver, call.argument(0)) {
         return Ok(order(compare(*left, *right)));
     }

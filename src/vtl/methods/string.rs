@@ -27,11 +27,14 @@ pub const STRING: Class = Class {
         ),
         method(
             "compareTo",
-            &[Str],
+            &[Any],
             "Integer",
             (r#"#set($s = "apple")$s.compareTo("banana")"#, "-1"),
             |call, heap| {
                 utf16::charge(call.own_text(), heap)?;
+                if !call.argument(0).is_null() {
+                    call.of_own_class(0)?;
+                }
                 Ok(Value::Integer(compare(call.own_text(), call.text(0)?)))
             },
         ),
@@ -430,7 +433,13 @@ fn compare(left: &str, right: &str) -> i32 {
 /// What Java compares when case does not matter: the lower case of the upper case, where each is one character.
 fn fold_case(character: char) -> char {
     let upper = single(character.to_uppercase()).unwrap_or(character);
-    single(upper.to_lowercase()).unwrap_or(upper)
+    lower(upper).unwrap_or(upper)
+}
+
+/// `Character.toLowerCase`, where that is one character.
+pub fn lower(character: char) -> Option<char> {
+    // The dot is part of the letter here; as a string it would be two characters.
+    if character == 'İ' { Some('i') } else { single(character.to_lowercase()) }
 }
 
 pub fn single(mut characters: impl Iterator<Item = char>) -> Option<char> {

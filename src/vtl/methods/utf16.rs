@@ -93,3 +93,43 @@ pub fn slice<'a>(text: &Text<'a>, part: &str, heap: &mut Heap<'a>) -> Result<Val
     let place = |byte| Place { byte, inside: false };
     between(text, place(begin), place(begin + part.len()), heap)
 }
+
+/// The first units of a text; all of it if it has fewer.
+pub fn start(text: &str, units: usize) -> String {
+    match place(text, units) {
+        Some(Place { byte, inside }) => {
+            format!("{}{}", text.get(..byte).unwrap_or_default(), if inside { "?" } else { "" })
+        }
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "é😀x";
+
+    #[test]
+    fn places_are_counted_in_units() {
+        let check = |unit: usize, expected: Option<(usize, bool)>| {
+            assert_eq!(place(TEXT, unit).map(|place| (place.byte, place.inside)), expected);
+        };
+        check(0, Some((0, false)));
+        check(1, Some((2, false)));
+        check(2, Some((2, true)));
+        check(3, Some((6, false)));
+        check(4, Some((7, false)));
+        check(5, None);
+        assert_eq!((length(TEXT), units_before(TEXT, 6), unit(TEXT, 1)), (4, 3, Some(0xd83d)));
+        assert_eq!((place("ab", 2).map(|place| place.byte), place("ab", 3)), (Some(2), None));
+    }
+
+    #[test]
+    fn half_a_character_is_a_question_mark() {
+        assert_eq!(
+            ["", "é", "é?", "é😀", "é😀x", "é😀x"],
+            [0, 1, 2, 3, 4, 5].map(|units| start(TEXT, units))
+        );
+    }
+}

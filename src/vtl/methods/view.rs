@@ -11,13 +11,6 @@ pub const VIEW: Class = Class {
     name: "Set",
     from: "`keySet()`, `entrySet()`, `values()`",
     methods: &[
-        method(
-            "add",
-            &[Any],
-            "Boolean",
-            (r#"#set($m = {"a": 1})#if($m.size() == 0)$m.keySet().add("b")#end"#, ""),
-            |call, _| Err(call.fault("nothing can be added to what shows the entries of a map")),
-        ),
         method("clear", &[], "void", (r#"#set($m = {"a": 1})$m.keySet().clear()$m"#, "{}"), |call, heap| {
             if let Some(map) = heap.map_mut(seen(call).0) {
                 map.clear();

@@ -7,6 +7,7 @@
 //! pattern that backtracks without end is handed to the linear engine of `regex-automata` where that can take it.
 
 mod class;
+mod escape;
 mod linear;
 mod matcher;
 mod parse;

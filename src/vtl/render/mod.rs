@@ -8,7 +8,7 @@ mod reference;
 
 use smallvec::SmallVec;
 
-use super::ast::{Body, Define, Node, Span};
+use super::ast::{Body, Define, Node, Reference, Span};
 use super::error::RenderError;
 use super::fault::Fault;
 use super::heap::{Heap, LoopId};
@@ -17,6 +17,9 @@ use super::value::Value;
 
 /// Whom variables are asked for.
 type Variables<'r, 'a> = dyn FnMut(&str, &mut Heap<'a>) -> Result<Option<Value<'a>>, Fault> + 'r;
+
+/// Who is told of every reference: what it is, and the value it had. That is `null` where it yields the empty string.
+pub type Watch<'r, 'a> = dyn FnMut(&'a Reference, &Value<'a>, &mut Heap<'a>) + 'r;
 
 /// Why nodes that follow are not rendered.
 #[derive(Debug)]
@@ -59,6 +62,7 @@ struct Renderer<'r, 'a> {
     template: &'a Template,
     heap: &'r mut Heap<'a>,
     variables: &'r mut Variables<'r, 'a>,
+    watch: Option<&'r mut Watch<'r, 'a>>,
     slots: SmallVec<[Slot<'a>; 16]>,
     /// The blocks that are being rendered within one another.
     blocks: SmallVec<[&'a Define; 4]>,
@@ -72,6 +76,7 @@ pub(super) fn render<'a>(
     template: &'a Template,
     heap: &mut Heap<'a>,
     variables: &mut Variables<'_, 'a>,
+    watch: Option<&mut Watch<'_, 'a>>,
     out: &mut String,
 ) -> Result<(), RenderError> {
     let mut variables = |name: &str, heap: &mut Heap<'a>| variables(name, heap);
@@ -79,6 +84,7 @@ pub(super) fn render<'a>(
         template,
         heap,
         variables: &mut variables,
+        watch: watch.map(|watch| watch as &mut Watch<'_, 'a>),
         slots: SmallVec::from_elem(Slot::Unasked, template.variables().len()),
         blocks: SmallVec::new(),
         depth: 0,

@@ -27,7 +27,11 @@ impl<'a> Renderer<'_, 'a> {
     pub(super) fn reference(&mut self, reference: &'a Reference) -> Result<Value<'a>, Halt> {
         let variable =
             self.variable(reference.variable).map_err(|fault| Halt::from(fault).at(reference.span))?;
-        self.follow(variable, &reference.steps).map(Value::or_empty)
+        let value = self.follow(variable, &reference.steps)?;
+        if let Some(watch) = &mut self.watch {
+            watch(reference, &value, self.heap);
+        }
+        Ok(value.or_empty())
     }
 
     /// Takes steps from a value on, until there is nothing more.

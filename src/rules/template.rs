@@ -1,0 +1,139 @@
+//! Mapping templates of rules: text, or `{ file: … }`, in whose place the file's text is put before rules are read.
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
+use crate::document::{Node, Value};
+use crate::engine::subject::Subjects;
+use crate::engine::template::MappingTemplate;
+
+/// The key of one template.
+pub const ONE: &str = "template";
+/// The key of several, by media type.
+pub const SEVERAL: &str = "templates";
+/// The key of a file that holds one.
+pub const FILE: &str = "file";
+
+/// Reads a file that a template names; the place is where it is named.
+pub type ReadFile<'a> = &'a dyn Fn(&str, &Place) -> Result<Arc<Source>, Diagnostic>;
+
+/// Reads a template.
+pub fn read(
+    node: &Node,
+    subjects: &mut Subjects,
+    diagnostics: &mut Diagnostics,
+) -> Option<Arc<MappingTemplate>> {
+    if let Value::Map(_) = node.value {
+        let fields = node.fields("a template", &[FILE], diagnostics)?;
+        let file = fields.require(FILE, "a template that is not text", diagnostics)?;
+        diagnostics.error(&file.place, "a template cannot be in a file of its own here");
+        return None;
+    }
+    let text = node.text("a template", diagnostics)?;
+    match MappingTemplate::new(text, subjects) {
+        Ok(template) => Some(Arc::new(template)),
+        Err(error) => {
+            let before = text.get(..error.span.start).unwrap_or(text);
+            let marked = text.get(error.span.start..error.span.end).unwrap_or_default();
+            let line = before.matches('\n').count();
+            let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
+            let width = marked.lines().next().map_or(1, |line| line.chars().count());
+            let place = node.place_in_text(line, column, width);
+            let problem = Diagnostic::error(error.message).at(&place);
+            diagnostics.push(match error.help {
+                Some(help) => problem.help(help),
+                None => problem,
+            });
+            None
+        }
+    }
+}
+
+/// Puts the text of files in the place of every `{ file: … }` that stands for a template.
+pub fn fill_in(node: &mut Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) {
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| fill_in(item, read_file, diagnostics)),
+        Value::Map(entries) => {
+            for entry in entries {
+                match entry.key.as_str() {
+                    ONE => put_text(&mut entry.node, read_file, diagnostics),
+                    SEVERAL => {
+                        if let Value::Map(templates) = &mut entry.node.value {
+                            templates
+                                .iter_mut()
+                                .for_each(|it| put_text(&mut it.node, read_file, diagnostics));
+                        }
+                    }
+                    _ => fill_in(&mut entry.node, read_file, diagnostics),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => {}
+    }
+}
+
+fn put_text(node: &mut Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) {
+    let Value::Map(entries) = &node.value else { return };
+    let [only] = entries.as_slice() else { return };
+    let (FILE, Some(path)) = (only.key.as_str(), only.node.scalar_text()) else { return };
+    match read_file(path, &only.node.place) {
+        Ok(source) => {
+            let value = Value::Text(source.text.clone());
+            *node = Node { place: Place::whole(&source), value };
+        }
+        Err(problem) => {
+            diagnostics.push(problem);
+            // There is nothing more to say of a template that is not there.
+            node.value = Value::Text(String::new());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+
+    fn parsed(text: &str) -> Node {
+        document::parse(&Source::new("rules.yaml", text), &mut Diagnostics::default()).unwrap()
+    }
+
+    #[test]
+    fn files_are_put_where_they_are_named() {
+        let mut node = parsed(
+            "rules:\n  - then:\n      body: { template: { file: a.vtl } }\n  - then:\n      body:\n        templates: { a/b: { file: b.vtl }, c/d: text }\n      file: { file: c.vtl }\n",
+        );
+        let read_file = |path: &str, place: &Place| match path {
+            "b.vtl" => Err(Diagnostic::error("cannot read").at(place)),
+            path => Ok(Source::new(path, format!("text of {path}"))),
+        };
+        let mut diagnostics = Diagnostics::default();
+        fill_in(&mut node, &read_file, &mut diagnostics);
+        let json = node.to_json().to_string();
+        assert_eq!(
+            json,
+            r#"{"rules":[{"then":{"body":{"template":"text of a.vtl"}}},{"then":{"body":{"templates":{"a/b":"","c/d":"text"}},"file":{"file":"c.vtl"}}}]}"#
+        );
+        let problems = diagnostics.into_sorted();
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].place.as_ref().unwrap().to_string(), "rules.yaml:6:35");
+    }
+
+    #[test]
+    fn a_mistake_is_shown_where_it_was_written() {
+        let check = |text: &str, expected: &str| {
+            let node = parsed(text);
+            let mut diagnostics = Diagnostics::default();
+            assert!(
+                read(&node.entry("template").unwrap().node, &mut Subjects::default(), &mut diagnostics)
+                    .is_none()
+            );
+            let problems = diagnostics.into_sorted();
+            assert_eq!(problems[0].place.as_ref().unwrap().to_string(), expected, "{text}");
+        };
+        check("template: 'a #if(1 +) b#end'", "rules.yaml:1:21");
+        check("template: a#if(1 +) b#end", "rules.yaml:1:19");
+        check("template: |\n  a\n  #if(1 +) b\n  #end\n", "rules.yaml:3:10");
+        check("a: b\ntemplate: >\n  a\n  #if(1 +) b\n  #end\n", "rules.yaml:3:3");
+    }
+}
