@@ -28,6 +28,10 @@ impl<'a> Map<'a> {
         Map { kind, entries: Vec::new(), places: None, changes: 0, unread: None }
     }
 
+    pub(super) fn with_capacity(kind: MapKind, length: usize) -> Map<'a> {
+        Map { entries: Vec::with_capacity(length), ..Map::new(kind) }
+    }
+
     /// The entries in order.
     pub fn entries(&self) -> &[(Value<'a>, Value<'a>)] {
         &self.entries

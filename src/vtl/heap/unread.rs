@@ -32,7 +32,7 @@ impl<'a> Heap<'a> {
     #[inline]
     pub(super) fn read_map(&mut self, id: MapId) {
         if let Some(unread) = self.maps.get_mut(id.0 as usize).and_then(|map| map.unread.take()) {
-            let mut read = Map::new(MapKind::Map);
+            let mut read = Map::with_capacity(MapKind::Map, unread.length());
             self.read(&unread, |key, value| {
                 read.set(key.unwrap_or(Text::Borrowed("")), value);
             });
@@ -47,7 +47,7 @@ impl<'a> Heap<'a> {
     #[inline]
     pub(super) fn read_list(&mut self, id: ListId) {
         if let Some(unread) = self.lists.get_mut(id.0 as usize).and_then(|list| list.unread.take()) {
-            let mut items = Vec::new();
+            let mut items = Vec::with_capacity(unread.length());
             self.read(&unread, |_, value| items.push(value));
             if let Some(list) = self.lists.get_mut(id.0 as usize) {
                 list.items = items;

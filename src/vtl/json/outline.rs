@@ -9,7 +9,7 @@ use super::super::fault::Fault;
 use super::super::heap::Heap;
 use super::super::limits::Meter;
 use super::super::value::{Text, Value};
-use super::scanner::{Quoted, Scalar, Scanner};
+use super::scanner::Scanner;
 use super::unescape::unescape;
 use super::{Whole, number};
 
@@ -17,15 +17,17 @@ use super::{Whole, number};
 pub(super) struct Outline<'a> {
     whole: Whole<'a>,
     /// In the order in which they begin.
-    containers: Box<[Container]>,
+    containers: Vec<Container>,
 }
 
 /// An object or an array. (No text of which there is an outline is as long as 4 GiB.)
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Container {
     start: u32,
     end: u32,
-    /// The number of the next one that is not within.
+    /// How many members or elements it has.
+    length: u32,
+    /// The number of the next container that is not within.
     next: u32,
 }
 
@@ -55,14 +57,18 @@ impl<'a> Outline<'a> {
         let bytes = whole.text().as_bytes();
         u32::try_from(bytes.len()).ok()?;
         let containers_max = meter.memory_left() / size_of::<Container>();
-        let scanner = Scanner { bytes, at: 0 };
-        let mut check =
-            Check { scanner, containers: Vec::new(), containers_max, depth_max: meter.limits().depth };
-        match check.scanner.next() {
-            first @ (b'{' | b'[') => check.container(first, 0)?,
-            _ => return None,
+        let mut check = Check {
+            text: Scanner(bytes),
+            containers: Vec::with_capacity(CONTAINERS_USUAL),
+            containers_max,
+            depth_max: meter.limits().depth,
+        };
+        let start = check.text.blanks(0);
+        if !matches!(check.text.byte(start), b'{' | b'[') {
+            return None;
         }
-        Some(Outline { whole: whole.clone(), containers: check.containers.into() })
+        check.container(start, 0)?;
+        Some(Outline { whole: whole.clone(), containers: check.containers })
     }
 
     /// The whole text as a value.
@@ -79,129 +85,144 @@ impl<'a> Outline<'a> {
         if is_object { Part::Object(unread) } else { Part::Array(unread) }
     }
 
-    fn string(&self, quoted: Quoted) -> Text<'a> {
-        let part = self.whole.part(quoted.start, quoted.end);
-        if quoted.escaped { Text::Shared(unescape(&part).into()) } else { part }
+    /// A string with its quotes.
+    fn string(&self, start: usize, end: usize) -> Text<'a> {
+        let part = self.whole.part(start + 1, end - 1);
+        if part.contains('\\') { Text::Shared(unescape(&part).into()) } else { part }
     }
 
-    fn scalar(&self, scalar: Scalar) -> Value<'a> {
-        match scalar {
-            Scalar::Null => Value::Null,
-            Scalar::Boolean(value) => Value::Boolean(value),
-            Scalar::String(quoted) => Value::String(self.string(quoted)),
-            Scalar::Number { start, end, is_whole } => {
-                let text = self.whole.text().get(start..end).unwrap_or_default();
-                number(text, is_whole).unwrap_or(Value::Null)
+    /// A word.
+    fn scalar(&self, start: usize, end: usize) -> Value<'a> {
+        let word = self.whole.text().get(start..end).unwrap_or_default();
+        match word.as_bytes().first() {
+            Some(b'"') => Value::String(self.string(start, end)),
+            Some(b't') => Value::Boolean(true),
+            Some(b'f') => Value::Boolean(false),
+            Some(b'n') => Value::Null,
+            _ => {
+                let is_whole = !word.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+                number(word, is_whole).unwrap_or(Value::Null)
             }
         }
     }
 }
 
+/// The containers of most texts.
+const CONTAINERS_USUAL: usize = 16;
+
 /// The pass over the text.
 struct Check<'t> {
-    scanner: Scanner<'t>,
+    text: Scanner<'t>,
     containers: Vec<Container>,
     containers_max: usize,
     depth_max: u32,
 }
 
 impl Check<'_> {
-    /// Goes past an object or an array, which begins here with `first`.
-    fn container(&mut self, first: u8, depth: u32) -> Option<()> {
+    /// Goes past an object or an array; says where it ends.
+    fn container(&mut self, start: usize, depth: u32) -> Option<usize> {
         let number = self.containers.len();
         if depth > self.depth_max || number >= self.containers_max {
             return None;
         }
-        let start = self.scanner.at as u32;
-        self.containers.push(Container { start, end: 0, next: 0 });
-        self.scanner.at += 1;
-        if first == b'{' { self.members(depth)? } else { self.elements(depth)? }
+        self.containers.push(Container::default());
+        let is_object = self.text.byte(start) == b'{';
+        let (end, length) = if is_object { self.members(start, depth) } else { self.elements(start, depth) }?;
         let next = self.containers.len() as u32;
-        let container = self.containers.get_mut(number)?;
-        (container.end, container.next) = (self.scanner.at as u32, next);
-        Some(())
+        let container = Container { start: start as u32, end: end as u32, length, next };
+        *self.containers.get_mut(number)? = container;
+        Some(end)
     }
 
-    fn members(&mut self, depth: u32) -> Option<()> {
-        if self.scanner.next() == b'}' {
-            self.scanner.at += 1;
-            return Some(());
+    /// Where they end, and how many there are.
+    fn members(&mut self, start: usize, depth: u32) -> Option<(usize, u32)> {
+        let mut at = self.text.blanks(start + 1);
+        if self.text.byte(at) == b'}' {
+            return Some((at + 1, 0));
         }
+        let mut length = 0;
         loop {
-            if self.scanner.next() != b'"' {
+            if self.text.byte(at) != b'"' {
                 return None;
             }
-            self.scanner.string()?;
-            self.scanner.expect(b':')?;
-            self.value(depth)?;
-            match self.scanner.next() {
-                b',' => self.scanner.at += 1,
-                b'}' => break,
+            at = self.text.behind(b':', self.text.string(at)?)?;
+            at = self.text.blanks(self.value(at, depth)?);
+            length += 1;
+            match self.text.byte(at) {
+                b',' => at = self.text.blanks(at + 1),
+                b'}' => return Some((at + 1, length)),
                 _ => return None,
             }
         }
-        self.scanner.at += 1;
-        Some(())
     }
 
-    fn elements(&mut self, depth: u32) -> Option<()> {
-        if self.scanner.next() == b']' {
-            self.scanner.at += 1;
-            return Some(());
+    fn elements(&mut self, start: usize, depth: u32) -> Option<(usize, u32)> {
+        let mut at = self.text.blanks(start + 1);
+        if self.text.byte(at) == b']' {
+            return Some((at + 1, 0));
         }
+        let mut length = 0;
         loop {
-            self.value(depth)?;
-            match self.scanner.next() {
-                b',' => self.scanner.at += 1,
-                b']' => break,
+            at = self.text.blanks(self.value(at, depth)?);
+            length += 1;
+            match self.text.byte(at) {
+                b',' => at = self.text.blanks(at + 1),
+                b']' => return Some((at + 1, length)),
                 _ => return None,
             }
         }
-        self.scanner.at += 1;
-        Some(())
     }
 
     #[inline]
-    fn value(&mut self, depth: u32) -> Option<()> {
-        match self.scanner.next() {
-            first @ (b'{' | b'[') => self.container(first, depth + 1),
-            first => self.scanner.scalar(first).map(drop),
+    fn value(&mut self, at: usize, depth: u32) -> Option<usize> {
+        match self.text.byte(at) {
+            b'{' | b'[' => self.container(at, depth + 1),
+            _ => self.text.word(at),
         }
     }
 }
 
 impl<'a> Unread<'a> {
+    /// How many members or elements it has.
+    pub fn length(&self) -> usize {
+        self.container().map_or(0, |container| container.length as usize)
+    }
+
+    fn container(&self) -> Option<&Container> {
+        self.outline.containers.get(self.container as usize)
+    }
+
     /// Shows what is directly in it, until there is no more or the visitor has enough. (The text has been checked, so
     /// nothing else ends this early.)
     pub fn visit(&self, mut visit: impl FnMut(Item<'a>) -> Result<(), Fault>) -> Option<()> {
         let outline = &self.outline;
-        let container = outline.containers.get(self.container as usize)?;
-        let mut scanner =
-            Scanner { bytes: outline.whole.text().as_bytes(), at: container.start as usize };
+        let container = self.container()?;
+        let text = Scanner(outline.whole.text().as_bytes());
+        let is_object = text.byte(container.start as usize) == b'{';
+        let mut at = container.start as usize;
         let mut child = self.container + 1;
-        let is_object = scanner.next() == b'{';
-        scanner.at += 1;
-        while !matches!(scanner.next(), b'}' | b']') {
-            let key = match is_object {
-                true => {
-                    let key = outline.string(scanner.string()?);
-                    scanner.expect(b':')?;
-                    Some(key)
-                }
-                false => None,
-            };
-            let value = match scanner.next() {
+        for _ in 0..container.length {
+            at = text.blanks(at + 1);
+            let mut key = None;
+            if is_object {
+                let end = text.string(at)?;
+                key = Some(outline.string(at, end));
+                at = text.behind(b':', end)?;
+            }
+            let (value, end) = match text.byte(at) {
                 b'{' | b'[' => {
                     let container = outline.containers.get(child as usize)?;
-                    scanner.at = container.end as usize;
                     let part = Rc::clone(outline).part(child);
                     child = container.next;
-                    part
+                    (part, container.end as usize)
                 }
-                first => Part::Scalar(outline.scalar(scanner.scalar(first)?)),
+                _ => {
+                    let end = text.word(at)?;
+                    (Part::Scalar(outline.scalar(at, end)), end)
+                }
             };
             visit(Item { key, value }).ok()?;
-            scanner.at += usize::from(scanner.next() == b',');
+            at = text.blanks(end);
         }
         Some(())
     }

@@ -1,5 +1,5 @@
-//! The words of JSON as RFC 8259 has it, one after the other. What it gives nothing for is not wrong: the lenient
-//! reader may know what to make of it.
+//! The words of JSON as RFC 8259 has it. Each function goes past what begins at a place and says where that ends; what
+//! it gives nothing for is not wrong: the lenient reader may know what to make of it.
 
 use wide::u8x16;
 
@@ -8,156 +8,131 @@ use super::DOUBLE_BYTES_MAX;
 /// Bytes of a string that are looked at at once. Most strings are no longer.
 pub(super) const CHUNK_BYTES: usize = 16;
 
-#[derive(Debug, Clone)]
-pub(super) struct Scanner<'t> {
-    pub bytes: &'t [u8],
-    pub at: usize,
-}
-
-/// The text between two quotes.
+/// A text to go through.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quoted {
-    pub start: usize,
-    pub end: usize,
-    /// It has escapes.
-    pub escaped: bool,
-}
+pub(super) struct Scanner<'t>(pub &'t [u8]);
 
-/// What is no array and no object.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Scalar {
-    Null,
-    Boolean(bool),
-    Number { start: usize, end: usize, is_whole: bool },
-    String(Quoted),
-}
-
-impl Scanner<'_> {
-    /// The next byte that is no blank; 0 at the end.
+impl<'t> Scanner<'t> {
+    /// The byte at a place; 0 behind the end.
     #[inline]
-    pub fn next(&mut self) -> u8 {
-        loop {
-            match self.byte() {
-                b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
-                byte => return byte,
-            }
+    pub fn byte(self, at: usize) -> u8 {
+        self.0.get(at).copied().unwrap_or(0)
+    }
+
+    /// The first byte from here on that is no blank.
+    #[inline]
+    pub fn blanks(self, mut at: usize) -> usize {
+        while matches!(self.byte(at), b' ' | b'\t' | b'\r' | b'\n') {
+            at += 1;
         }
+        at
     }
 
-    /// Goes past a byte that must come next.
+    /// What stands behind `byte` and the blanks around it.
     #[inline]
-    pub fn expect(&mut self, byte: u8) -> Option<()> {
-        let found = self.next() == byte;
-        self.at += 1;
-        found.then_some(())
+    pub fn behind(self, byte: u8, at: usize) -> Option<usize> {
+        let at = self.blanks(at);
+        (self.byte(at) == byte).then(|| self.blanks(at + 1))
     }
 
-    /// Goes past the word that begins with `first`, the byte that comes next.
+    /// A string, a number or a literal.
     #[inline]
-    pub fn scalar(&mut self, first: u8) -> Option<Scalar> {
-        match first {
-            b'"' => self.string().map(Scalar::String),
-            b'0'..=b'9' | b'-' => self.number(),
-            b't' => self.word(b"true", Scalar::Boolean(true)),
-            b'f' => self.word(b"false", Scalar::Boolean(false)),
-            b'n' => self.word(b"null", Scalar::Null),
+    pub fn word(self, at: usize) -> Option<usize> {
+        match self.byte(at) {
+            b'"' => self.string(at),
+            b'0'..=b'9' | b'-' => self.number(at),
+            b't' => self.literal(b"true", at),
+            b'f' => self.literal(b"false", at),
+            b'n' => self.literal(b"null", at),
             _ => None,
         }
     }
 
-    fn word(&mut self, word: &[u8], scalar: Scalar) -> Option<Scalar> {
-        let found = self.bytes.get(self.at..)?.starts_with(word);
-        self.at += word.len();
-        found.then_some(scalar)
+    fn literal(self, literal: &[u8], at: usize) -> Option<usize> {
+        self.0.get(at..)?.starts_with(literal).then_some(at + literal.len())
     }
 
     /// One that is not so long as to be a `BigDecimal`, or too long altogether.
-    fn number(&mut self) -> Option<Scalar> {
-        let start = self.at;
-        self.at += usize::from(self.byte() == b'-');
-        match self.byte() {
-            b'0' => self.at += 1,
-            _ => self.digits()?,
+    #[inline]
+    fn number(self, start: usize) -> Option<usize> {
+        let mut at = start + usize::from(self.byte(start) == b'-');
+        at = if self.byte(at) == b'0' { at + 1 } else { self.digits(at)? };
+        if self.byte(at) == b'.' {
+            at = self.digits(at + 1)?;
         }
-        let mut is_whole = true;
-        if self.byte() == b'.' {
-            is_whole = false;
-            self.at += 1;
-            self.digits()?;
+        if matches!(self.byte(at), b'e' | b'E') {
+            at = self.digits(at + 1 + usize::from(matches!(self.byte(at + 1), b'+' | b'-')))?;
         }
-        if matches!(self.byte(), b'e' | b'E') {
-            is_whole = false;
-            self.at += 1;
-            self.at += usize::from(matches!(self.byte(), b'+' | b'-'));
-            self.digits()?;
-        }
-        let end = self.at;
-        (end - start <= DOUBLE_BYTES_MAX).then_some(Scalar::Number { start, end, is_whole })
+        (at - start <= DOUBLE_BYTES_MAX).then_some(at)
     }
 
     /// At least one.
     #[inline]
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.byte().is_ascii_digit() {
-            self.at += 1;
+    fn digits(self, start: usize) -> Option<usize> {
+        let mut at = start;
+        while self.byte(at).is_ascii_digit() {
+            at += 1;
         }
-        (self.at > start).then_some(())
+        (at > start).then_some(at)
     }
 
-    /// A string, from its opening quote on.
+    /// A string with its quotes.
     #[inline]
-    pub fn string(&mut self) -> Option<Quoted> {
-        self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.at += self.plain_bytes();
-            match self.byte() {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                // A control character, or the end.
-                _ => return None,
-            }
-        }
-        self.at += 1;
-        Some(Quoted { start, end: self.at - 1, escaped })
-    }
-
-    /// How many bytes come before a quote, a backslash, a control character or the end.
-    #[inline]
-    fn plain_bytes(&self) -> usize {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let (chunks, tail) = rest.as_chunks::<CHUNK_BYTES>();
-        for (number, chunk) in chunks.iter().enumerate() {
+    pub fn string(self, start: usize) -> Option<usize> {
+        let mut at = start + 1;
+        while let Some(chunk) = self.chunk(at) {
             let telling = telling(*chunk);
             if telling != 0 {
-                return number * CHUNK_BYTES + telling.trailing_zeros() as usize;
+                let at = at + telling.trailing_zeros() as usize;
+                return if self.byte(at) == b'"' { Some(at + 1) } else { self.string_end(at) };
             }
+            at += CHUNK_BYTES;
         }
-        let is_telling = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        rest.len() - tail.len() + tail.iter().position(is_telling).unwrap_or(tail.len())
+        self.string_end(at)
     }
 
-    fn escape(&mut self) -> Option<()> {
-        self.at += 2;
-        match self.bytes.get(self.at - 1)? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
+    /// The rest of a string that has escapes, or of one near the end of the text.
+    fn string_end(self, mut at: usize) -> Option<usize> {
+        while let Some(chunk) = self.chunk(at) {
+            let mut telling = telling(*chunk);
+            let mut end = at + CHUNK_BYTES;
+            while telling != 0 {
+                let mark = at + telling.trailing_zeros() as usize;
+                match self.byte(mark) {
+                    b'"' => return Some(mark + 1),
+                    b'\\' => end = end.max(self.escape(mark)?),
+                    _ => return None,
+                }
+                // What an escape is made of tells nothing.
+                telling &= !(0b11 << (mark - at));
+            }
+            at = end;
+        }
+        loop {
+            match self.byte(at) {
+                b'"' => return Some(at + 1),
+                b'\\' => at = self.escape(at)?,
+                0..0x20 => return None,
+                _ => at += 1,
+            }
+        }
+    }
+
+    #[inline]
+    fn chunk(self, at: usize) -> Option<&'t [u8; CHUNK_BYTES]> {
+        self.0.get(at..)?.first_chunk()
+    }
+
+    #[inline]
+    fn escape(self, at: usize) -> Option<usize> {
+        match self.byte(at + 1) {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
             b'u' => {
-                let digits = self.bytes.get(self.at..self.at + 4)?;
-                self.at += 4;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(())
+                let digits = self.0.get(at + 2..at + 6)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 6)
             }
             _ => None,
         }
-    }
-
-    #[inline]
-    fn byte(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or(0)
     }
 }
 
