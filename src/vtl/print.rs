@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::fault::Fault;
 use super::heap::{Heap, ListKind, MapKind};
+use super::json;
 use super::number;
 use super::value::{Value, View};
 
@@ -117,6 +118,9 @@ impl<'a> Heap<'a> {
         out: &mut String,
         depth: u32,
     ) -> Result<(), Fault> {
+        if self.reprint(value, slashes, out)? {
+            return Ok(());
+        }
         match value {
             Value::String(text) => self.push_quoted(text, slashes, out),
             Value::Character(_) => {
@@ -150,6 +154,16 @@ impl<'a> Heap<'a> {
             }
             scalar => self.push_scalar(scalar, out),
         }
+    }
+
+    /// What comes from a text and was never looked into is mostly written as it should be.
+    fn reprint(&mut self, value: &Value<'a>, slashes: Slashes, out: &mut String) -> Result<bool, Fault> {
+        let Some(unread) = self.unread(value) else { return Ok(false) };
+        let text = unread.text();
+        self.meter.work(1 + text.len() as u64 / 16)?;
+        let is_done = json::reprint(text, slashes == Slashes::Escaped, out);
+        self.fits(out.len())?;
+        Ok(is_done)
     }
 
     fn print_members(
@@ -224,12 +238,17 @@ impl<'a> Heap<'a> {
 
     /// Adds to a text that will be printed or compared, and so is bounded as the output is.
     pub fn push_text(&mut self, text: &str, out: &mut String) -> Result<(), Fault> {
-        let bytes_max = self.meter.limits().output_bytes;
-        if out.len().saturating_add(text.len()) > bytes_max {
-            return Err(Fault::limit(format!("a text of more than {bytes_max} bytes")));
-        }
+        self.fits(out.len().saturating_add(text.len()))?;
         self.meter.work(1 + text.len() as u64 / 256)?;
         out.push_str(text);
+        Ok(())
+    }
+
+    fn fits(&self, text_bytes: usize) -> Result<(), Fault> {
+        let bytes_max = self.meter.limits().output_bytes;
+        if text_bytes > bytes_max {
+            return Err(Fault::limit(format!("a text of more than {bytes_max} bytes")));
+        }
         Ok(())
     }
 

@@ -28,6 +28,15 @@ impl<'a> Heap<'a> {
         }
     }
 
+    /// The text of a list or map that nobody has looked into.
+    pub(in super::super) fn unread(&self, value: &Value<'a>) -> Option<Unread<'a>> {
+        match value {
+            Value::Map(id) => self.maps.get(id.0 as usize)?.unread.clone(),
+            Value::List(id) => self.lists.get(id.0 as usize)?.unread.clone(),
+            _ => None,
+        }
+    }
+
     /// Reads a map if nobody has yet. Whoever reaches a bound by that is told so by the meter at the next step.
     #[inline]
     pub(super) fn read_map(&mut self, id: MapId) {

@@ -6,6 +6,7 @@
 
 mod lenient;
 mod outline;
+mod reprint;
 mod scanner;
 mod unescape;
 
@@ -18,6 +19,7 @@ use super::value::{Text, Value};
 
 use outline::Outline;
 pub(super) use outline::{Item, Part, Unread};
+pub(super) use reprint::reprint;
 
 /// The value that the text stands for. Strings without escapes are parts of the text.
 ///

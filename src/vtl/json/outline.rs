@@ -192,6 +192,13 @@ impl<'a> Unread<'a> {
         self.outline.containers.get(self.container as usize)
     }
 
+    /// As it is written.
+    pub fn text(&self) -> &str {
+        let whole = self.outline.whole.text();
+        let part = self.container().map(|container| container.start as usize..container.end as usize);
+        part.and_then(|part| whole.get(part)).unwrap_or_default()
+    }
+
     /// Shows what is directly in it, until there is no more or the visitor has enough. (The text has been checked, so
     /// nothing else ends this early.)
     pub fn visit(&self, mut visit: impl FnMut(Item<'a>) -> Result<(), Fault>) -> Option<()> {

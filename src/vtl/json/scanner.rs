@@ -54,7 +54,7 @@ impl<'t> Scanner<'t> {
 
     /// One that is not so long as to be a `BigDecimal`, or too long altogether.
     #[inline]
-    fn number(self, start: usize) -> Option<usize> {
+    pub fn number(self, start: usize) -> Option<usize> {
         let mut at = start + usize::from(self.byte(start) == b'-');
         at = if self.byte(at) == b'0' { at + 1 } else { self.digits(at)? };
         if self.byte(at) == b'.' {
@@ -119,7 +119,7 @@ impl<'t> Scanner<'t> {
     }
 
     #[inline]
-    fn chunk(self, at: usize) -> Option<&'t [u8; CHUNK_BYTES]> {
+    pub fn chunk(self, at: usize) -> Option<&'t [u8; CHUNK_BYTES]> {
         self.0.get(at..)?.first_chunk()
     }
 
