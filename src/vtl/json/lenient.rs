@@ -8,15 +8,12 @@ use memchr::{memchr, memchr2};
 use super::super::fault::Fault;
 use super::super::heap::{Heap, ListKind, MapKind};
 use super::super::value::{Text, Value};
-use super::{Whole, number};
+use super::{END, Whole, number};
 
 /// The value of a text, with all there is in it.
 pub(super) fn read<'a>(whole: &Whole<'a>, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
     Reader { whole, text: whole.text(), at: 0, heap }.document()
 }
-
-/// json-smart takes this character for the end of the text.
-const END: u8 = 0x1a;
 
 /// Where a value stands, which says where a word without quotes ends.
 #[derive(Clone, Copy, PartialEq)]

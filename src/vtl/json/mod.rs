@@ -71,6 +71,9 @@ fn number<'a>(text: &str, is_whole: bool) -> Option<Value<'a>> {
 /// A number with a fraction that is written longer is a `BigDecimal`.
 const DOUBLE_BYTES_MAX: usize = 18;
 
+/// json-smart takes this character for the end of the text.
+const END: u8 = 0x1a;
+
 /// The text that values are parts of.
 #[derive(Debug, Clone)]
 enum Whole<'a> {

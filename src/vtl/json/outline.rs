@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use super::super::fault::Fault;
 use super::super::heap::Heap;
 use super::super::limits::Meter;
@@ -57,18 +59,8 @@ impl<'a> Outline<'a> {
         let bytes = whole.text().as_bytes();
         u32::try_from(bytes.len()).ok()?;
         let containers_max = meter.memory_left() / size_of::<Container>();
-        let mut check = Check {
-            text: Scanner(bytes),
-            containers: Vec::with_capacity(CONTAINERS_USUAL),
-            containers_max,
-            depth_max: meter.limits().depth,
-        };
-        let start = check.text.blanks(0);
-        if !matches!(check.text.byte(start), b'{' | b'[') {
-            return None;
-        }
-        check.container(start, 0)?;
-        Some(Outline { whole: whole.clone(), containers: check.containers })
+        let containers = Check { text: Scanner(bytes), containers_max, depth_max: meter.limits().depth }.all()?;
+        Some(Outline { whole: whole.clone(), containers })
     }
 
     /// The whole text as a value.
@@ -107,78 +99,86 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// The containers of most texts.
-const CONTAINERS_USUAL: usize = 16;
-
 /// The pass over the text.
 struct Check<'t> {
     text: Scanner<'t>,
-    containers: Vec<Container>,
     containers_max: usize,
     depth_max: u32,
 }
 
-impl Check<'_> {
-    /// Goes past an object or an array; says where it ends.
-    fn container(&mut self, start: usize, depth: u32) -> Option<usize> {
-        let number = self.containers.len();
-        if depth > self.depth_max || number >= self.containers_max {
-            return None;
-        }
-        self.containers.push(Container::default());
-        let is_object = self.text.byte(start) == b'{';
-        let (end, length) = if is_object { self.members(start, depth) } else { self.elements(start, depth) }?;
-        let next = self.containers.len() as u32;
-        let container = Container { start: start as u32, end: end as u32, length, next };
-        *self.containers.get_mut(number)? = container;
-        Some(end)
-    }
+/// A container whose end has not been reached.
+#[derive(Clone, Copy)]
+struct Open {
+    number: usize,
+    is_object: bool,
+    length: u32,
+}
 
-    /// Where they end, and how many there are.
-    fn members(&mut self, start: usize, depth: u32) -> Option<(usize, u32)> {
-        let mut at = self.text.blanks(start + 1);
-        if self.text.byte(at) == b'}' {
-            return Some((at + 1, 0));
-        }
-        let mut length = 0;
+/// The containers of most texts.
+const CONTAINERS_USUAL: usize = 16;
+
+impl Check<'_> {
+    /// The document and all that is in it; nothing unless that is an object or an array.
+    fn all(&self) -> Option<Vec<Container>> {
+        let mut containers = Vec::with_capacity(CONTAINERS_USUAL);
+        let mut around = SmallVec::<[Open; 8]>::new();
+        let mut at = self.text.blanks(0);
+        let mut open = self.open(at, &mut containers, 0)?;
+        at = self.text.blanks(at + 1);
         loop {
-            if self.text.byte(at) != b'"' {
+            let is_empty = open.length == 0 && self.text.byte(at) == open.close();
+            if !is_empty {
+                if open.is_object {
+                    at = self.key(at)?;
+                }
+                open.length += 1;
+                if matches!(self.text.byte(at), b'{' | b'[') {
+                    around.push(open);
+                    open = self.open(at, &mut containers, around.len())?;
+                    at = self.text.blanks(at + 1);
+                    continue;
+                }
+                at = self.text.blanks(self.text.word(at)?);
+            }
+            // Behind a value one container may end after the other.
+            while self.text.byte(at) == open.close() {
+                let next = containers.len() as u32;
+                let container = containers.get_mut(open.number)?;
+                (container.end, container.length, container.next) = (at as u32 + 1, open.length, next);
+                let Some(outer) = around.pop() else { return Some(containers) };
+                open = outer;
+                at = self.text.blanks(at + 1);
+            }
+            if self.text.byte(at) != b',' {
                 return None;
             }
-            at = self.text.behind(b':', self.text.string(at)?)?;
-            at = self.text.blanks(self.value(at, depth)?);
-            length += 1;
-            match self.text.byte(at) {
-                b',' => at = self.text.blanks(at + 1),
-                b'}' => return Some((at + 1, length)),
-                _ => return None,
-            }
+            at = self.text.blanks(at + 1);
         }
     }
 
-    fn elements(&mut self, start: usize, depth: u32) -> Option<(usize, u32)> {
-        let mut at = self.text.blanks(start + 1);
-        if self.text.byte(at) == b']' {
-            return Some((at + 1, 0));
-        }
-        let mut length = 0;
-        loop {
-            at = self.text.blanks(self.value(at, depth)?);
-            length += 1;
-            match self.text.byte(at) {
-                b',' => at = self.text.blanks(at + 1),
-                b']' => return Some((at + 1, length)),
-                _ => return None,
-            }
-        }
+    #[inline(always)]
+    fn key(&self, at: usize) -> Option<usize> {
+        if self.text.byte(at) == b'"' { self.text.behind(b':', self.text.string(at)?) } else { None }
     }
 
-    #[inline]
-    fn value(&mut self, at: usize, depth: u32) -> Option<usize> {
-        match self.text.byte(at) {
-            b'{' | b'[' => self.container(at, depth + 1),
-            _ => self.text.word(at),
+    #[inline(always)]
+    fn open(&self, start: usize, containers: &mut Vec<Container>, depth: usize) -> Option<Open> {
+        let is_object = self.text.byte(start) == b'{';
+        let number = containers.len();
+        if !is_object && self.text.byte(start) != b'['
+            || depth > self.depth_max as usize
+            || number >= self.containers_max
+        {
+            return None;
         }
+        containers.push(Container { start: start as u32, ..Container::default() });
+        Some(Open { number, is_object, length: 0 })
+    }
+}
+
+impl Open {
+    fn close(self) -> u8 {
+        if self.is_object { b'}' } else { b']' }
     }
 }
 

@@ -113,13 +113,15 @@ impl<'t> Copy<'t> {
             let bytes = u8x16::new(*chunk);
             let is = |byte| bytes.simd_eq(u8x16::splat(byte));
             let beyond_ascii = bytes.max(u8x16::splat(0x7f)).simd_eq(bytes);
-            let telling = (is(b'"') | is(b'\\') | is(self.told_apart) | beyond_ascii).to_bitmask();
+            let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+            let marks = is(b'"') | is(b'\\') | is(self.told_apart);
+            let telling = (marks | beyond_ascii | control).to_bitmask();
             if telling != 0 {
                 return at - start + telling.trailing_zeros() as usize;
             }
             at += CHUNK_BYTES;
         }
-        let is_plain = |byte| !matches!(byte, b'"' | b'\\' | 0x7f.. | 0) && byte != self.told_apart;
+        let is_plain = |byte| !matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f..) && byte != self.told_apart;
         while is_plain(self.words.byte(at)) {
             at += 1;
         }

@@ -3,7 +3,7 @@
 
 use wide::u8x16;
 
-use super::DOUBLE_BYTES_MAX;
+use super::{DOUBLE_BYTES_MAX, END};
 
 /// Bytes of a string that are looked at at once. Most strings are no longer.
 pub(super) const CHUNK_BYTES: usize = 16;
@@ -14,29 +14,29 @@ pub(super) struct Scanner<'t>(pub &'t [u8]);
 
 impl<'t> Scanner<'t> {
     /// The byte at a place; 0 behind the end.
-    #[inline]
+    #[inline(always)]
     pub fn byte(self, at: usize) -> u8 {
         self.0.get(at).copied().unwrap_or(0)
     }
 
     /// The first byte from here on that is no blank.
-    #[inline]
+    #[inline(always)]
     pub fn blanks(self, mut at: usize) -> usize {
-        while matches!(self.byte(at), b' ' | b'\t' | b'\r' | b'\n') {
+        while self.byte(at) <= b' ' && matches!(self.byte(at), b' ' | b'\t' | b'\r' | b'\n') {
             at += 1;
         }
         at
     }
 
     /// What stands behind `byte` and the blanks around it.
-    #[inline]
+    #[inline(always)]
     pub fn behind(self, byte: u8, at: usize) -> Option<usize> {
         let at = self.blanks(at);
         (self.byte(at) == byte).then(|| self.blanks(at + 1))
     }
 
     /// A string, a number or a literal.
-    #[inline]
+    #[inline(always)]
     pub fn word(self, at: usize) -> Option<usize> {
         match self.byte(at) {
             b'"' => self.string(at),
@@ -77,13 +77,13 @@ impl<'t> Scanner<'t> {
     }
 
     /// A string with its quotes.
-    #[inline]
+    #[inline(always)]
     pub fn string(self, start: usize) -> Option<usize> {
         let mut at = start + 1;
         while let Some(chunk) = self.chunk(at) {
             let telling = telling(*chunk);
             if telling != 0 {
-                let at = at + telling.trailing_zeros() as usize;
+                at += telling.trailing_zeros() as usize;
                 return if self.byte(at) == b'"' { Some(at + 1) } else { self.string_end(at) };
             }
             at += CHUNK_BYTES;
@@ -92,19 +92,22 @@ impl<'t> Scanner<'t> {
     }
 
     /// The rest of a string that has escapes, or of one near the end of the text.
+    #[inline(never)]
     fn string_end(self, mut at: usize) -> Option<usize> {
         while let Some(chunk) = self.chunk(at) {
             let mut telling = telling(*chunk);
             let mut end = at + CHUNK_BYTES;
             while telling != 0 {
-                let mark = at + telling.trailing_zeros() as usize;
+                let place = telling.trailing_zeros();
+                let mark = at + place as usize;
                 match self.byte(mark) {
                     b'"' => return Some(mark + 1),
                     b'\\' => end = end.max(self.escape(mark)?),
+                    // json-smart takes it for the end of the text, though only in a string with escapes.
                     _ => return None,
                 }
-                // What an escape is made of tells nothing.
-                telling &= !(0b11 << (mark - at));
+                // What comes behind a backslash tells nothing.
+                telling &= !(0b11 << place);
             }
             at = end;
         }
@@ -112,35 +115,38 @@ impl<'t> Scanner<'t> {
             match self.byte(at) {
                 b'"' => return Some(at + 1),
                 b'\\' => at = self.escape(at)?,
-                0..0x20 => return None,
+                0 | END => return None,
                 _ => at += 1,
             }
         }
     }
 
-    #[inline]
+    /// Any character may come behind a backslash. It means itself or is lost.
+    #[inline(always)]
+    fn escape(self, at: usize) -> Option<usize> {
+        match self.byte(at + 1) {
+            b'u' => self.unit(at),
+            b'x' | 0 | END | 0x80.. => None,
+            _ => Some(at + 2),
+        }
+    }
+
+    /// `\uXXXX`.
+    fn unit(self, at: usize) -> Option<usize> {
+        let digits = self.0.get(at + 2..at + 6)?;
+        digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 6)
+    }
+
+    #[inline(always)]
     pub fn chunk(self, at: usize) -> Option<&'t [u8; CHUNK_BYTES]> {
         self.0.get(at..)?.first_chunk()
     }
-
-    #[inline]
-    fn escape(self, at: usize) -> Option<usize> {
-        match self.byte(at + 1) {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
-            b'u' => {
-                let digits = self.0.get(at + 2..at + 6)?;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 6)
-            }
-            _ => None,
-        }
-    }
 }
 
-/// The places of quotes, backslashes and control characters.
-#[inline]
+/// The places of quotes, backslashes and [`END`].
+#[inline(always)]
 fn telling(chunk: [u8; CHUNK_BYTES]) -> u32 {
     let bytes = u8x16::new(chunk);
     let is = |byte| bytes.simd_eq(u8x16::splat(byte));
-    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-    (is(b'"') | is(b'\\') | control).to_bitmask()
+    (is(b'"') | is(b'\\') | is(END)).to_bitmask()
 }

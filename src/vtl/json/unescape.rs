@@ -2,44 +2,34 @@
 
 use wide::u8x16;
 
-use super::scanner::CHUNK_BYTES;
+use super::scanner::{CHUNK_BYTES, Scanner};
 
-/// The string without its escapes, which have been checked. As json-smart does, drops U+007F from such a string.
+/// The string without its escapes, which have been checked. As json-smart does, drops control characters from such a
+/// string.
 pub(super) fn unescape(escaped: &str) -> String {
-    let bytes = escaped.as_bytes();
-    let mut out = vec![0; bytes.len() + CHUNK_BYTES];
+    let text = Scanner(escaped.as_bytes());
+    // What an escape stands for is no longer than it; a whole chunk is written where its beginning is wanted.
+    let mut out = vec![0; escaped.len() + CHUNK_BYTES];
     let (mut from, mut to) = (0, 0);
-    // An escape is longer than what it stands for, so `to` is never ahead of `from`.
-    while let (Some(rest), Some(place)) = (bytes.get(from..), out.get_mut(to..)) {
-        let plain = match (rest.first_chunk::<CHUNK_BYTES>(), place.first_chunk_mut::<CHUNK_BYTES>()) {
-            (Some(chunk), Some(place)) => {
-                *place = *chunk;
-                telling(*chunk)
-            }
-            _ => copy_tail(rest, place),
-        };
-        (from, to) = (from + plain, to + plain);
-        if plain == CHUNK_BYTES {
-            continue;
+    while let Some(chunk) = text.chunk(from) {
+        if let Some(place) = out.get_mut(to..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = *chunk;
         }
-        match bytes.get(from..from + 2) {
-            None if bytes.get(from) != Some(&0x7f) => break,
-            Some(br"\u") => {
-                let units = units(bytes.get(from..).unwrap_or_default());
-                from += units.len() * UNIT_BYTES;
-                for character in char::decode_utf16(units) {
-                    let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
-                    let place = out.get_mut(to..).unwrap_or_default();
-                    to += character.encode_utf8(place).len();
-                }
+        match telling(*chunk) {
+            0 => (from, to) = (from + CHUNK_BYTES, to + CHUNK_BYTES),
+            telling => {
+                let plain = telling.trailing_zeros() as usize;
+                (from, to) = mark(text, from + plain, &mut out, to + plain);
             }
-            Some([b'\\', escape]) => {
-                if let Some(place) = out.get_mut(to) {
-                    *place = meaning(*escape);
-                }
-                (from, to) = (from + 2, to + 1);
+        }
+    }
+    while from < escaped.len() {
+        match text.byte(from) {
+            b'\\' | 0..0x20 | 0x7f => (from, to) = mark(text, from, &mut out, to),
+            byte => {
+                out.get_mut(to..).and_then(|rest| rest.first_mut()).map(|place| *place = byte);
+                (from, to) = (from + 1, to + 1);
             }
-            _ => from += 1,
         }
     }
     out.truncate(to);
@@ -47,42 +37,57 @@ pub(super) fn unescape(escaped: &str) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Where the first backslash or U+007F is; behind the end if there is none.
+/// Where there are backslashes and control characters.
 #[inline]
-fn telling(chunk: [u8; CHUNK_BYTES]) -> usize {
+fn telling(chunk: [u8; CHUNK_BYTES]) -> u32 {
     let bytes = u8x16::new(chunk);
     let is = |byte| bytes.simd_eq(u8x16::splat(byte));
-    let places = (is(b'\\') | is(0x7f)).to_bitmask();
-    (places | 1 << CHUNK_BYTES).trailing_zeros() as usize
+    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+    (is(b'\\') | is(0x7f) | control).to_bitmask()
 }
 
-/// The same for what is shorter than a chunk.
-fn copy_tail(rest: &[u8], place: &mut [u8]) -> usize {
-    let plain = rest.iter().position(|byte| matches!(byte, b'\\' | 0x7f)).unwrap_or(rest.len());
-    place.iter_mut().zip(rest).take(plain).for_each(|(place, byte)| *place = *byte);
-    plain
-}
-
-fn meaning(escape: u8) -> u8 {
-    match escape {
+/// Writes what a backslash and what is behind it mean; a control character means nothing. Says where both go on.
+#[inline]
+fn mark(text: Scanner<'_>, from: usize, out: &mut [u8], to: usize) -> (usize, usize) {
+    if text.byte(from) != b'\\' {
+        return (from + 1, to);
+    }
+    let meaning = match text.byte(from + 1) {
+        itself @ (b'"' | b'\\' | b'/' | b'\'') => itself,
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
         b'b' => b'\x08',
         b'f' => b'\x0c',
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        itself => itself,
+        b'u' => return units(text, from, out, to),
+        // Any other character is lost.
+        _ => return (from + 2, to),
+    };
+    if let Some(place) = out.get_mut(to) {
+        *place = meaning;
     }
+    (from + 2, to + 1)
 }
 
 /// Bytes of `\uXXXX`.
 const UNIT_BYTES: usize = 6;
 
-/// A row of `\uXXXX`: two of them may be one character.
-fn units(escapes: &[u8]) -> Vec<u16> {
-    let (escapes, _) = escapes.as_chunks::<UNIT_BYTES>();
+/// A row of `\uXXXX`: two of them may be one character. Half of one is U+FFFD.
+fn units(text: Scanner<'_>, from: usize, out: &mut [u8], mut to: usize) -> (usize, usize) {
+    let (escapes, _) = text.0.get(from..).unwrap_or_default().as_chunks::<UNIT_BYTES>();
     let unit = |[backslash, u, digits @ ..]: &[u8; UNIT_BYTES]| {
         let value = |value, digit: &u8| value << 4 | char::from(*digit).to_digit(16).unwrap_or(0) as u16;
         ([*backslash, *u] == *br"\u").then(|| digits.iter().fold(0, value))
     };
-    escapes.iter().map_while(unit).collect()
+    let units = escapes.iter().map_while(unit);
+    let length = units.clone().count() * UNIT_BYTES;
+    for character in char::decode_utf16(units) {
+        let mut bytes = [0; 4];
+        let character = character.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut bytes);
+        if let Some(place) = out.get_mut(to..to + character.len()) {
+            place.copy_from_slice(character.as_bytes());
+        }
+        to += character.len();
+    }
+    (from + length, to)
 }
