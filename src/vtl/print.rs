@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::fault::Fault;
 use super::heap::{Heap, ListKind, MapKind};
-use super::json;
+use super::json::{self, Unread};
 use super::number;
 use super::value::{Value, View};
 
@@ -27,6 +27,11 @@ impl<'a> Heap<'a> {
     /// The value as compact JSON, as `$input.json` writes it.
     pub fn print_json(&mut self, value: &Value<'a>, out: &mut String) -> Result<(), Fault> {
         self.print_json_at(value, Slashes::Plain, out, 0)
+    }
+
+    /// The same of what nobody has looked into, unless something there is not written as it should be.
+    pub(super) fn print_unread(&mut self, unread: &Unread<'a>, out: &mut String) -> Result<bool, Fault> {
+        self.reprint_unread(unread, Slashes::Plain, out)
     }
 
     /// What [`print`](Heap::print) prints, as a string of its own; of a string that is no copy.
@@ -158,7 +163,18 @@ impl<'a> Heap<'a> {
 
     /// What comes from a text and was never looked into is mostly written as it should be.
     fn reprint(&mut self, value: &Value<'a>, slashes: Slashes, out: &mut String) -> Result<bool, Fault> {
-        let Some(unread) = self.unread(value) else { return Ok(false) };
+        match self.unread(value) {
+            Some(unread) => self.reprint_unread(&unread, slashes, out),
+            None => Ok(false),
+        }
+    }
+
+    fn reprint_unread(
+        &mut self,
+        unread: &Unread<'a>,
+        slashes: Slashes,
+        out: &mut String,
+    ) -> Result<bool, Fault> {
         let text = unread.text();
         self.meter.work(1 + text.len() as u64 / 16)?;
         let is_done = json::reprint(text, slashes == Slashes::Escaped, out);

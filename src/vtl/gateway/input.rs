@@ -1,12 +1,12 @@
 //! `$input`: the body and the parameters.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use super::super::fault::Fault;
 use super::super::heap::{Heap, MapKind};
-use super::super::json;
-use super::super::jsonpath::Path;
+use super::super::json::{self, Part};
+use super::super::jsonpath::{Path, plain_names};
 use super::super::object::Object;
 use super::super::value::Value;
 use super::{Inputs, Known, Pairs, map_of};
@@ -18,6 +18,8 @@ pub(super) struct Input<'a> {
     document: OnceCell<Value<'a>>,
     params: OnceCell<Value<'a>>,
     kept: RefCell<Vec<(Box<str>, Rc<Path>)>>,
+    /// A value has been found without reading what is around it.
+    peeked: Cell<bool>,
 }
 
 /// What it takes to make a pattern ready.
@@ -27,7 +29,7 @@ const KEPT_MAX: usize = 16;
 
 impl<'a> Input<'a> {
     pub(super) fn new(inputs: &'a Inputs<'a>) -> Input<'a> {
-        Input { inputs, document: OnceCell::new(), params: OnceCell::new(), kept: RefCell::default() }
+        Input { inputs, document: OnceCell::new(), params: OnceCell::new(), kept: RefCell::default(), peeked: Cell::new(false) }
     }
 
     fn body(&self) -> &'a str {
@@ -71,7 +73,42 @@ impl<'a> Input<'a> {
     }
 
     fn at(&self, path: &str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
+        match self.peek(path, heap)? {
+            Some(Part::Scalar(value)) => Ok(value),
+            // What is found twice is the same object, so it must be where the document is.
+            _ => self.found(path, heap),
+        }
+    }
+
+    /// What a plain path leads to, as long as nobody has looked into the body. Only once: whoever asks twice will ask
+    /// often, and then it is better to have read the body.
+    fn peek(&self, path: &str, heap: &mut Heap<'a>) -> Result<Option<Part<'a>>, Fault> {
         heap.meter.work(path.len() as u64)?;
+        let Some(names) = plain_names(path) else { return Ok(None) };
+        let document = self.document(heap)?;
+        let Some(unread) = heap.unread(&document).filter(|_| !self.peeked.replace(true)) else { return Ok(None) };
+        let mut part = Part::Object(unread);
+        for name in names {
+            part = match part {
+                Part::Object(unread) => unread.find(name).unwrap_or(Part::Scalar(Value::Null)),
+                _ => Part::Scalar(Value::Null),
+            };
+        }
+        Ok(Some(part))
+    }
+
+    fn found(&self, path: &str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
+        if let Some(names) = plain_names(path) {
+            let mut value = self.document(heap)?;
+            for name in names {
+                heap.meter.work(1)?;
+                value = match value {
+                    Value::Map(map) => heap.map(map).named(name).cloned().unwrap_or(Value::Null),
+                    _ => Value::Null,
+                };
+            }
+            return Ok(value);
+        }
         if path.contains("=~") {
             let path = self.kept(path, heap)?;
             return path.find(&self.document(heap)?, heap);
@@ -94,11 +131,17 @@ impl<'a> Input<'a> {
 
     /// The value as JSON text; of nothing and of `null` two quotes.
     fn json(&self, path: &str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
-        let value = self.at(path, heap)?;
+        let mut text = String::new();
+        let value = match self.peek(path, heap)? {
+            Some(Part::Object(unread) | Part::Array(unread)) if heap.print_unread(&unread, &mut text)? => {
+                return heap.text(text);
+            }
+            Some(Part::Scalar(value)) => value,
+            _ => self.found(path, heap)?,
+        };
         if value.is_null() {
             return Ok(Value::borrowed(r#""""#));
         }
-        let mut text = String::new();
         heap.print_json(&value, &mut text)?;
         heap.text(text)
     }

@@ -1,7 +1,7 @@
 //! Objects and arrays of a JSON text: each is read when somebody first looks into it, and what is within it is not.
 
 use super::super::fault::Fault;
-use super::super::json::{Item, Part, Unread};
+use super::super::json::{Part, Unread};
 use super::super::value::{Text, Value};
 use super::{Heap, List, ListId, ListKind, Map, MapId, MapKind, number};
 
@@ -65,7 +65,7 @@ impl<'a> Heap<'a> {
     }
 
     fn read(&mut self, unread: &Unread<'a>, mut take: impl FnMut(Option<Text<'a>>, Value<'a>)) {
-        unread.visit(|Item { key, value }| {
+        unread.read(|key, value| {
             let bytes = (1 + usize::from(key.is_some())) * size_of::<Value<'_>>();
             let value = self.meter.allocate(bytes).and_then(|()| self.make_part(value));
             take(key, value?);

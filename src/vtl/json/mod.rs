@@ -18,7 +18,7 @@ use super::heap::Heap;
 use super::value::{Text, Value};
 
 use outline::Outline;
-pub(super) use outline::{Item, Part, Unread};
+pub(super) use outline::{Part, Unread};
 pub(super) use reprint::reprint;
 
 /// The value that the text stands for. Strings without escapes are parts of the text.

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use memchr::memchr;
 use smallvec::SmallVec;
 
 use super::super::fault::Fault;
@@ -40,12 +41,6 @@ pub(in super::super) struct Unread<'a> {
     container: u32,
 }
 
-/// An element of an array, or a member of an object with its key.
-pub(in super::super) struct Item<'a> {
-    pub key: Option<Text<'a>>,
-    pub value: Part<'a>,
-}
-
 /// What an object or an array is made of.
 pub(in super::super) enum Part<'a> {
     Scalar(Value<'a>),
@@ -77,23 +72,27 @@ impl<'a> Outline<'a> {
         if is_object { Part::Object(unread) } else { Part::Array(unread) }
     }
 
-    /// A string with its quotes.
-    fn string(&self, start: usize, end: usize) -> Text<'a> {
+    fn string(&self, Word { start, end }: Word) -> Text<'a> {
         let part = self.whole.part(start + 1, end - 1);
-        if part.contains('\\') { Text::Shared(unescape(&part).into()) } else { part }
+        if memchr(b'\\', part.as_bytes()).is_some() { Text::Shared(unescape(&part).into()) } else { part }
     }
 
-    /// A word.
-    fn scalar(&self, start: usize, end: usize) -> Value<'a> {
-        let word = self.whole.text().get(start..end).unwrap_or_default();
-        match word.as_bytes().first() {
-            Some(b'"') => Value::String(self.string(start, end)),
+    /// Whether a string is a name.
+    fn is_key(&self, word: Word, name: &str) -> bool {
+        let key = self.whole.text().get(word.start + 1..word.end - 1).unwrap_or_default();
+        key == name || memchr(b'\\', key.as_bytes()).is_some() && unescape(key) == name
+    }
+
+    fn scalar(&self, word: Word) -> Value<'a> {
+        let text = self.whole.text().get(word.start..word.end).unwrap_or_default();
+        match text.as_bytes().first() {
+            Some(b'"') => Value::String(self.string(word)),
             Some(b't') => Value::Boolean(true),
             Some(b'f') => Value::Boolean(false),
             Some(b'n') => Value::Null,
             _ => {
-                let is_whole = !word.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-                number(word, is_whole).unwrap_or(Value::Null)
+                let is_whole = !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+                number(text, is_whole).unwrap_or(Value::Null)
             }
         }
     }
@@ -199,12 +198,35 @@ impl<'a> Unread<'a> {
         part.and_then(|part| whole.get(part)).unwrap_or_default()
     }
 
-    /// Shows what is directly in it, until there is no more or the visitor has enough. (The text has been checked, so
-    /// nothing else ends this early.)
-    pub fn visit(&self, mut visit: impl FnMut(Item<'a>) -> Result<(), Fault>) -> Option<()> {
-        let outline = &self.outline;
+    /// The value that a name leads to, if this is an object and has it.
+    pub fn find(&self, name: &str) -> Option<Part<'a>> {
+        let mut found = None;
+        // Of equal keys the last counts.
+        self.visit(|key, value| {
+            if key.is_some_and(|key| self.outline.is_key(key, name)) {
+                found = Some(value);
+            }
+            Ok(())
+        });
+        found.map(|value| self.part(value))
+    }
+
+    /// Shows what is directly in it, with the keys of an object, until the visitor has enough.
+    pub fn read(&self, mut visit: impl FnMut(Option<Text<'a>>, Part<'a>) -> Result<(), Fault>) {
+        self.visit(|key, value| visit(key.map(|key| self.outline.string(key)), self.part(value)));
+    }
+
+    fn part(&self, place: Place) -> Part<'a> {
+        match place {
+            Place::Word(word) => Part::Scalar(self.outline.scalar(word)),
+            Place::Container(number) => Rc::clone(&self.outline).part(number),
+        }
+    }
+
+    /// Shows the places of what is directly in it. (The text has been checked: only the visitor ends this early.)
+    fn visit(&self, mut visit: impl FnMut(Option<Word>, Place) -> Result<(), Fault>) -> Option<()> {
         let container = self.container()?;
-        let text = Scanner(outline.whole.text().as_bytes());
+        let text = Scanner(self.outline.whole.text().as_bytes());
         let is_object = text.byte(container.start as usize) == b'{';
         let mut at = container.start as usize;
         let mut child = self.container + 1;
@@ -213,24 +235,39 @@ impl<'a> Unread<'a> {
             let mut key = None;
             if is_object {
                 let end = text.string(at)?;
-                key = Some(outline.string(at, end));
+                key = Some(Word { start: at, end });
                 at = text.behind(b':', end)?;
             }
-            let (value, end) = match text.byte(at) {
+            let start = at;
+            let value = match text.byte(at) {
                 b'{' | b'[' => {
-                    let container = outline.containers.get(child as usize)?;
-                    let part = Rc::clone(outline).part(child);
-                    child = container.next;
-                    (part, container.end as usize)
+                    let place = Place::Container(child);
+                    let container = self.outline.containers.get(child as usize)?;
+                    (at, child) = (container.end as usize, container.next);
+                    place
                 }
                 _ => {
-                    let end = text.word(at)?;
-                    (Part::Scalar(outline.scalar(at, end)), end)
+                    at = text.word(at)?;
+                    Place::Word(Word { start, end: at })
                 }
             };
-            visit(Item { key, value }).ok()?;
-            at = text.blanks(end);
+            visit(key, value).ok()?;
+            at = text.blanks(at);
         }
         Some(())
     }
+}
+
+/// A string with its quotes, a number, a literal.
+#[derive(Clone, Copy)]
+struct Word {
+    start: usize,
+    end: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Word(Word),
+    /// The number of an object or an array.
+    Container(u32),
 }
