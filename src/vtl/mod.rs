@@ -27,7 +27,7 @@ pub use heap::{Heap, ListId, ListKind, MapId, MapKind};
 pub use limits::{Limits, Meter};
 pub use object::Object;
 pub use render::Watch;
-pub use template::{Mention, Template};
+pub use template::{Mention, Note, Template};
 pub use value::{Text, Value, View};
 
 #[cfg(test)]
