@@ -78,7 +78,7 @@ impl<'f> Gathered<'f> {
     }
 }
 
-/// The members of `$context` that [`context`] and the overrides give it.
+/// The members that `$context` has here, those of the overrides among them.
 pub const CONTEXT: &[&str] = &[
     "domainName",
     "httpMethod",
