@@ -74,7 +74,7 @@ impl Change {
             }
             Change::Double(from, length) => {
                 let (start, end) = part(text, *from, *length);
-                let doubled = text[start..end].to_owned();
+                let doubled = text.get(start..end).unwrap_or_default().to_owned();
                 text.insert_str(end, &doubled);
             }
             Change::Insert(at, inserted) => {
@@ -85,7 +85,7 @@ impl Change {
                 let other = of.get(&TEMPLATES);
                 let (start, end) = part(other, *from, *length);
                 let (at, _) = part(text, *at, 0);
-                text.insert_str(at, &other[start..end]);
+                text.insert_str(at, other.get(start..end).unwrap_or_default());
             }
         }
     }
