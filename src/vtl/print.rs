@@ -218,17 +218,23 @@ impl<'a> Heap<'a> {
             _ => return self.push_text("null", out),
         };
         // Writing to a string cannot fail.
-        written.map_err(|_| Fault::limit("out of memory"))
+        written.map_err(|_| Fault::limit("out of memory"))?;
+        self.check_length(out.len())
     }
 
     /// Adds to a text that will be printed or compared, and so is bounded as the output is.
     pub fn push_text(&mut self, text: &str, out: &mut String) -> Result<(), Fault> {
-        let bytes_max = self.meter.limits().output_bytes;
-        if out.len().saturating_add(text.len()) > bytes_max {
-            return Err(Fault::limit(format!("a text of more than {bytes_max} bytes")));
-        }
+        self.check_length(out.len().saturating_add(text.len()))?;
         self.meter.work(1 + text.len() as u64 / 256)?;
         out.push_str(text);
+        Ok(())
+    }
+
+    fn check_length(&self, bytes: usize) -> Result<(), Fault> {
+        let bytes_max = self.meter.limits().output_bytes;
+        if bytes > bytes_max {
+            return Err(Fault::limit(format!("a text of more than {bytes_max} bytes")));
+        }
         Ok(())
     }
 

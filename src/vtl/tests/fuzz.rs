@@ -100,12 +100,12 @@ fn rendered(template: &Template, text: &str, body: &str) -> Result<(String, Opti
     let mut variables = Variables::new(&inputs);
     let mut out = String::new();
     let outcome = template.render(&mut heap, |name, heap| variables.named(name, heap), &mut out);
-    assert!(out.len() <= LIMITS.output_bytes, "{text:?}");
     if let Err(error) = outcome {
         let place =
             error.span.map_or("", |span| text.get(span.start..span.end).expect("a place in the text"));
         return Err(format!("{} {place}", error.message));
     }
+    assert!(out.len() <= LIMITS.output_bytes, "{text:?}");
     let status = variables.overrides(&mut heap).ok().and_then(|overrides| overrides.response.status);
     Ok((out, status))
 }
