@@ -156,7 +156,7 @@ pub struct RenderArgs {
     /// A variable of `$stageVariables`
     #[arg(long, value_name = "K=V", value_parser = render::given::pair)]
     stage_variable: Vec<(String, String)>,
-    /// Allow what API Gateway does not have: `$util.toJson`
+    /// Allow what API Gateway does not have: `$util.toJson`, and header names in any case
     #[arg(long)]
     native: bool,
     /// Tell every reference with the value it had

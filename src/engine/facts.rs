@@ -232,6 +232,11 @@ impl<'a> Facts<'a> {
         self.learnt.text(sought)
     }
 
+    /// Whether it was seen of all tests of the body's text that they do not hold.
+    pub fn told_of_none(&self) -> bool {
+        self.learnt.no_text()
+    }
+
     /// The values of a subject as a trace shows them: of the body, what has gone by.
     pub fn shown(&self, subject: &Subject) -> Seen<'_> {
         match (self.values(subject), self.learnt.text_so_far()) {

@@ -90,6 +90,11 @@ impl Learnt {
         }
     }
 
+    /// Whether it is known that no test of the body's text holds.
+    pub fn no_text(&self) -> bool {
+        self.passage.as_ref().is_some_and(|passage| passage.watch.none_holds())
+    }
+
     /// The values at XML paths.
     pub fn xml(&self) -> Option<&xml::Scan> {
         self.passage.as_ref().map(|passage| &passage.xml)

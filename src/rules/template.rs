@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{Node, Value};
 use crate::engine::subject::Subjects;
-use crate::engine::template::MappingTemplate;
+use crate::engine::template::{CONTEXT, MappingTemplate};
+use crate::vtl::ast::{Action, Span};
+use crate::vtl::{Limits, Template};
 
 /// The key of one template.
 pub const ONE: &str = "template";
@@ -30,16 +32,13 @@ pub fn read(
         return None;
     }
     let text = node.text("a template", diagnostics)?;
-    match MappingTemplate::new(text, subjects) {
-        Ok(template) => Some(Arc::new(template)),
+    match Template::parse(text, &Limits::default()) {
+        Ok(template) => {
+            doubts(&template, node, text, diagnostics);
+            Some(Arc::new(MappingTemplate::new(text, template, subjects)))
+        }
         Err(error) => {
-            let before = text.get(..error.span.start).unwrap_or(text);
-            let marked = text.get(error.span.start..error.span.end).unwrap_or_default();
-            let line = before.matches('\n').count();
-            let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
-            let width = marked.lines().next().map_or(1, |line| line.chars().count());
-            let place = node.place_in_text(line, column, width);
-            let problem = Diagnostic::error(error.message).at(&place);
+            let problem = Diagnostic::error(error.message).at(&place(error.span, node, text));
             diagnostics.push(match error.help {
                 Some(help) => problem.help(help),
                 None => problem,
@@ -47,6 +46,42 @@ pub fn read(
             None
         }
     }
+}
+
+/// What is no mistake and yet does nothing here.
+fn doubts(template: &Template, node: &Node, text: &str, diagnostics: &mut Diagnostics) {
+    for note in template.notes() {
+        let doubt = Diagnostic::warning(note.message.as_str()).at(&place(note.span, node, text));
+        diagnostics.push(doubt.help(note.help));
+    }
+    template.visit(&mut |mention| {
+        let member = match mention.reference.steps.first().map(|step| &step.action) {
+            Some(Action::Property(name)) => Some(&**name),
+            _ => None,
+        };
+        let doubt = match (mention.variable, member) {
+            ("context", Some("requestOverride")) => {
+                Diagnostic::warning("`$context.requestOverride` changes nothing: the request has been sent")
+            }
+            ("context", Some(name)) if !CONTEXT.contains(&name) => Diagnostic::warning(format!(
+                "`$context.{name}` prints as nothing: a sidecar does not know it"
+            )),
+            ("stageVariables", _) => {
+                Diagnostic::warning("`$stageVariables` prints as nothing: there is no stage")
+            }
+            _ => return,
+        };
+        diagnostics.push(doubt.at(&place(mention.reference.span, node, text)));
+    });
+}
+
+/// Where a span of the text stands.
+fn place(span: Span, node: &Node, text: &str) -> Place {
+    let before = text.get(..span.start).unwrap_or(text);
+    let marked = text.get(span.start..span.end).unwrap_or_default();
+    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
+    let width = marked.lines().next().map_or(1, |line| line.chars().count());
+    node.place_in_text(before.matches('\n').count(), column, width)
 }
 
 /// Puts the text of files in the place of every `{ file: … }` that stands for a template.
@@ -135,5 +170,42 @@ mod tests {
         check("template: a#if(1 +) b#end", "rules.yaml:1:19");
         check("template: |\n  a\n  #if(1 +) b\n  #end\n", "rules.yaml:3:10");
         check("a: b\ntemplate: >\n  a\n  #if(1 +) b\n  #end\n", "rules.yaml:3:3");
+    }
+
+    #[test]
+    fn what_does_nothing_is_told() {
+        let check = |template: &str, expected: &[&str]| {
+            let node = parsed(&format!("template: |\n  {template}\n"));
+            let mut diagnostics = Diagnostics::default();
+            assert!(
+                read(&node.entry("template").unwrap().node, &mut Subjects::default(), &mut diagnostics)
+                    .is_some()
+            );
+            let told = diagnostics.into_sorted();
+            let told: Vec<String> = told
+                .iter()
+                .map(|it| format!("{} {}: {}", it.place.as_ref().unwrap().column, it.severity, it.message))
+                .collect();
+            assert_eq!(told, expected, "{template}");
+        };
+        check("$context.requestId $context.identity.sourceIp $context.responseOverride.status", &[]);
+        check(
+            "a $context.authorizer.claims.sub",
+            &["5 warning: `$context.authorizer` prints as nothing: a sidecar does not know it"],
+        );
+        check("$stageVariables.name", &["3 warning: `$stageVariables` prints as nothing: there is no stage"]);
+        check(
+            "#set($context.requestOverride.path.id = 1)",
+            &["8 warning: `$context.requestOverride` changes nothing: the request has been sent"],
+        );
+        check(
+            "#macro(m)x#end #m() #evaluate('x')",
+            &[
+                "3 warning: a `#macro` defines nothing",
+                "18 warning: `#m` prints as it is written",
+                "23 warning: `#evaluate` prints as it is written",
+            ],
+        );
+        check("#parse('other.vtl')", &["3 warning: `#parse` finds nothing: a template is alone"]);
     }
 }

@@ -249,7 +249,8 @@ impl<'a> Heap<'a> {
             _ => return self.push_text("null", out),
         };
         // Writing to a string cannot fail.
-        written.map_err(|_| Fault::limit("out of memory"))
+        written.map_err(|_| Fault::limit("out of memory"))?;
+        self.fits(out.len())
     }
 
     /// Adds to a text that will be printed or compared, and so is bounded as the output is.

@@ -1,6 +1,6 @@
 //! A template, parsed once and rendered as often as wanted.
 
-use super::ast::{Action, Body, Expression, Node, Reference};
+use super::ast::{Action, Body, Expression, Node, Reference, Span};
 use super::error::{ParseError, RenderError};
 use super::fault::Fault;
 use super::heap::Heap;
@@ -26,9 +26,21 @@ use super::value::Value;
 pub struct Template {
     body: Body,
     variables: Box<[Box<str>]>,
+    notes: Box<[Note]>,
     counter: Option<usize>,
     has_next: Option<usize>,
     scope: Option<usize>,
+}
+
+/// Something in a template that does not do what its author may think, though it is no error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Where it stands.
+    pub span: Span,
+    /// What it does; lowercase, no full stop, the author's words in backticks.
+    pub message: String,
+    /// Why, or what to write instead.
+    pub help: &'static str,
 }
 
 /// A reference of a template, as [`Template::visit`] shows it.
@@ -53,6 +65,7 @@ impl Template {
             scope: number("foreach"),
             body: parsed.body,
             variables: parsed.variables.into(),
+            notes: parsed.notes.into(),
         })
     }
 
@@ -96,6 +109,11 @@ impl Template {
     /// The names of all variables that the template mentions.
     pub fn variables(&self) -> &[Box<str>] {
         &self.variables
+    }
+
+    /// What does something else than its author may think.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// Shows every reference there is, those within arguments and strings too.

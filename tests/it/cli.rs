@@ -89,6 +89,29 @@ fn flags_and_variables_are_told_by_their_name() {
 }
 
 #[test]
+fn templates_are_read_from_beside_the_file_that_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let rules = |file: &str| {
+        let rule =
+            format!("{{ when: {{ json: $.a }}, then: {{ body: {{ template: {{ file: {file} }} }} }} }}");
+        format!(
+            "version: 1\nupstreams: {{ a: {{ url: http://app }} }}\nrule_sets: {{ r: {{ rules: [{rule}] }} }}\n"
+        )
+    };
+    let candor_yaml = path("candor.yaml");
+    let arguments = ["check", "-c", candor_yaml.to_str().unwrap()];
+    std::fs::write(path("good.vtl"), "${name} $input.json('$.a')").unwrap();
+    std::fs::write(path("bad.vtl"), "first line\n#if(1 +)\n#end").unwrap();
+    std::fs::write(&candor_yaml, rules("good.vtl")).unwrap();
+    check(&arguments, 0, &["ok:"]);
+    std::fs::write(&candor_yaml, rules("bad.vtl")).unwrap();
+    check(&arguments, 1, &["bad.vtl:2:8", "#if(1 +)"]);
+    std::fs::write(&candor_yaml, rules("none.vtl")).unwrap();
+    check(&arguments, 1, &["none.vtl", "candor.yaml:3:"]);
+}
+
+#[test]
 fn check_counts_what_is_there_and_speaks_json() {
     check(&["check", "-c", "config/minimal.yaml"], 0, &["ok: 1 upstream, 1 route, 1 rule set"]);
     let (code, stdout, _) =

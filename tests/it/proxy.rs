@@ -510,6 +510,28 @@ fn a_verdict_of_the_head_lets_the_body_stream() {
 }
 
 #[test]
+fn a_template_is_told_how_the_request_came() {
+    let upstream = Upstream::answering(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+    );
+    let rules = r##"
+routes: [{ match: { path: "/orders/{id}" }, upstream: legacy, rules: all }]
+rule_sets:
+  all:
+    rules:
+      - when: { status: 200 }
+        then:
+          body:
+            template: >-
+              $input.params('id') $context.resourcePath $context.identity.sourceIp $context.protocol $context.requestId
+              $context.requestTime.matches("\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d .0000") $context.requestTimeEpoch.toString().length()
+"##;
+    let mut client = Sidecar::start(upstream.address, rules).client();
+    let answer = client.exchange("GET /orders/a%2Fb", &["x-request-id: r-1"]);
+    assert_eq!(answer.text(), "a/b /orders/{id} 127.0.0.1 HTTP/1.1 r-1 true 13");
+}
+
+#[test]
 fn a_verdict_in_the_middle_of_the_body_lets_the_rest_stream() {
     let (open, wait) = gate();
     let upstream = Upstream::scripted(move |_, stream| {

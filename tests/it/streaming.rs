@@ -50,6 +50,19 @@ fn rest(client: &mut Client) -> String {
 }
 
 #[test]
+fn a_template_waits_only_for_what_it_asks_of_the_body() {
+    let rule = "{ when: { json: $.code }, then: { template: \"#set($context.responseOverride.status = $input.path('$.code'))\" } }";
+    check("application/json", rule, &[r#"{"code": 404, "items": ["#, "1, 2, "], 404);
+    let rule = "{ when: { json: $.ok, equals: false }, then: { template: \"#set($context.responseOverride.status = $input.path('$.error.code'))\" } }";
+    check(
+        "application/json",
+        rule,
+        &[r#"{"ok": false, "error": {"text": "#, r#""gone", "code": 410}, "#],
+        410,
+    );
+}
+
+#[test]
 fn a_text_is_translated_when_its_marker_has_gone_by() {
     let rule = "{ when: { body: { search: '(?i)not found' } }, then: { status: 404 } }";
     check("text/plain", rule, &["Order not found"], 404);

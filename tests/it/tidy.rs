@@ -16,7 +16,7 @@ const IMPORTS: &str = "\
 | document | diagnostic |
 | vtl | diagnostic |
 | engine | vtl |
-| rules | engine, document, diagnostic |
+| rules | engine, vtl, document, diagnostic |
 | settings | engine, document, diagnostic |
 | live | engine, settings |
 | case | rules, engine, document, diagnostic, settings, live |

@@ -106,6 +106,11 @@ mod tests {
     use crate::vtl::gateway::{Inputs, Variables};
 
     fn told(template: &str, body: &str) -> String {
+        watched(template, body).0
+    }
+
+    /// What is told, and how many steps the render has left.
+    fn watched(template: &str, body: &str) -> (String, u64) {
         let limits = Limits::default();
         let source = Source::new("t.vtl", template);
         let template = Template::parse(template, &limits).unwrap();
@@ -119,7 +124,18 @@ mod tests {
             &mut |reference, value, heap| seen.note(reference, value, heap),
             &mut String::new(),
         );
-        seen.to_string()
+        (seen.to_string(), heap.meter.steps_left())
+    }
+
+    #[test]
+    fn being_watched_costs_a_template_nothing() {
+        let text = "#set($m = {'a': $input.path('$.l')})#foreach($e in $m.entrySet())$e#end$m.keySet()";
+        let (limits, inputs) =
+            (Limits::default(), Inputs { body: r#"{"l": [1, 2, 3]}"#, ..Inputs::default() });
+        let template = Template::parse(text, &limits).unwrap();
+        let (mut variables, mut heap) = (Variables::new(&inputs), Heap::new(limits));
+        template.render(&mut heap, |name, heap| variables.named(name, heap), &mut String::new()).unwrap();
+        assert_eq!(watched(text, inputs.body).1, heap.meter.steps_left());
     }
 
     #[track_caller]

@@ -78,6 +78,21 @@ impl<'f> Gathered<'f> {
     }
 }
 
+/// The members that `$context` has here, those of the overrides among them.
+pub const CONTEXT: &[&str] = &[
+    "domainName",
+    "httpMethod",
+    "identity",
+    "path",
+    "protocol",
+    "requestId",
+    "requestOverride",
+    "requestTime",
+    "requestTimeEpoch",
+    "resourcePath",
+    "responseOverride",
+];
+
 /// What a sidecar knows of `$context`.
 fn context<'f>(facts: &'f Facts<'_>) -> Vec<(&'f str, Node<'f>)> {
     let request = facts.request;

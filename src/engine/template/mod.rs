@@ -12,7 +12,8 @@ use super::mutation::{HeaderOp, is_reserved};
 use super::subject::{Subject, Subjects};
 use crate::vtl::ast::Span;
 use crate::vtl::gateway::{BodyNeeds, Needs, ResponseOverrides, Variables};
-use crate::vtl::{Heap, Limits, ParseError, RenderError, Template};
+use crate::vtl::{Heap, Limits, RenderError, Template};
+pub use inputs::CONTEXT;
 use inputs::{Gathered, Natives};
 
 /// A parsed template, and what must be known before it can be rendered.
@@ -47,17 +48,13 @@ pub struct Rendered {
 }
 
 impl MappingTemplate {
-    /// Parses a template and registers what it needs.
-    ///
-    /// # Errors
-    /// When it is not a template.
-    pub fn new(text: &str, subjects: &mut Subjects) -> Result<MappingTemplate, ParseError> {
-        let template = Template::parse(text, &Limits::default())?;
+    /// A template, `text` being what it was parsed from. Registers what it needs.
+    pub fn new(text: &str, template: Template, subjects: &mut Subjects) -> MappingTemplate {
         let needs = Needs::of(&template);
         subjects.request_headers |= needs.params || needs.variable("context") || needs.variable("request");
         subjects.circumstances |= needs.params || needs.variable("context");
         let body = BodySource::register(&needs.body, subjects);
-        Ok(MappingTemplate { text: text.to_owned(), template, needs, body })
+        MappingTemplate { text: text.to_owned(), template, needs, body }
     }
 
     /// What the template makes of the exchange.

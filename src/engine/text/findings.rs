@@ -9,12 +9,13 @@ use super::super::condition::Truth;
 pub struct Findings {
     truths: Vec<Truth>,
     settled: usize,
+    matched: usize,
 }
 
 impl Findings {
     /// Nothing is known of so many searches.
     pub fn new(searches: usize) -> Findings {
-        Findings { truths: vec![Truth::Unknown; searches], settled: 0 }
+        Findings { truths: vec![Truth::Unknown; searches], settled: 0, matched: 0 }
     }
 
     /// Writes down whether a search matches, unless that is known; whether it was not.
@@ -23,6 +24,7 @@ impl Findings {
             Some(truth @ Truth::Unknown) => {
                 *truth = matched.into();
                 self.settled += 1;
+                self.matched += usize::from(matched);
                 true
             }
             _ => false,
@@ -37,6 +39,11 @@ impl Findings {
     /// Of how many searches that is known. Grows, so a change says that something new is known.
     pub fn settled(&self) -> usize {
         self.settled
+    }
+
+    /// Whether it is known that none of all searches matches.
+    pub fn none_matches(&self) -> bool {
+        self.settled == self.truths.len() && self.matched == 0
     }
 
     /// Whether one of these matches.

@@ -134,6 +134,11 @@ impl Watch {
         self.findings.settled()
     }
 
+    /// Whether it is known that no test holds.
+    pub fn none_holds(&self) -> bool {
+        self.findings.none_matches()
+    }
+
     /// Whether the test holds that asked for this.
     pub fn truth(&self, sought: &Sought) -> Truth {
         self.findings.any(&sought.0)

@@ -19,6 +19,7 @@ mod pool;
 mod request;
 mod serve;
 mod session;
+mod value;
 mod wire;
 
 pub(super) use answer_body::AnswerBody;

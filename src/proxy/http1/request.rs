@@ -14,6 +14,7 @@ use super::super::headers::tokens;
 use super::super::intake::Source;
 use super::super::refusal::Refusal;
 use super::framing::Framing;
+use super::value;
 use crate::settings::ServerLimits;
 
 /// Room for the method, the version and the spaces beside the target.
@@ -129,7 +130,7 @@ pub(super) fn read(bytes: &Bytes, head: &mut Head, limits: &ServerLimits) -> Res
     let mut said = Said::new(request.version());
     for line in parsed.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HEADER_NAME)?;
-        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value)).map_err(|_| HEADER_VALUE)?;
+        let value = value::of(bytes, line.value).map_err(|_| HEADER_VALUE)?;
         said.note(&name, &value)?;
         request.headers_mut().append(name, value);
     }

@@ -54,7 +54,8 @@ impl<'a> Outline<'a> {
         let bytes = whole.text().as_bytes();
         u32::try_from(bytes.len()).ok()?;
         let containers_max = meter.memory_left() / size_of::<Container>();
-        let containers = Check { text: Scanner(bytes), containers_max, depth_max: meter.limits().depth }.all()?;
+        let containers =
+            Check { text: Scanner(bytes), containers_max, depth_max: meter.limits().depth }.all()?;
         Some(Outline { whole: whole.clone(), containers })
     }
 

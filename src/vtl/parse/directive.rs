@@ -2,6 +2,7 @@
 
 use super::super::ast::{Body, Broken, Define, Expression, Foreach, Node, Span};
 use super::super::error::ParseError;
+use super::super::template::Note;
 use super::Parser;
 use super::reference::Mention;
 use super::statement::Nodes;
@@ -83,10 +84,18 @@ impl Parser<'_, '_> {
                 Ok(())
             }
             _ => {
+                if name == "evaluate" || self.names.macros.contains(name) {
+                    let message = format!("`#{name}` prints as it is written");
+                    self.note(self.span_of(word), message, "API Gateway runs neither macros nor `#evaluate`");
+                }
                 self.print_source(word, nodes);
                 Ok(())
             }
         }
+    }
+
+    fn note(&mut self, span: Span, message: impl Into<String>, help: &'static str) {
+        self.names.notes.push(Note { span, message: message.into(), help });
     }
 
     /// A word that is no directive prints its source, with whatever stood in parentheses.
@@ -170,6 +179,11 @@ impl Parser<'_, '_> {
             "macro" => {
                 let name = arguments.first().map_or("", |name| self.image(name.first));
                 self.names.macros.insert(name.into());
+                self.note(
+                    span,
+                    "a `#macro` defines nothing",
+                    "API Gateway runs no macros; `#define` stores a block",
+                );
             }
             _ => self.print_source(word, nodes),
         }
@@ -228,11 +242,12 @@ impl Parser<'_, '_> {
             "break" => Ok(Some(Node::Break(arguments.next().map(Box::new), span))),
             "stop" => Ok(Some(Node::Stop(arguments.next().map(Box::new)))),
             "include" if count == 0 => Ok(None),
-            _ => Ok(Some(Node::Broken(Box::new(Broken {
-                message: format!("`#{name}` finds nothing: a template is alone"),
-                help: Some("API Gateway fails here too; put the text into the template"),
-                span,
-            })))),
+            _ => {
+                let message = format!("`#{name}` finds nothing: a template is alone");
+                let help = "API Gateway fails here too; put the text into the template";
+                self.note(span, message.clone(), help);
+                Ok(Some(Node::Broken(Box::new(Broken { message, help: Some(help), span }))))
+            }
         }
     }
 }

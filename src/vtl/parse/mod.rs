@@ -15,6 +15,7 @@ use std::collections::{HashMap, HashSet};
 use super::ast::{Body, Span};
 use super::error::ParseError;
 use super::limits::Limits;
+use super::template::Note;
 use scanner::{Scanner, Unreadable};
 use token::{Kind, Token};
 
@@ -24,6 +25,8 @@ pub(super) struct Parsed {
     pub body: Body,
     /// The names of its variables.
     pub variables: Vec<Box<str>>,
+    /// What does something else than its author may think.
+    pub notes: Vec<Note>,
 }
 
 /// Parses a template and the templates within its strings.
@@ -36,7 +39,7 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<Parsed, ParseError> {
     }
     let mut names = Names { depth_limit: limits.depth, ..Names::default() };
     let body = Parser::new(text, Origin::Shifted(0), 0, &mut names).whole()?;
-    Ok(Parsed { body, variables: names.variables })
+    Ok(Parsed { body, variables: names.variables, notes: names.notes })
 }
 
 /// What all templates within a template share.
@@ -46,6 +49,7 @@ struct Names {
     numbers: HashMap<Box<str>, usize>,
     /// Names of the `#macro`s so far: they are not defined, but a backslash before one counts as an escape.
     macros: HashSet<Box<str>>,
+    notes: Vec<Note>,
     depth_limit: u32,
 }
 

@@ -16,6 +16,11 @@ fn bounds_end_a_render() {
     check(&format!("#set($l = [1..999]){loops}"), "steps");
     check("#set($s = 'x')#foreach($a in [1..40])#set($s = $s + $s)#end", "bytes");
     check("#set($s = 'xxxxxxxxxx')#foreach($a in [1..20])#set($s = \"$s$s\")#end$s$s$s$s$s$s", "bytes");
+    let number = "9".repeat(300);
+    check(
+        &format!("#set($n = {number})#foreach($a in [1..999])#foreach($b in [1..999])$n#end#end"),
+        "a text of",
+    );
     check("#set($l = [1..2000000000])", "bytes");
     check("#set($l = [])#foreach($i in [1..200])#set($l = [$l])#end$l", "deeper");
 }

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod errors;
+mod fuzz;
 mod language;
 
 use super::{Heap, Limits, RenderError, Template};
