@@ -206,7 +206,7 @@ mod tests {
             [
                 "Authorization: a",
                 "tEsT: b",
-                "X-Amzn-Trace-Id: Root=1-5564d7fe-c6af9ac67b6111e69a4193e8",
+                "X-Amzn-Trace-Id: Root=1-5564d3fe-c6af9ac67b6111e69a4193e8",
                 "X-Forwarded-For: 1.2.3.4, 10.0.0.1",
                 "X-Forwarded-Port: 443",
                 "X-Forwarded-Proto: https",
