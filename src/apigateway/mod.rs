@@ -2,4 +2,5 @@
 //! Pure: it is given requests and answers and gives back what is to be sent; it opens no file and no connection.
 
 pub mod model;
+pub mod read;
 pub mod route;

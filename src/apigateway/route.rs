@@ -67,7 +67,8 @@ impl Routes {
         let (mut at, mut names, mut is_greedy) = (0, Vec::new(), false);
         if resource == CATCH_ALL {
             self.names.push(names);
-            return _ = self.catch_all.get_or_insert(index);
+            self.catch_all.get_or_insert(index);
+            return;
         }
         for (segment, text) in segments(resource).enumerate() {
             match Segment::of(text) {
