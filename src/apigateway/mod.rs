@@ -3,3 +3,5 @@
 
 pub mod execute;
 pub mod model;
+pub mod read;
+pub mod route;

@@ -9,6 +9,8 @@ mod template;
 
 use std::sync::Arc;
 
+use super::route::{PathParameters, Routes};
+
 pub use gateway_response::{GatewayResponse, GatewayResponses, GatewayTemplate, GatewayTemplatePart, Kind};
 pub use integration::{
     Backend, ContentHandling, Endpoint, Function, Integration, IntegrationResponse, IntegrationResponses,
@@ -38,9 +40,25 @@ pub struct Api {
     pub binary_media_types: Vec<String>,
     /// `stageVariables.*`, sorted by name.
     pub stage_variables: Vec<(String, String)>,
+    /// The methods by path.
+    pub routes: Routes,
 }
 
 impl Api {
+    /// The method for a request, and the parameters in its path; `path` without query. Nothing: API Gateway says
+    /// [`Kind::MissingAuthenticationToken`].
+    pub fn find<'a>(
+        &'a self,
+        method: &http::Method,
+        path: &'a str,
+    ) -> Option<(&'a Arc<Method>, PathParameters<'a>)> {
+        let inner =
+            path.strip_prefix(&self.base_path).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let found = inner.and_then(|inner| self.routes.find(method, inner));
+        let (index, parameters) = found.or_else(|| self.routes.find(method, path))?;
+        Some((self.methods.get(index)?, parameters))
+    }
+
     /// The stage variable of that name.
     pub fn stage_variable(&self, name: &str) -> Option<&str> {
         self.stage_variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
