@@ -4,4 +4,6 @@
 pub mod execute;
 pub mod model;
 pub mod read;
+#[cfg(test)]
+mod recordings;
 pub mod route;

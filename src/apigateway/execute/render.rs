@@ -133,7 +133,7 @@ mod tests {
         let template = |name: &&str| {
             let template = Template::parse(name, &Limits::default()).unwrap();
             let needs = Needs::of(&template);
-            let source = Arc::new(Source { name: name.to_string(), text: name.to_string() });
+            let source = Source::new(*name, *name);
             (name.to_string(), Some(Arc::new(MappingTemplate { source, template, needs })))
         };
         Templates(types.iter().map(template).collect())
