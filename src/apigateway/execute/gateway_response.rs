@@ -28,7 +28,8 @@ impl Execution<'_> {
         headers.append("x-amzn-ErrorType", fault.error_type());
         self.sign(&mut headers);
         let status = written.and_then(|written| written.status).unwrap_or(fault.status);
-        Finished { answer: Answer { status, headers, body: Bytes::from(body) }, fault: Some(fault) }
+        let answer = Answer { status, headers, body: Bytes::from(body) };
+        Finished { answer, fault: Some(fault), chosen: self.chosen.take() }
     }
 
     /// By `Accept`, else the one for JSON, else the first.

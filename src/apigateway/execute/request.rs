@@ -119,8 +119,9 @@ pub(super) struct Received<'a> {
 }
 
 impl<'a> Received<'a> {
-    pub(super) fn new(request: &'a Request) -> Received<'a> {
-        Received { request, headers: visible(request), query: decoded(&request.query) }
+    /// `declared`: the headers that the method declares.
+    pub(super) fn new(request: &'a Request, declared: &[&str]) -> Received<'a> {
+        Received { request, headers: visible(request, declared), query: decoded(&request.query) }
     }
 
     pub(super) fn path_parameters(&self) -> Pairs<'_> {
@@ -141,10 +142,11 @@ pub(super) fn pairs(pairs: &[(String, String)]) -> Pairs<'_> {
     pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-fn visible(request: &Request) -> Headers {
+fn visible(request: &Request, declared: &[&str]) -> Headers {
     let shown = |name: &str| !INVISIBLE.iter().any(|known| known.eq_ignore_ascii_case(name));
     let lines = request.headers.iter().filter(|(name, _)| shown(name));
-    let mut headers: Headers = lines.map(|(name, value)| (cased(name), value.to_owned())).collect();
+    let mut headers: Headers =
+        lines.map(|(name, value)| (cased(name, declared).to_owned(), value.to_owned())).collect();
     if !headers.contains("x-amzn-trace-id") {
         headers.append("X-Amzn-Trace-Id", trace_id(request));
     }
@@ -156,10 +158,14 @@ fn visible(request: &Request) -> Headers {
     headers
 }
 
-/// API Gateway's own spelling of the names that it reads itself; all others stay as the client wrote them.
-fn cased(name: &str) -> String {
-    let own = ["Authorization", "Host", "User-Agent"].into_iter().find(|own| own.eq_ignore_ascii_case(name));
-    own.unwrap_or(name).to_owned()
+/// API Gateway's own spelling of the names that it reads itself; all others stay as the client wrote them. HTTP/2 has no
+/// capitals, and templates ask for names by their casing: there a name is spelt as the method declares it.
+fn cased<'n>(name: &'n str, declared: &[&'n str]) -> &'n str {
+    let has_capitals = name.bytes().any(|byte| byte.is_ascii_uppercase());
+    let declared = if has_capitals { &[] } else { declared };
+    let known = ["Authorization", "Host", "User-Agent"];
+    let mut known = known.iter().chain(declared).copied();
+    known.find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name)
 }
 
 /// `Root=1-<seconds>-<24 digits>`, as AWS X-Ray writes it, out of the time and the request's id.
@@ -188,8 +194,13 @@ mod tests {
 
     #[test]
     fn headers_of_the_connection_cannot_be_seen_and_where_it_came_from_can() {
-        let lines =
-            [("Connection", "close"), ("authorization", "a"), ("tEsT", "b"), ("x-forwarded-for", "1.2.3.4")];
+        let lines = [
+            ("Connection", "close"),
+            ("authorization", "a"),
+            ("tEsT", "b"),
+            ("x-id", "c"),
+            ("x-forwarded-for", "1.2.3.4"),
+        ];
         let request = Request {
             headers: lines.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
             source_ip: "10.0.0.1".to_owned(),
@@ -199,13 +210,17 @@ mod tests {
             time_epoch: 1_432_671_230_000,
             ..Request::default()
         };
-        let lines: Vec<String> =
-            Received::new(&request).headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let lines: Vec<String> = Received::new(&request, &["X-Id", "TEST"])
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
         assert_eq!(
             lines,
             [
                 "Authorization: a",
                 "tEsT: b",
+                "X-Id: c",
                 "X-Amzn-Trace-Id: Root=1-5564d3fe-c6af9ac67b6111e69a4193e8",
                 "X-Forwarded-For: 1.2.3.4, 10.0.0.1",
                 "X-Forwarded-Port: 443",

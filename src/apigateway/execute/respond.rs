@@ -15,7 +15,7 @@ use super::remap::remapped;
 use super::render::for_answer;
 use super::request::Answer;
 use super::values::Reply;
-use super::{Execution, Kind};
+use super::{Chosen, Execution, Kind};
 use crate::vtl::gateway::ResponseOverrides;
 use crate::vtl::{Limits, Meter};
 
@@ -71,7 +71,11 @@ impl Execution<'_> {
     }
 
     fn selected(&mut self, method: &Method, subject: &Subject<'_>) -> Result<Answer, Fault> {
-        let response = select(&method.integration.responses, &subject.selector, subject.answer.status)?;
+        let (pattern, response) =
+            select(&method.integration.responses, &subject.selector, subject.answer.status)?;
+        let pattern = pattern.map(str::to_owned);
+        let chosen = Chosen { subject: subject.selector.to_string(), pattern, status: response.status };
+        self.chosen = Some(chosen);
         if method.response(response.status).is_none() {
             let cause =
                 format!("Output mapping refers to an invalid method response: {}", response.status.as_u16());
@@ -182,16 +186,16 @@ fn select<'r>(
     responses: &'r IntegrationResponses,
     text: &str,
     status: StatusCode,
-) -> Result<&'r IntegrationResponse, Fault> {
+) -> Result<(Option<&'r str>, &'r IntegrationResponse), Fault> {
     for (selection, response) in &responses.selected {
         let matches = selection.pattern.is_full_match(text, &mut Meter::new(Limits::default()));
         let matches = matches
             .map_err(|fault| Fault::configuration(format!("the pattern `{}`: {fault}", selection.text)))?;
         if matches {
-            return Ok(response);
+            return Ok((Some(&selection.text), response));
         }
     }
-    responses.default.as_ref().ok_or_else(|| {
+    responses.default.as_ref().map(|response| (None, response)).ok_or_else(|| {
         Fault::configuration(format!(
             "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: {}",
             status.as_u16()
