@@ -38,8 +38,8 @@ pub(super) fn context(
     let host = received.headers.get("host").unwrap_or_default();
     let domain = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let stage_path = match api.stage.is_empty() {
-        true => request.path.clone(),
-        false => format!("/{}{}", api.stage, request.path),
+        true => received.path.to_owned(),
+        false => format!("/{}{}", api.stage, received.path),
     };
     let resource = method.map(|method| &*method.resource);
     let context = json!({

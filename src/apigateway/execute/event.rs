@@ -48,7 +48,7 @@ impl Execution<'_> {
         event.extend(version.map(|version| ("version".to_owned(), json!(version))));
         let fields = json!({
             "resource": &*method.resource,
-            "path": path_shown(&request.path),
+            "path": path_shown(self.received.path),
             "httpMethod": request.method.as_str(),
             "headers": last_of(&headers),
             "multiValueHeaders": all_of(&headers),

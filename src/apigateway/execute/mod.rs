@@ -109,7 +109,7 @@ impl<'a> Execution<'a> {
     ) -> Execution<'a> {
         let declared = method.parameters.iter().filter(|parameter| parameter.location == Location::Header);
         let declared: Vec<&str> = declared.map(|parameter| parameter.name.as_str()).collect();
-        let received = Received::new(request, &declared);
+        let received = Received::new(api, request, &declared);
         Execution { method: Some(method), received, ..Execution::without_method(api, request, settings) }
     }
 
@@ -118,7 +118,7 @@ impl<'a> Execution<'a> {
             api,
             settings,
             method: None,
-            received: Received::new(request, &[]),
+            received: Received::new(api, request, &[]),
             chosen: None,
             context: OnceCell::new(),
             overrides: ResponseOverrides::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-use super::super::model::{Function, Service};
+use super::super::model::{Api, Function, Service};
 use super::headers::Headers;
 use crate::vtl::gateway::Pairs;
 
@@ -14,7 +14,7 @@ use crate::vtl::gateway::Pairs;
 pub struct Request {
     /// Its method.
     pub method: Method,
-    /// Its path without the stage, as sent.
+    /// Its path as sent, with the API's base path or without.
     pub path: String,
     /// What stood for the path's parameters, as sent.
     pub path_parameters: Vec<(String, String)>,
@@ -112,6 +112,8 @@ const INVISIBLE: [&str; 12] = [
 #[derive(Debug)]
 pub(super) struct Received<'a> {
     pub(super) request: &'a Request,
+    /// The path without the API's base path.
+    pub(super) path: &'a str,
     /// The headers that can be seen, with those that API Gateway adds.
     pub(super) headers: Headers,
     /// The query string, decoded.
@@ -120,8 +122,10 @@ pub(super) struct Received<'a> {
 
 impl<'a> Received<'a> {
     /// `declared`: the headers that the method declares.
-    pub(super) fn new(request: &'a Request, declared: &[&str]) -> Received<'a> {
-        Received { request, headers: visible(request, declared), query: decoded(&request.query) }
+    pub(super) fn new(api: &Api, request: &'a Request, declared: &[&str]) -> Received<'a> {
+        let inner = request.path.strip_prefix(&api.base_path);
+        let path = inner.filter(|rest| rest.starts_with('/')).unwrap_or(&request.path);
+        Received { request, path, headers: visible(request, declared), query: decoded(&request.query) }
     }
 
     pub(super) fn path_parameters(&self) -> Pairs<'_> {
@@ -210,7 +214,7 @@ mod tests {
             time_epoch: 1_432_671_230_000,
             ..Request::default()
         };
-        let lines: Vec<String> = Received::new(&request, &["X-Id", "TEST"])
+        let lines: Vec<String> = Received::new(&Api::default(), &request, &["X-Id", "TEST"])
             .headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}"))

@@ -306,8 +306,7 @@ fn a_request_is_mapped_for_an_http_backend() {
             "#set($context.requestOverride.header.A = 'override')#set($context.requestOverride.querystring.s = 't')\
              {\"id\":\"$input.params('id')\",\"h\":\"$input.params('X-H')\",\"v\":\"$stageVariables.v\"}" },
     }));
-    let request =
-        post("/prod/orders/a%2Fb?q=1&q=2", &[("x-h", "h"), ("User-Agent", "me")], r#"{"a":{"b":1}}"#);
+    let request = post("/orders/a%2Fb?q=1&q=2", &[("x-h", "h"), ("User-Agent", "me")], r#"{"a":{"b":1}}"#);
     let (url, method, headers, body) = call(&api(integration, json!({})), &request);
     assert_eq!(url, "http://legacy/o/a%2Fb?q=1&q=2&s=t");
     assert_eq!(method, Verb::POST);
@@ -318,12 +317,12 @@ fn a_request_is_mapped_for_an_http_backend() {
         lines,
         [
             "A: override",
-            r#"B: {"b":1}"#,
             "Accept: application/json",
+            r#"B: {"b":1}"#,
             "Content-Type: application/json",
             "User-Agent: AmazonAPIGateway_candor",
             "X-Amzn-Apigateway-Api-Id: candor",
-            "X-Amzn-Trace-Id: Root=1-6b016993-0000000000000000000000d1",
+            "X-Amzn-Trace-Id: Root=1-6b014c53-0000000000000000000000d1",
         ]
     );
 }
@@ -495,7 +494,7 @@ fn a_definition_writes_its_gateway_responses() {
 }
 
 #[test]
-fn backends_of_their_own_errors_are_not_touched_by_gateway_responses() {
+fn errors_of_a_backend_are_not_touched_by_gateway_responses() {
     let api = api(
         json!({ "type": "aws_proxy", "httpMethod": "POST", "uri": FUNCTION }),
         json!({ "x-amazon-apigateway-gateway-responses": { "DEFAULT_4XX": { "statusCode": 418 } } }),
@@ -543,6 +542,20 @@ fn an_event_of_payload_two_is_written_as_http_apis_do() {
     check("/requestContext/timeEpoch", json!(1_795_247_187_000_i64));
     check("/body", json!("body"));
     check("/isBase64Encoded", json!(false));
+}
+
+#[test]
+fn the_base_path_is_not_part_of_the_path() {
+    let integration = json!({ "type": "aws_proxy", "httpMethod": "POST", "uri": FUNCTION });
+    let api = api(integration, json!({ "servers": [{ "url": "https://x.example.com/prod" }] }));
+    for path in ["/orders/1", "/prod/orders/1"] {
+        let (.., text) = call(&api, &post(path, &[], ""));
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&event["path"], &event["requestContext"]["path"]),
+            (&json!("/orders/1"), &json!("/prod/orders/1"))
+        );
+    }
 }
 
 #[test]
