@@ -8,6 +8,7 @@ mod integration;
 mod mapping;
 mod openapi;
 mod operation;
+mod preflight;
 mod reader;
 mod response;
 mod schema;

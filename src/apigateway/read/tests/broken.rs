@@ -83,7 +83,7 @@ fn a_text_that_is_no_definition_is_told() {
     check("openapi: 4.0\npaths: {}\n", &["1:10 error: `openapi` is `4.0`"]);
     check(
         "{\"openapi\": \"3.0.1\", \"paths\": ",
-        &["1:31 error: not valid YAML: while parsing a node, did not find expected node content"],
+        &["1:30 error: not valid YAML: while parsing a node, did not find expected node content"],
     );
 }
 
