@@ -19,7 +19,7 @@ fn good(events: &str) -> Api {
     api.unwrap()
 }
 
-fn selected<'a>(api: &'a Api, path: &str) -> Vec<(&'a str, &'a IntegrationResponse)> {
+fn selected<'a>(api: &'a Api, path: &'a str) -> Vec<(&'a str, &'a IntegrationResponse)> {
     let responses = &api.find(&Method::GET, path).unwrap().0.integration.responses;
     let default = responses.default.iter().map(|response| ("", response));
     responses
@@ -146,8 +146,15 @@ fn problems_keep_their_places() {
         problems,
         [
             "10:60 warning: `authorizer` is not carried out: requests are not authorized",
-            "10:98 error: mapping template: the template ends here, an expression was expected",
-            "10:118 error: `(` is not a pattern: unclosed group near index 1",
+            "10:101 error: mapping template: the template ends here, a value was expected",
+            "10:120 warning: response `999` is left out, as on API Gateway",
+            "10:120 error: `(` is not a pattern: unclosed group near index 1",
+            "10:120 error: `999` is not a status between 100 and 599",
+            "11:9 error: an `http` event needs `method`",
+            "12:9 warning: `httpApi` is left out: only the REST API of a service is read",
+            "13:9 error: a segment is text or `{name}`, not both: `${self:custom.d}`",
+            "13:9 error: the integration needs `uri`",
+            "13:23 warning: `${self:custom.d}` is taken as it is",
         ]
     );
 }
