@@ -42,7 +42,20 @@ pub(super) fn read(answer: Answer) -> Invoked {
         _ if is_from_aws(&answer) => End::Success,
         _ => recognised(&answer.body).map_or(End::Success, End::Error),
     };
-    Invoked { body: answer.body, end }
+    let body = match &end {
+        End::Error(message) if !is_object(&answer.body) => told(message),
+        _ => answer.body,
+    };
+    Invoked { body, end }
+}
+
+fn is_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<Map<String, Value>>(body).is_ok()
+}
+
+/// An error as Lambda writes it, where an emulator sends the message alone.
+fn told(message: &str) -> Bytes {
+    Bytes::from(serde_json::json!({ "errorMessage": message }).to_string())
 }
 
 fn is_from_aws(answer: &Answer) -> bool {
@@ -126,6 +139,13 @@ mod tests {
             Some("RequestId: 1 Error: exit"),
         );
         check(502, "", Some(""));
+    }
+
+    #[test]
+    fn an_error_is_always_an_object() {
+        let body = "Task timed out after 3.00 seconds".into();
+        let invoked = read(Answer { status: StatusCode::OK, headers: Headers::new(), body });
+        assert_eq!(invoked.body, r#"{"errorMessage":"Task timed out after 3.00 seconds"}"#);
     }
 
     #[test]

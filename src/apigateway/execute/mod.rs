@@ -201,8 +201,8 @@ impl<'a> Execution<'a> {
 
     /// The ids by which an exchange is found again.
     fn sign(&self, headers: &mut Headers) {
-        headers.append("x-amzn-RequestId", self.received.request.request_id.clone());
-        headers.append("x-amz-apigw-id", self.received.request.request_id.clone());
+        headers.set("x-amzn-RequestId", self.received.request.request_id.clone());
+        headers.set("x-amz-apigw-id", self.received.request.request_id.clone());
     }
 }
 

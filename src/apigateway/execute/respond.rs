@@ -107,7 +107,9 @@ impl Execution<'_> {
             }
         };
         let overrides = std::mem::take(&mut self.overrides);
-        let status = overrides.status.and_then(|status| StatusCode::from_u16(status).ok());
+        // One that only announces another cannot end an exchange.
+        let status = overrides.status.filter(|status| *status >= 200);
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
         let status = status.unwrap_or(response.status);
         override_headers(&mut headers, overrides);
         Ok(Answer { status, headers, body: body.into_bytes() })
@@ -138,15 +140,14 @@ impl Execution<'_> {
         match invoked.end {
             End::Success => {}
             End::Error(message) => {
-                let cause = format!(
-                    "Lambda execution failed with status 200 due to customer function error: {message}"
-                );
-                return Err(Fault::malformed(cause));
+                let cause = "Lambda execution failed with status 200 due to customer function error";
+                return Err(broken(format!("{cause}: {message}"), format));
             }
             End::Refused(status) => return Err(refused(status)),
         }
         let written = contract::read(&invoked.body, format, self.settings.strict);
-        let written = written.map_err(|breach| malformed(&breach, format))?;
+        let written =
+            written.map_err(|breach| broken(format!("Malformed Lambda proxy response: {breach}"), format))?;
         let decodes = match format {
             PayloadFormat::Two => true,
             PayloadFormat::Rest | PayloadFormat::One => {
@@ -227,11 +228,11 @@ fn with_parsed_message(error: &str) -> Cow<'_, str> {
     parsed().map_or(Cow::Borrowed(error), Cow::Owned)
 }
 
-fn malformed(breach: &str, format: PayloadFormat) -> Fault {
-    let fault = Fault::malformed(format!("Malformed Lambda proxy response: {breach}"));
+/// 502; HTTP APIs say 500 to the same.
+fn broken(cause: String, format: PayloadFormat) -> Fault {
+    let fault = Fault::malformed(cause);
     match format {
         PayloadFormat::Rest => fault,
-        // HTTP APIs answer 500.
         PayloadFormat::One | PayloadFormat::Two => {
             Fault { status: StatusCode::INTERNAL_SERVER_ERROR, ..fault }
         }
