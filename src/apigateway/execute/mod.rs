@@ -19,6 +19,7 @@ mod remap;
 mod render;
 mod request;
 mod respond;
+mod response_model;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -37,6 +38,7 @@ pub use fault::Fault;
 pub use headers::Headers;
 use request::Received;
 pub use request::{Answer, Call, Failure, Request, Target};
+pub use response_model::{Misfit, misfits};
 
 /// How an API is carried out where its definition says nothing of it.
 #[derive(Debug, Clone, Default)]

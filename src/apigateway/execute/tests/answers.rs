@@ -1,6 +1,8 @@
 //! What clients get.
 
+use super::super::misfits;
 use super::*;
+use crate::apigateway::model::Model;
 
 #[test]
 fn http_answers_are_selected_by_their_status_and_nothing_else() {
@@ -249,4 +251,30 @@ fn errors_of_a_backend_are_not_touched_by_gateway_responses() {
     );
     assert_eq!((finished.answer.status.as_u16(), body(&finished)), (404, "gone"));
     assert_eq!(finished.answer.headers.get("content-type"), Some("application/json"));
+}
+
+#[test]
+fn an_answer_can_be_held_against_the_model_of_its_status() {
+    let mut api = api(http(json!({})), json!({}));
+    let method = Arc::get_mut(&mut api.methods[0]).unwrap();
+    let schema = json!({ "type": "object", "properties": { "a": { "type": "array", "items": { "type": "string" } } } });
+    let validator = jsonschema::draft4::new(&schema).unwrap();
+    let model = Arc::new(Model { name: "M".to_owned(), schema, validator });
+    method.responses[0].models = vec![("application/json".to_owned(), model)];
+    let check = |status: u16, media_type: &str, text: &str, expected: &[(&str, &str)]| {
+        let found = misfits(method, &answer(status, &[("content-type", media_type)], text));
+        let found: Vec<(&str, &str)> = found.iter().map(|it| (&*it.path, &*it.problem)).collect();
+        assert_eq!(found, expected, "{text}");
+    };
+    check(200, "application/json", r#"{"a":["b"]}"#, &[]);
+    check(200, "application/json", r#"{"a":["b",1]}"#, &[("/a/1", "1 is not of type \"string\"")]);
+    check(200, "application/json; charset=utf-8", "[]", &[("", "[] is not of type \"object\"")]);
+    check(
+        200,
+        "application/json",
+        "",
+        &[("", "the body is no JSON: EOF while parsing a value at line 1 column 0")],
+    );
+    check(200, "text/plain", "a", &[]);
+    check(400, "application/json", "[]", &[]);
 }
