@@ -104,7 +104,7 @@ fn reference(text: &str) -> Option<(RequestSource, &str)> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     // A header's name may have a hyphen; for other names it is the end.
     let hyphen = text.starts_with("method.request.");
-    let end = text.find(|c: char| !is_part(c) && !(hyphen && c == '-')).unwrap_or(text.len());
+    let end = text.find(|c: char| !(is_part(c) || hyphen && c == '-')).unwrap_or(text.len());
     let name = text.get(..end)?.trim_end_matches(['.', '-']);
     Some((value(name)?, text.get(name.len()..)?))
 }

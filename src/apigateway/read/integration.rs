@@ -195,7 +195,7 @@ impl<'a> Reader<'a> {
     fn content_handling(&mut self, node: &'a Node) -> Option<ContentHandling> {
         let words =
             [("convert_to_text", ContentHandling::ToText), ("convert_to_binary", ContentHandling::ToBinary)];
-        let node = self.get(node, "contentHandling").filter(|node| node.value != Value::Null)?;
+        let node = self.get(node, "contentHandling")?;
         self.word_of_any_case(node, "a content handling", &words)
     }
 

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use super::Options;
 use crate::apigateway::model::{MappingTemplate, Model};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, did_you_mean};
-use crate::document::{Entry, Node};
+use crate::document::{Entry, Node, Value};
 
 /// References to references that are followed.
 const REFERENCES_MAX: usize = 20;
@@ -103,9 +103,9 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The value of a key.
+    /// The value of a key; a null is none, as on API Gateway.
     pub fn get(&self, node: &'a Node, key: &str) -> Option<&'a Node> {
-        node.entry(key).map(|entry| &entry.node)
+        node.entry(key).map(|entry| &entry.node).filter(|node| node.value != Value::Null)
     }
 
     /// The entries of a map with keys of the author's choosing, where it is there.

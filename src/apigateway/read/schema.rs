@@ -64,7 +64,10 @@ impl<'a> Reader<'a> {
             if definitions.contains_key(&key) {
                 continue;
             }
-            let mut schema = self.schema(&reference, node)?.to_json();
+            let mut schema = match self.builtin(&reference) {
+                Some(schema) => schema,
+                None => self.schema(&reference, node)?.to_json(),
+            };
             localize(&mut schema, &mut wanted);
             definitions.insert(key, schema);
         }
@@ -78,18 +81,31 @@ impl<'a> Reader<'a> {
         Some(json!({ "allOf": [root], "definitions": definitions }))
     }
 
+    /// `Empty` and `Error`, which every API has, where the definition does not say what they are.
+    fn builtin(&self, reference: &str) -> Option<Value> {
+        let is_home =
+            HOMES.iter().any(|home| reference.starts_with(home)) || reference.starts_with("models/");
+        let name = is_home.then(|| last_part(reference))?;
+        let written = HOMES.iter().any(|home| self.home(home).is_some_and(|home| home.entry(name).is_some()));
+        match name {
+            _ if written => None,
+            "Empty" => Some(json!({ "title": "Empty Schema", "type": "object" })),
+            "Error" => Some(json!({ "type": "object", "properties": { "message": { "type": "string" } } })),
+            _ => None,
+        }
+    }
+
+    /// Where the schemas of a format are.
+    fn home(&self, home: &str) -> Option<&'a Node> {
+        let parts = home.trim_start_matches("#/").trim_end_matches('/');
+        parts.split('/').try_fold(self.root, |node, part| node.entry(part).map(|entry| &entry.node))
+    }
+
     /// What a reference in a schema points at.
     fn schema(&mut self, reference: &str, node: &'a Node) -> Option<&'a Node> {
         // API Gateway's own reference, by the model's name.
         if let Some(name) = reference.strip_prefix("models/") {
-            let found = HOMES.iter().find_map(|home| {
-                let path: Vec<&str> =
-                    home.trim_start_matches("#/").trim_end_matches('/').split('/').collect();
-                let home = path
-                    .iter()
-                    .try_fold(self.root, |node, part| node.entry(part).map(|entry| &entry.node))?;
-                home.entry(name).map(|entry| &entry.node)
-            });
+            let found = HOMES.iter().find_map(|home| self.home(home)?.entry(name).map(|entry| &entry.node));
             if found.is_none() {
                 self.error(&node.place, format!("there is no model `{name}`"));
             }
