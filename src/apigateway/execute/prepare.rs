@@ -22,8 +22,20 @@ const FORBIDDEN: [&str; 4] =
     ["content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"];
 /// Those that it may not set for AWS.
 const FORBIDDEN_FOR_AWS: [&str; 5] = ["authorization", "connection", "expect", "proxy-authenticate", "te"];
-/// Headers of the client that an HTTP proxy integration does not pass on.
-const NOT_PROXIED: [&str; 3] = ["host", "content-encoding", "via"];
+/// Headers that reach no backend, however they were set (API Gateway's documentation, "known issues").
+const DROPPED: [&str; 9] = [
+    "content-md5",
+    "expect",
+    "max-forwards",
+    "proxy-authenticate",
+    "server",
+    "te",
+    "trailer",
+    "upgrade",
+    "www-authenticate",
+];
+/// Headers of the client that an HTTP proxy integration does not pass on; a mapping can set them.
+const NOT_PROXIED: [&str; 2] = ["host", "content-encoding"];
 
 /// What mappings and overrides have made of the parameters.
 #[derive(Debug, Default)]
@@ -102,7 +114,7 @@ impl<'a> Execution<'a> {
         let mut mapped = self.mapped(integration)?;
         let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
         let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-        call_function(integration, function, mapped.headers, body)
+        call_function(integration, function, without_dropped(mapped.headers), body)
     }
 
     /// `http_proxy`: the request as it came, with what mappings add.
@@ -115,6 +127,8 @@ impl<'a> Execution<'a> {
         for (name, value) in mapped.headers {
             headers.set(name, value);
         }
+        let mut headers = without_dropped(headers);
+        headers.remove("via");
         headers.set("X-Amzn-Apigateway-Api-Id", self.settings.identity.api_id.clone());
         Ok(Call {
             target: Target::Url(url(&endpoint.uri, &mapped.path, &mapped.query, &request.query)),
@@ -129,7 +143,8 @@ impl<'a> Execution<'a> {
     fn send(&mut self, integration: &Integration, endpoint: &Endpoint) -> Result<Call<'a>, Fault> {
         let mut mapped = self.mapped(integration)?;
         let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
-        let mut headers = self.with_defaults(mapped.headers, &body);
+        let mut headers = self.with_defaults(without_dropped(mapped.headers), &body);
+        headers.remove("via");
         headers.set("X-Amzn-Apigateway-Api-Id", self.settings.identity.api_id.clone());
         Ok(Call {
             target: Target::Url(url(&endpoint.uri, &mapped.path, &mapped.query, "")),
@@ -145,10 +160,11 @@ impl<'a> Execution<'a> {
         let mut mapped = self.mapped(integration)?;
         let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
         let path = url(&service.endpoint.uri, &mapped.path, &mapped.query, "");
+        let headers = self.with_defaults(without_dropped(mapped.headers), &body);
         Ok(Call {
             target: Target::Service(service, path),
             method: service.endpoint.method.clone().unwrap_or_else(|| self.received.request.method.clone()),
-            headers: self.with_defaults(mapped.headers, &body),
+            headers,
             body,
             timeout: integration.timeout,
         })
@@ -235,6 +251,11 @@ fn call_function<'a>(
         body,
         timeout: integration.timeout,
     })
+}
+
+fn without_dropped(mut headers: Headers) -> Headers {
+    DROPPED.into_iter().for_each(|name| headers.remove(name));
+    headers
 }
 
 /// Whether a mapping may set the header.

@@ -87,6 +87,26 @@ fn headers_that_no_mapping_may_set_are_a_500() {
 }
 
 #[test]
+fn some_headers_reach_no_backend_even_if_they_are_mapped() {
+    let check = |mut integration: Value, name: &str, expected: Option<&str>| {
+        integration["requestParameters"] = json!({ format!("integration.request.header.{name}"): "'v'" });
+        let (.., headers, _) = call(&api(integration, json!({})), &post("/orders/1", &[], "{}"));
+        assert_eq!(headers.get(name), expected, "{name}");
+    };
+    let function = function(json!({ "default": { "statusCode": 200 } }));
+    let proxy = json!({ "type": "http_proxy", "httpMethod": "POST", "uri": "http://legacy/" });
+    for name in ["Expect", "Proxy-Authenticate", "TE", "Via"] {
+        check(http(json!({})), name, None);
+        check(proxy.clone(), name, None);
+    }
+    check(function.clone(), "Server", None);
+    check(function.clone(), "Referer", Some("v"));
+    check(function, "Via", Some("v"));
+    check(proxy.clone(), "Host", Some("v"));
+    check(proxy, "Content-Encoding", Some("v"));
+}
+
+#[test]
 fn a_body_without_a_template_is_refused_where_the_integration_says_so() {
     let check = |behavior: &str, expected: u16| {
         let integration = http(
