@@ -2,7 +2,7 @@
 //! Says what is wrong, where, and what would be right; prints as text with a caret or as JSON.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,18 +23,38 @@ impl fmt::Display for Severity {
 }
 
 /// A text that the user wrote, with the name they know it by: a path, `--rule`, `CANDOR_SERVER__LISTEN`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Source {
     /// The path as given, or the flag or variable the text came from.
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Where lines begin, bytes; made when a line is first asked for.
+    lines: OnceLock<Vec<usize>>,
 }
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Source) -> bool {
+        self.name == other.name && self.text == other.text
+    }
+}
+
+impl Eq for Source {}
 
 impl Source {
     /// A text and its name.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
-        Arc::new(Source { name: name.into(), text: text.into() })
+        Arc::new(Source { name: name.into(), text: text.into(), lines: OnceLock::new() })
+    }
+
+    /// The line of that number, from 1, without its end.
+    pub fn line(&self, number: usize) -> Option<&str> {
+        let begins = self.lines.get_or_init(|| {
+            let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);
+            std::iter::once(0).chain(ends).filter(|begin| *begin < self.text.len()).collect()
+        });
+        let begin = *begins.get(number.checked_sub(1)?)?;
+        self.text.get(begin..)?.lines().next()
     }
 }
 
@@ -138,7 +158,7 @@ impl fmt::Display for Diagnostic {
             let number = place.line.to_string();
             let margin = " ".repeat(number.len());
             write!(f, "\n{margin}--> {place}")?;
-            if let Some(line) = place.source.text.lines().nth(place.line - 1) {
+            if let Some(line) = place.source.line(place.line) {
                 // Tabs would push the caret away from what it points at.
                 let line = line.replace('\t', " ");
                 let indent = " ".repeat(place.column - 1);

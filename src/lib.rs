@@ -42,6 +42,8 @@ pub mod engine;
 
 pub mod vtl;
 
+pub mod apigateway;
+
 pub mod rules;
 #[cfg(feature = "server")]
 pub mod settings;

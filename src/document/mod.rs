@@ -4,12 +4,13 @@
 
 mod parse;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source, did_you_mean};
 
-pub use parse::parse;
+pub use parse::{Tags, parse, parse_with};
 
 /// A value and the place it was written at.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,8 +138,9 @@ impl Node {
             self.wrong(&format!("{what} (a map)"), diagnostics);
             return None;
         };
-        for (index, entry) in entries.iter().enumerate() {
-            if entries.iter().take(index).any(|earlier| earlier.key == entry.key) {
+        let mut earlier = HashSet::with_capacity(entries.len());
+        for entry in entries {
+            if !earlier.insert(entry.key.as_str()) {
                 diagnostics.error(&entry.key_place, format!("`{}` is given twice in {what}", entry.key));
             }
         }
@@ -194,7 +196,7 @@ impl Node {
         let place = &self.place;
         let wanted = self.scalar_text().and_then(|text| text.lines().nth(line)).unwrap_or_default();
         let number = place.line + line;
-        let written = place.source.text.lines().nth(number - 1).unwrap_or_default();
+        let written = place.source.line(number).unwrap_or_default();
         let skipped = if line == 0 { place.column - 1 } else { 0 };
         let written: String = written.chars().skip(skipped).collect();
         match written.split_once(wanted) {

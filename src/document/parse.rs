@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::{Entry, Node, Value};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
@@ -13,9 +13,36 @@ const DEPTH_MAX: usize = 64;
 /// Values after aliases are expanded; a small file of aliases of aliases could otherwise fill memory.
 const NODES_MAX: usize = 200_000;
 
+/// What becomes of YAML tags that are not YAML's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tags {
+    /// They mean nothing.
+    Ignored,
+    /// `!Ref x` is `{ Ref: x }` and `!Sub x` is `{ Fn::Sub: x }`: CloudFormation's short forms.
+    Functions,
+}
+
 /// Reads a document. Syntax errors go to `diagnostics`; an empty text is an error of its own.
 pub fn parse(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let mut builder = Builder::new(source);
+    let node = parse_with(source, Tags::Ignored, NODES_MAX, diagnostics)?;
+    if node.value == Value::Null {
+        diagnostics.push(
+            Diagnostic::error(format!("`{}` is empty", source.name))
+                .help("a configuration needs at least `version: 1` and one upstream"),
+        );
+        return None;
+    }
+    Some(node)
+}
+
+/// The same, of at most `values` values once aliases are expanded; an empty text is a null.
+pub fn parse_with(
+    source: &Arc<Source>,
+    tags: Tags,
+    values: usize,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
+    let mut builder = Builder { tags, nodes_max: values, ..Builder::new(source) };
     let mut documents = 0;
     for event in Parser::new_from_str(&source.text) {
         let (event, span) = match event {
@@ -38,20 +65,11 @@ pub fn parse(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<Node
             return None;
         }
     }
-    match builder.root {
-        Some(Node { value: Value::Null, .. }) | None => {
-            diagnostics.push(
-                Diagnostic::error(format!("`{}` is empty", source.name))
-                    .help("a configuration needs at least `version: 1` and one upstream"),
-            );
-            None
-        }
-        root => root,
-    }
+    Some(builder.root.unwrap_or(Node { place: Place::whole(source), value: Value::Null }))
 }
 
 fn syntax_error(place: &Place, info: &str) -> Diagnostic {
-    let line = place.source.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
+    let line = place.source.line(place.line).unwrap_or_default();
     let diagnostic = Diagnostic::error(format!("not valid YAML: {info}")).at(place);
     if line.starts_with(|c: char| c.is_whitespace()) && line.trim_start_matches(' ').starts_with('\t') {
         return diagnostic.help("YAML is indented with spaces; this line begins with a tab");
@@ -65,25 +83,36 @@ struct Builder<'s> {
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    nodes_max: usize,
+    tags: Tags,
     root: Option<Node>,
 }
 
 struct Open {
     anchor: usize,
+    function: Option<String>,
     place: Place,
     items: Items,
 }
 
 enum Items {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(String, Place)> },
+    Map { entries: Vec<Entry>, key: Option<(String, Place)>, merges: bool },
 }
 
 type Problem = Box<Diagnostic>;
 
 impl<'s> Builder<'s> {
     fn new(source: &'s Arc<Source>) -> Self {
-        Builder { source, open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None }
+        Builder {
+            source,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            nodes_max: NODES_MAX,
+            tags: Tags::Ignored,
+            root: None,
+        }
     }
 
     fn place_at(&self, line: usize, column_from_0: usize, width: usize) -> Place {
@@ -111,9 +140,7 @@ impl<'s> Builder<'s> {
             span.end.col().saturating_sub(span.start.col())
         } else {
             self.source
-                .text
-                .lines()
-                .nth(span.start.line().saturating_sub(1))
+                .line(span.start.line())
                 .map_or(1, |line| line.chars().count().saturating_sub(span.start.col()))
         };
         self.place_at(span.start.line(), span.start.col(), width)
@@ -122,6 +149,7 @@ impl<'s> Builder<'s> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let function = self.function(tag.as_deref());
                 let forced_text = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
                 let value = if style == ScalarStyle::Plain && !forced_text {
                     Value::plain(&text)
@@ -129,11 +157,21 @@ impl<'s> Builder<'s> {
                     Value::Text(text.into_owned())
                 };
                 let node = Node { place: self.place(span), value };
-                self.add(node, anchor)
+                self.nodes += 1;
+                self.add(node, function, anchor)
             }
-            Event::SequenceStart(anchor, _) => self.begin(anchor, span, Items::List(Vec::new())),
-            Event::MappingStart(anchor, _) => {
-                self.begin(anchor, span, Items::Map { entries: Vec::new(), key: None })
+            Event::SequenceStart(anchor, tag) => {
+                let function = self.function(tag.as_deref());
+                self.begin(anchor, function, span, Items::List(Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                let function = self.function(tag.as_deref());
+                self.begin(
+                    anchor,
+                    function,
+                    span,
+                    Items::Map { entries: Vec::new(), key: None, merges: false },
+                )
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return Ok(()) };
@@ -141,7 +179,7 @@ impl<'s> Builder<'s> {
                     Items::List(items) => Value::List(items),
                     Items::Map { entries, .. } => Value::Map(entries),
                 };
-                self.add(Node { place: open.place, value }, open.anchor)
+                self.add(Node { place: open.place, value }, open.function, open.anchor)
             }
             Event::Alias(anchor) => {
                 let place = self.place(span);
@@ -150,7 +188,8 @@ impl<'s> Builder<'s> {
                         Diagnostic::error("an alias of something that contains it").at(&place),
                     ));
                 };
-                self.add(node, 0)
+                self.nodes += node.count();
+                self.add(node, None, 0)
             }
             Event::Nothing
             | Event::StreamStart
@@ -160,20 +199,42 @@ impl<'s> Builder<'s> {
         }
     }
 
-    fn begin(&mut self, anchor: usize, span: Span, items: Items) -> Result<(), Problem> {
+    /// The function that a tag stands for.
+    fn function(&self, tag: Option<&Tag>) -> Option<String> {
+        let tag = tag.filter(|tag| self.tags == Tags::Functions && tag.handle == "!")?;
+        match tag.suffix.as_str() {
+            "Ref" | "Condition" => Some(tag.suffix.clone()),
+            name => Some(format!("Fn::{name}")),
+        }
+    }
+
+    fn begin(
+        &mut self,
+        anchor: usize,
+        function: Option<String>,
+        span: Span,
+        items: Items,
+    ) -> Result<(), Problem> {
         let place = self.place_at(span.start.line(), span.start.col(), 1);
         if self.open.len() >= DEPTH_MAX {
             return Err(Box::new(Diagnostic::error(format!("nested more than {DEPTH_MAX} deep")).at(&place)));
         }
-        self.open.push(Open { anchor, place, items });
+        self.nodes += 1;
+        self.open.push(Open { anchor, function, place, items });
         Ok(())
     }
 
-    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
-        self.nodes += node.count();
-        if self.nodes > NODES_MAX {
+    fn add(&mut self, node: Node, function: Option<String>, anchor: usize) -> Result<(), Problem> {
+        let node = match function {
+            Some(key) => {
+                let (place, key_place) = (node.place.clone(), node.place.clone());
+                Node { place, value: Value::Map(vec![Entry { key, key_place, node }]) }
+            }
+            None => node,
+        };
+        if self.nodes > self.nodes_max {
             return Err(Box::new(
-                Diagnostic::error(format!("more than {NODES_MAX} values after aliases are expanded"))
+                Diagnostic::error(format!("more than {} values after aliases are expanded", self.nodes_max))
                     .at(&node.place),
             ));
         }
@@ -183,16 +244,19 @@ impl<'s> Builder<'s> {
         match self.open.last_mut().map(|open| &mut open.items) {
             None => self.root = Some(node),
             Some(Items::List(items)) => items.push(node),
-            Some(Items::Map { entries, key }) => match key.take() {
+            Some(Items::Map { entries, key, merges }) => match key.take() {
                 None => *key = Some((key_text(&node)?, node.place)),
                 Some((key, key_place)) => {
                     // YAML's merge key: what the map itself says wins, wherever it stands.
                     if key == "<<" && matches!(node.value, Value::Map(_) | Value::List(_)) {
                         merge(entries, node);
-                    } else if let Some(merged) = entries.iter_mut().find(|e| e.key == key && e.merged()) {
-                        *merged = Entry { key, key_place, node };
-                    } else {
-                        entries.push(Entry { key, key_place, node });
+                        *merges = true;
+                        return Ok(());
+                    }
+                    let merged = entries.iter_mut().filter(|_| *merges).find(|e| e.key == key && e.merged());
+                    match merged {
+                        Some(merged) => *merged = Entry { key, key_place, node },
+                        None => entries.push(Entry { key, key_place, node }),
                     }
                 }
             },

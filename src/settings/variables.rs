@@ -67,7 +67,7 @@ fn expand(text: &str, place: &Place, lookup: Lookup<'_>, diagnostics: &mut Diagn
 
 /// Where `${name` stands on the line of the value, or the whole value when its text is on later lines.
 fn within(place: &Place, name: &str) -> Place {
-    let line = place.source.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
+    let line = place.source.line(place.line).unwrap_or_default();
     let value: String = line.chars().skip(place.column.saturating_sub(1)).collect();
     match value.split_once(&format!("${{{name}")) {
         Some((before, _)) => place.within(before.chars().count(), name.chars().count() + 2),

@@ -16,6 +16,7 @@ const IMPORTS: &str = "\
 | document | diagnostic |
 | vtl | diagnostic |
 | engine | vtl |
+| apigateway | engine, vtl, document, diagnostic |
 | rules | engine, vtl, document, diagnostic |
 | settings | engine, document, diagnostic |
 | live | engine, settings |

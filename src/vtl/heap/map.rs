@@ -13,6 +13,7 @@ pub struct Map<'a> {
     pub kind: MapKind,
     pub(super) entries: Vec<(Value<'a>, Value<'a>)>,
     /// Where the keys that are strings stand, once there are many.
+    #[expect(clippy::box_collection, reason = "most maps have none, and a map is moved about as a whole")]
     places: Option<Box<HashMap<Text<'a>, usize>>>,
     /// How often a key was added or taken away (Java's `modCount`).
     pub changes: u32,

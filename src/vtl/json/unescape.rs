@@ -27,7 +27,9 @@ pub(super) fn unescape(escaped: &str) -> String {
         match text.byte(from) {
             b'\\' | 0..0x20 | 0x7f => (from, to) = mark(text, from, &mut out, to),
             byte => {
-                out.get_mut(to..).and_then(|rest| rest.first_mut()).map(|place| *place = byte);
+                if let Some(place) = out.get_mut(to) {
+                    *place = byte;
+                }
                 (from, to) = (from + 1, to + 1);
             }
         }

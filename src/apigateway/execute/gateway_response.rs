@@ -1,0 +1,72 @@
+//! The answer that API Gateway gives by itself: the built-in one, or what the definition makes of it.
+
+use bytes::Bytes;
+
+use super::super::model::{GatewayTemplate, GatewayTemplatePart, RequestSource};
+use super::context::{self, text_at};
+use super::fault::Fault;
+use super::headers::{Headers, media_type};
+use super::request::Answer;
+use super::{Execution, Finished};
+
+impl Execution<'_> {
+    /// The answer for a fault.
+    pub(super) fn refused(&mut self, fault: Fault) -> Finished {
+        self.tell("error", context::error(&fault));
+        let written = self.api.gateway_responses.of(fault.kind);
+        let mut headers = Headers::new();
+        for (name, source) in written.iter().flat_map(|written| &written.headers) {
+            if let Some(value) = self.value_for(source) {
+                headers.set(name.clone(), value);
+            }
+        }
+        let template = written.and_then(|written| self.chosen(&written.templates));
+        let body = template.map_or_else(|| fault.body(), |template| self.filled_in(template));
+        if !headers.contains("content-type") {
+            headers.append("Content-Type", "application/json");
+        }
+        headers.append("x-amzn-ErrorType", fault.error_type());
+        self.sign(&mut headers);
+        let status = written.and_then(|written| written.status).unwrap_or(fault.status);
+        let answer = Answer { status, headers, body: Bytes::from(body) };
+        Finished { answer, fault: Some(fault), chosen: self.chosen.take() }
+    }
+
+    /// By `Accept`, else the one for JSON, else the first.
+    fn chosen<'t>(&self, templates: &'t [(String, GatewayTemplate)]) -> Option<&'t GatewayTemplate> {
+        let exact = |wanted: &str| templates.iter().find(|(known, _)| known == wanted);
+        let accepted = self.received.headers.all("accept").flat_map(|value| value.split(',')).map(media_type);
+        let mut accepted = accepted.filter(|media_type| !media_type.is_empty());
+        let found =
+            accepted.find_map(|it| exact(&it)).or_else(|| exact("application/json")).or(templates.first());
+        found.map(|(_, template)| template)
+    }
+
+    fn filled_in(&self, template: &GatewayTemplate) -> String {
+        let mut body = String::new();
+        for part in &template.parts {
+            match part {
+                GatewayTemplatePart::Text(text) => body.push_str(text),
+                GatewayTemplatePart::Value(source) => match (source, self.value_for(source)) {
+                    (_, Some(value)) => body.push_str(&value),
+                    // There is always a string to put where one is expected.
+                    (RequestSource::Context(names), None) if names == &["error", "messageString"] => {
+                        body.push_str("null");
+                    }
+                    (_, None) => {}
+                },
+            }
+        }
+        body
+    }
+
+    /// What cannot be told is left out: there is no answer behind this one.
+    fn value_for(&self, source: &RequestSource) -> Option<String> {
+        match source {
+            RequestSource::Context(names) => text_at(self.context(), names),
+            source => {
+                self.requested(source).ok().filter(|values| !values.is_empty()).map(|values| values.join(","))
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The way to the backend: what is asked of the request, and the call that is made of it.
+
+use bytes::Bytes;
+use http::Method as Verb;
+
+use super::super::model::{
+    Backend, Endpoint, Function, Integration, Kind, Method, PayloadFormat, RequestTarget, Service,
+};
+use super::content::{self, Payload};
+use super::fault::Fault;
+use super::headers::Headers;
+use super::render::{Meets, failed_request, for_request};
+use super::request::{Call, Received, Target};
+use super::url::url;
+use super::validate::validate;
+use super::{Execution, Prepared};
+use crate::vtl::gateway::RequestOverrides;
+use crate::vtl::{Heap, Limits, Value, json};
+
+/// Headers that no mapping may set.
+const FORBIDDEN: [&str; 4] =
+    ["content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"];
+/// Those that it may not set for AWS.
+const FORBIDDEN_FOR_AWS: [&str; 5] = ["authorization", "connection", "expect", "proxy-authenticate", "te"];
+/// Headers that reach no backend, however they were set (API Gateway's documentation, "known issues").
+const DROPPED: [&str; 9] = [
+    "content-md5",
+    "expect",
+    "max-forwards",
+    "proxy-authenticate",
+    "server",
+    "te",
+    "trailer",
+    "upgrade",
+    "www-authenticate",
+];
+/// Headers of the client that an HTTP proxy integration does not pass on; a mapping can set them.
+const NOT_PROXIED: [&str; 2] = ["host", "content-encoding"];
+
+/// What mappings and overrides have made of the parameters.
+#[derive(Debug, Default)]
+struct Mapped {
+    path: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    headers: Headers,
+}
+
+impl Mapped {
+    /// An override takes the place of all that was mapped to its name; names of headers are told apart by their casing.
+    fn overridden(&mut self, overrides: RequestOverrides) {
+        for (name, values) in overrides.path {
+            self.path.retain(|(known, _)| *known != name);
+            self.path.push((name, values.join(",")));
+        }
+        for (name, values) in overrides.querystring {
+            self.query.retain(|(known, _)| *known != name);
+            self.query.extend(values.into_iter().map(|value| (name.clone(), value)));
+        }
+        for (name, values) in overrides.headers {
+            self.headers.remove_exact(&name);
+            values.into_iter().for_each(|value| self.headers.append(name.clone(), value));
+        }
+    }
+}
+
+impl<'a> Execution<'a> {
+    /// Everything up to the call.
+    pub(super) fn prepare(&mut self, method: &'a Method) -> Result<Prepared<'a>, Fault> {
+        validate(method, &self.received)?;
+        let integration = &method.integration;
+        match &integration.backend {
+            Backend::Mock => self.mock(integration).map(Prepared::Mock),
+            Backend::LambdaProxy(function, format) => {
+                self.invoke(method, integration, function, *format).map(Prepared::Call)
+            }
+            Backend::HttpProxy(endpoint) => self.forward(integration, endpoint).map(Prepared::Call),
+            Backend::Http(endpoint) => self.send(integration, endpoint).map(Prepared::Call),
+            Backend::Lambda(function) => self.invoke_mapped(integration, function).map(Prepared::Call),
+            Backend::Service(service) => self.ask(integration, service).map(Prepared::Call),
+        }
+    }
+
+    /// `mock`: the status that the request template renders.
+    fn mock(&mut self, integration: &Integration) -> Result<i64, Fault> {
+        let body = self.mapped_body(integration, &mut Mapped::default())?;
+        let status = match &body {
+            Payload::Text(text) => status_code(text),
+            Payload::Binary(_) => None,
+        };
+        let problem =
+            "Unable to parse statusCode. It should be an integer that is defined in the request template.";
+        status.ok_or_else(|| Fault::internal(Kind::Default5xx, problem))
+    }
+
+    /// `aws_proxy`: the request as an event. Mappings are of no effect, unless they are forbidden.
+    fn invoke(
+        &mut self,
+        method: &Method,
+        integration: &Integration,
+        function: &'a Function,
+        format: PayloadFormat,
+    ) -> Result<Call<'a>, Fault> {
+        self.mapped(integration)?;
+        let event = self.event(method, format).to_string();
+        call_function(integration, function, Headers::new(), Bytes::from(event))
+    }
+
+    /// `aws` with a function: the mapped body is its event.
+    fn invoke_mapped(
+        &mut self,
+        integration: &Integration,
+        function: &'a Function,
+    ) -> Result<Call<'a>, Fault> {
+        let mut mapped = self.mapped(integration)?;
+        let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
+        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+        call_function(integration, function, without_dropped(mapped.headers), body)
+    }
+
+    /// `http_proxy`: the request as it came, with what mappings add.
+    fn forward(&mut self, integration: &Integration, endpoint: &Endpoint) -> Result<Call<'a>, Fault> {
+        let mapped = self.mapped(integration)?;
+        let request = self.received.request;
+        let passes = |name: &str| !NOT_PROXIED.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let client = self.received.headers.iter().filter(|(name, _)| passes(name));
+        let mut headers: Headers = client.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        for (name, value) in mapped.headers {
+            headers.set(name, value);
+        }
+        let mut headers = without_dropped(headers);
+        headers.remove("via");
+        headers.set("X-Amzn-Apigateway-Api-Id", self.settings.identity.api_id.clone());
+        Ok(Call {
+            target: Target::Url(url(&endpoint.uri, &mapped.path, &mapped.query, &request.query)),
+            method: endpoint.method.clone().unwrap_or_else(|| request.method.clone()),
+            headers,
+            body: request.body.clone(),
+            timeout: integration.timeout,
+        })
+    }
+
+    /// `http`: only what is mapped.
+    fn send(&mut self, integration: &Integration, endpoint: &Endpoint) -> Result<Call<'a>, Fault> {
+        let mut mapped = self.mapped(integration)?;
+        let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
+        let mut headers = self.with_defaults(without_dropped(mapped.headers), &body);
+        headers.remove("via");
+        headers.set("X-Amzn-Apigateway-Api-Id", self.settings.identity.api_id.clone());
+        Ok(Call {
+            target: Target::Url(url(&endpoint.uri, &mapped.path, &mapped.query, "")),
+            method: endpoint.method.clone().unwrap_or_else(|| self.received.request.method.clone()),
+            headers,
+            body,
+            timeout: integration.timeout,
+        })
+    }
+
+    /// `aws` with another service.
+    fn ask(&mut self, integration: &Integration, service: &'a Service) -> Result<Call<'a>, Fault> {
+        let mut mapped = self.mapped(integration)?;
+        let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
+        let path = url(&service.endpoint.uri, &mapped.path, &mapped.query, "");
+        let headers = self.with_defaults(without_dropped(mapped.headers), &body);
+        Ok(Call {
+            target: Target::Service(service, path),
+            method: service.endpoint.method.clone().unwrap_or_else(|| self.received.request.method.clone()),
+            headers,
+            body,
+            timeout: integration.timeout,
+        })
+    }
+
+    /// What a non-proxy backend is sent beside what is mapped.
+    fn with_defaults(&self, mut headers: Headers, body: &Bytes) -> Headers {
+        let user_agent = format!("AmazonAPIGateway_{}", self.settings.identity.api_id);
+        let mut defaults = vec![("Accept", "application/json"), ("User-Agent", &user_agent)];
+        if !body.is_empty() {
+            defaults.push((
+                "Content-Type",
+                self.received.headers.get("content-type").unwrap_or("application/json"),
+            ));
+        }
+        defaults.extend(self.received.headers.get("x-amzn-trace-id").map(|id| ("X-Amzn-Trace-Id", id)));
+        for (name, value) in defaults {
+            if !headers.contains(name) {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+
+    /// What `requestParameters` make of the request.
+    fn mapped(&self, integration: &Integration) -> Result<Mapped, Fault> {
+        let mut mapped = Mapped::default();
+        for parameter in &integration.parameters {
+            let values = self.requested(&parameter.source)?;
+            if values.is_empty() {
+                continue;
+            }
+            match &parameter.target {
+                RequestTarget::Header(name) => {
+                    allowed(name, &integration.backend)?;
+                    mapped.headers.append(name.clone(), values.join(","));
+                }
+                RequestTarget::Path(name) => mapped.path.push((name.clone(), values.join(","))),
+                RequestTarget::Query(name) => {
+                    mapped.query.extend(values.into_iter().map(|value| (name.clone(), value)));
+                }
+            }
+        }
+        Ok(mapped)
+    }
+
+    /// The body as the template for its `Content-Type` makes it, or as it came, converted.
+    fn mapped_body(&mut self, integration: &Integration, mapped: &mut Mapped) -> Result<Payload, Fault> {
+        let Received { request, headers, .. } = &self.received;
+        let is_binary = content::has_binary_body(headers, &self.api.binary_media_types);
+        let body = content::of_request(&request.body, is_binary, integration.content_handling)
+            .map_err(|_| Fault::configuration("Unable to base64 decode the body."))?;
+        match for_request(&integration.templates, headers, integration.passthrough) {
+            Meets::Passes => Ok(body),
+            Meets::Refused => Err(Fault::told(Kind::UnsupportedMediaType, "Unsupported Media Type")),
+            Meets::Template(template) => {
+                let rendered = self.render(template, &body).map_err(|cause| failed_request(cause, &body))?;
+                self.leave(rendered.left, rendered.overrides.response);
+                mapped.overridden(rendered.overrides.request);
+                Ok(Payload::Text(rendered.text))
+            }
+        }
+    }
+}
+
+/// A function is invoked with POST and nothing else.
+fn call_function<'a>(
+    integration: &Integration,
+    function: &'a Function,
+    mut headers: Headers,
+    body: Bytes,
+) -> Result<Call<'a>, Fault> {
+    if let Some(method) = function.method.as_ref().filter(|method| **method != Verb::POST) {
+        let cause = format!("the integration's method is {method}, and Lambda is invoked with POST");
+        return Err(Fault::internal(Kind::IntegrationFailure, cause));
+    }
+    if !headers.contains("content-type") {
+        headers.append("Content-Type", "application/json");
+    }
+    Ok(Call {
+        target: Target::Function(function),
+        method: Verb::POST,
+        headers,
+        body,
+        timeout: integration.timeout,
+    })
+}
+
+fn without_dropped(mut headers: Headers) -> Headers {
+    DROPPED.into_iter().for_each(|name| headers.remove(name));
+    headers
+}
+
+/// Whether a mapping may set the header.
+fn allowed(name: &str, backend: &Backend) -> Result<(), Fault> {
+    let is_aws = matches!(backend, Backend::Lambda(_) | Backend::LambdaProxy(..) | Backend::Service(_));
+    let named = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if named(&FORBIDDEN) || (is_aws && named(&FORBIDDEN_FOR_AWS)) {
+        let cause = format!("`integration.request.header.{name}` cannot be set");
+        return Err(Fault::internal(Kind::Default5xx, cause));
+    }
+    Ok(())
+}
+
+/// The whole number at `statusCode`.
+fn status_code(text: &str) -> Option<i64> {
+    let mut heap = Heap::new(Limits::default());
+    let Value::Map(map) = json::parse(text.trim(), &mut heap).ok()? else { return None };
+    match heap.map(map).named("statusCode")? {
+        Value::Integer(status) => Some(i64::from(*status)),
+        Value::Long(status) => Some(*status),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mock_needs_a_whole_number() {
+        let check = |text: &str, expected: Option<i64>| assert_eq!(status_code(text), expected, "{text}");
+        check(r#"{"statusCode": 200}"#, Some(200));
+        check("\n  {statusCode: 200}\n", Some(200));
+        check(r#"{"statusCode": -1000}"#, Some(-1000));
+        check(r#"{"statusCode": "200"}"#, None);
+        check(r#"{"statusCode": 200.5}"#, None);
+        check("{}", None);
+        check("200", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,38 @@
+//! Models that a method declares for its answers. To API Gateway they are documentation; Candor can hold every answer
+//! against them.
+
+use serde_json::Value;
+
+use super::super::model::{Method, Model};
+use super::request::Answer;
+
+/// Where an answer differs from its model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// The model's name.
+    pub model: String,
+    /// Where in the body, as a JSON Pointer; empty for the whole of it.
+    pub path: String,
+    /// How.
+    pub problem: String,
+}
+
+/// Where the body of an answer differs from the model for its status and media type; nowhere if there is no such model.
+pub fn misfits(method: &Method, answer: &Answer) -> Vec<Misfit> {
+    let Some(model) = model(method, answer) else { return Vec::new() };
+    let misfit = |path: String, problem: String| Misfit { model: model.name.clone(), path, problem };
+    match serde_json::from_slice::<Value>(&answer.body) {
+        Ok(body) => {
+            let errors = model.validator.iter_errors(&body);
+            errors.map(|error| misfit(error.instance_path().to_string(), error.to_string())).collect()
+        }
+        Err(error) => vec![misfit(String::new(), format!("the body is no JSON: {error}"))],
+    }
+}
+
+fn model<'m>(method: &'m Method, answer: &Answer) -> Option<&'m Model> {
+    let media_type = answer.headers.media_type();
+    let media_type = media_type.as_deref().unwrap_or("application/json");
+    let models = &method.response(answer.status)?.models;
+    models.iter().find(|(known, _)| known == media_type).map(|(_, model)| &**model)
+}

@@ -1,0 +1,100 @@
+//! A method of a resource: what it asks of a request, where it sends it, and what it may answer.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::Integration;
+use crate::diagnostic::Place;
+
+/// A method of a resource.
+#[derive(Debug)]
+pub struct Method {
+    /// The path of its resource, as written: `/orders/{id}`.
+    pub resource: Arc<str>,
+    /// The HTTP method it is for.
+    pub verb: Verb,
+    /// `operationId`, where given.
+    pub operation: Option<String>,
+    /// What it declares of path, query string and headers.
+    pub parameters: Vec<Parameter>,
+    /// What is checked before anything else happens.
+    pub validator: Validator,
+    /// Models of request bodies by media type, lower case; `$default` for all others.
+    pub request_models: Vec<(String, Arc<Model>)>,
+    /// Where requests go.
+    pub integration: Integration,
+    /// What it declares to answer. Empty: only a proxy integration can be.
+    pub responses: Vec<MethodResponse>,
+    /// Where it is written.
+    pub place: Place,
+}
+
+impl Method {
+    /// The method response for a status.
+    pub fn response(&self, status: StatusCode) -> Option<&MethodResponse> {
+        self.responses.iter().find(|response| response.status == status)
+    }
+}
+
+/// The HTTP method that a method of an API is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verb {
+    /// DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT.
+    Any,
+    /// This one.
+    Only(http::Method),
+}
+
+/// Where a request parameter stands. In the order in which the validator's message names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Location {
+    /// `method.request.header`.
+    Header,
+    /// `method.request.path`.
+    Path,
+    /// `method.request.querystring`.
+    Query,
+}
+
+/// A declared request parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Where it stands.
+    pub location: Location,
+    /// Its name.
+    pub name: String,
+    /// A validator that looks at parameters refuses a request without it.
+    pub required: bool,
+}
+
+/// What a request validator looks at; nothing unless the definition names a validator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Validator {
+    /// Required parameters are there.
+    pub parameters: bool,
+    /// The body fits the model for its media type.
+    pub body: bool,
+}
+
+/// A JSON Schema, draft 4.
+#[derive(Debug)]
+pub struct Model {
+    /// Its name, or the place of a schema that has none.
+    pub name: String,
+    /// As it is written, all references resolved within it.
+    pub schema: serde_json::Value,
+    /// Ready to validate.
+    pub validator: jsonschema::Validator,
+}
+
+/// What a method declares to answer.
+#[derive(Debug)]
+pub struct MethodResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// Names of the headers it may have.
+    pub headers: Vec<String>,
+    /// Models of its body by media type. Documentation, unless Candor is told to look at them.
+    pub models: Vec<(String, Arc<Model>)>,
+}

@@ -1,0 +1,173 @@
+//! Models: schemas with all they refer to, compiled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::reader::Reader;
+use crate::apigateway::model::Model;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::document::Node;
+
+/// Where the schemas of the two formats are.
+const HOMES: [&str; 2] = ["#/definitions/", "#/components/schemas/"];
+
+/// What a model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Requests are held against it, so it must be right.
+    Enforced,
+    /// It is documentation.
+    Told,
+}
+
+impl<'a> Reader<'a> {
+    /// The model that a schema is; one that has no name is called by what it is for.
+    pub fn model(&mut self, node: &'a Node, what: &str, usage: Use) -> Option<Arc<Model>> {
+        let reference = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map(local);
+        // A broken one is told again where it matters more.
+        let key = reference.map(|reference| format!("{usage:?} {reference}"));
+        if let Some(known) = key.as_ref().and_then(|key| self.models.get(key)) {
+            return known.clone();
+        }
+        let name = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map_or(what, last_part);
+        let model = self.compiled(node, name, usage);
+        if let Some(key) = key {
+            self.models.insert(key, model.clone());
+        }
+        model
+    }
+
+    fn compiled(&mut self, node: &'a Node, name: &str, usage: Use) -> Option<Arc<Model>> {
+        let schema = self.closed(node)?;
+        match jsonschema::draft4::new(&schema) {
+            Ok(validator) => Some(Arc::new(Model { name: name.to_owned(), schema, validator })),
+            Err(error) => {
+                let severity = if usage == Use::Enforced { Severity::Error } else { Severity::Warning };
+                let problem =
+                    Diagnostic::error(format!("model `{name}` is not a schema of draft 4: {error}"));
+                self.problems.push(Diagnostic { severity, ..problem.at(&node.place) });
+                None
+            }
+        }
+    }
+
+    /// The schema with all that it refers to in `definitions`, so that it stands alone.
+    fn closed(&mut self, node: &'a Node) -> Option<Value> {
+        let mut root = node.to_json();
+        let mut wanted = BTreeSet::new();
+        localize(&mut root, &mut wanted);
+        let mut definitions = BTreeMap::new();
+        while let Some(reference) = wanted.pop_first() {
+            let key = escaped(&reference);
+            if definitions.contains_key(&key) {
+                continue;
+            }
+            let mut schema = match self.builtin(&reference) {
+                Some(schema) => schema,
+                None => self.schema(&reference, node)?.to_json(),
+            };
+            localize(&mut schema, &mut wanted);
+            definitions.insert(key, schema);
+        }
+        if self.leads_back(&definitions, node) {
+            return None;
+        }
+        if definitions.is_empty() {
+            return Some(root);
+        }
+        let definitions: Map<String, Value> = definitions.into_iter().collect();
+        Some(json!({ "allOf": [root], "definitions": definitions }))
+    }
+
+    /// `Empty` and `Error`, which every API has, where the definition does not say what they are.
+    fn builtin(&self, reference: &str) -> Option<Value> {
+        let is_home =
+            HOMES.iter().any(|home| reference.starts_with(home)) || reference.starts_with("models/");
+        let name = is_home.then(|| last_part(reference))?;
+        let written = HOMES.iter().any(|home| self.home(home).is_some_and(|home| home.entry(name).is_some()));
+        match name {
+            _ if written => None,
+            "Empty" => Some(json!({ "title": "Empty Schema", "type": "object" })),
+            "Error" => Some(json!({ "type": "object", "properties": { "message": { "type": "string" } } })),
+            _ => None,
+        }
+    }
+
+    /// Where the schemas of a format are.
+    fn home(&self, home: &str) -> Option<&'a Node> {
+        let parts = home.trim_start_matches("#/").trim_end_matches('/');
+        parts.split('/').try_fold(self.root, |node, part| node.entry(part).map(|entry| &entry.node))
+    }
+
+    /// What a reference in a schema points at.
+    fn schema(&mut self, reference: &str, node: &'a Node) -> Option<&'a Node> {
+        // API Gateway's own reference, by the model's name.
+        if let Some(name) = reference.strip_prefix("models/") {
+            let found = HOMES.iter().find_map(|home| self.home(home)?.entry(name).map(|entry| &entry.node));
+            if found.is_none() {
+                self.error(&node.place, format!("there is no model `{name}`"));
+            }
+            return found;
+        }
+        let place = node.entry("$ref").map_or(&node.place, |entry| &entry.node.place);
+        self.referred(reference, place)
+    }
+
+    /// Tells of schemas that are nothing but references to each other. A cycle through a property is none of these.
+    fn leads_back(&mut self, definitions: &BTreeMap<String, Value>, node: &Node) -> bool {
+        let target = |key: &str| definitions.get(key)?.get("$ref")?.as_str()?.strip_prefix("#/definitions/");
+        let endless = definitions.keys().find(|start| {
+            let mut at = target(start);
+            for _ in 0..definitions.len() {
+                match at {
+                    Some(next) if next == start.as_str() => return true,
+                    Some(next) => at = target(next),
+                    None => return false,
+                }
+            }
+            false
+        });
+        if endless.is_some() {
+            self.error(&node.place, "`$ref` leads back to itself");
+        }
+        endless.is_some()
+    }
+}
+
+/// Turns references into ones to `definitions`, and notes what they were.
+fn localize(schema: &mut Value, wanted: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::String(reference)) = map.get_mut("$ref") {
+                let target = local(reference);
+                *reference = format!("#/definitions/{}", escaped(&target));
+                wanted.insert(target);
+            }
+            // What surrounds the schema in Swagger, not part of it.
+            map.values_mut().for_each(|value| localize(value, wanted));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| localize(item, wanted)),
+        _ => {}
+    }
+}
+
+/// A reference as the key of a definition: no character that a JSON pointer gives a meaning.
+fn escaped(reference: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let known = HOMES.iter().find_map(|home| reference.strip_prefix(home));
+    known.unwrap_or(reference).chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
+}
+
+/// `models/NAME` for API Gateway's own references, else the same.
+fn local(reference: &str) -> String {
+    match reference.split_once("/restapis/").and_then(|(_, rest)| rest.split_once("/models/")) {
+        Some((_, name)) => format!("models/{name}"),
+        None => reference.to_owned(),
+    }
+}
+
+fn last_part(reference: &str) -> &str {
+    reference.rsplit('/').next().unwrap_or(reference)
+}

@@ -1,0 +1,183 @@
+//! URIs of integrations: URLs and ARNs, with stage variables filled in and parameters left open.
+
+use super::reader::Reader;
+use crate::apigateway::model::{UriPart, UriPattern};
+use crate::diagnostic::Place;
+use crate::document::Node;
+
+/// What an `aws` or `aws_proxy` integration names.
+pub enum Arn {
+    /// A Lambda function.
+    Lambda { arn: String, name: String, qualifier: Option<String> },
+    /// Another service.
+    Service { name: String, region: String, path: String },
+}
+
+impl Reader<'_> {
+    /// The text of a URI, stage variables filled in.
+    pub fn uri(&mut self, node: &Node) -> Option<String> {
+        let text = node.text("a URI (text)", self.problems)?;
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            filled.push_str(before);
+            let Some((name, after)) = after.split_once('}') else {
+                self.error(&node.place, "`${` without its `}`");
+                return None;
+            };
+            match name.strip_prefix("stageVariables.") {
+                Some(name) => filled.push_str(&self.stage_variable(name, &node.place)),
+                None => {
+                    self.error(&node.place, format!("`${{{name}}}` is not a stage variable"));
+                    return None;
+                }
+            }
+            rest = after;
+        }
+        filled.push_str(rest);
+        Some(filled)
+    }
+
+    /// A URL that HTTP can be spoken to.
+    pub fn url(&mut self, node: &Node) -> Option<UriPattern> {
+        let text = self.uri(node)?;
+        let Some((scheme, rest)) = text.split_once("://") else {
+            self.not_a_url(&text, &node.place);
+            return None;
+        };
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        if !matches!(scheme, "http" | "https") || authority.is_empty() {
+            self.not_a_url(&text, &node.place);
+            return None;
+        }
+        Some(pattern(&text))
+    }
+
+    fn not_a_url(&mut self, text: &str, place: &Place) {
+        self.error(place, format!("`{text}` is not a URL of `http` or `https`"));
+    }
+
+    /// What an ARN of API Gateway names.
+    pub fn arn(&mut self, node: &Node) -> Option<Arn> {
+        let text = self.uri(node)?;
+        let arn = gateway_arn(&text).or_else(|| lambda(&text));
+        if arn.is_none() {
+            let problem =
+                crate::diagnostic::Diagnostic::error(format!("`{text}` names no function and no service"));
+            let help = "such as `arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/ARN/invocations`";
+            self.problems.push(problem.at(&node.place).help(help));
+        }
+        arn
+    }
+}
+
+/// `arn:aws:apigateway:REGION:SERVICE:path|action/REST`.
+fn gateway_arn(text: &str) -> Option<Arn> {
+    let mut parts = text.splitn(6, ':');
+    let ["arn", _, "apigateway", region, service, rest] =
+        std::array::from_fn(|_| parts.next().unwrap_or_default())
+    else {
+        return None;
+    };
+    let (kind, rest) = rest.split_once('/')?;
+    if service == "lambda" {
+        let (_, function) = rest.split_once("functions/")?;
+        return lambda(function.split_once('/').map_or(function, |(function, _)| function));
+    }
+    let path = match kind {
+        "path" => format!("/{rest}"),
+        "action" => format!("/?Action={rest}"),
+        _ => return None,
+    };
+    // A service may have a host of its own in front: `bucket.s3`.
+    Some(Arn::Service { name: service.to_owned(), region: region.to_owned(), path })
+}
+
+/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`, or the name alone.
+fn lambda(text: &str) -> Option<Arn> {
+    let named = match text.split_once(":function:") {
+        Some((before, named)) if before.starts_with("arn:") => named,
+        None if !text.is_empty() && !text.contains([':', '/']) => text,
+        _ => return None,
+    };
+    let (name, qualifier) =
+        named.split_once(':').map_or((named, None), |(name, it)| (name, Some(it.to_owned())));
+    (!name.is_empty()).then(|| Arn::Lambda { arn: text.to_owned(), name: name.to_owned(), qualifier })
+}
+
+/// Text with `{name}` in it.
+pub fn pattern(text: &str) -> UriPattern {
+    let mut parts = Vec::new();
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        plain.push_str(before);
+        match after.split_once('}') {
+            Some((name, after)) if !name.is_empty() && !name.contains('{') => {
+                if !plain.is_empty() {
+                    parts.push(UriPart::Text(std::mem::take(&mut plain)));
+                }
+                // `{proxy+}` is met in URIs too, where it means `{proxy}`.
+                parts.push(UriPart::Parameter(name.trim_end_matches('+').to_owned()));
+                rest = after;
+            }
+            _ => {
+                plain.push('{');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    if !plain.is_empty() {
+        parts.push(UriPart::Text(plain));
+    }
+    UriPattern { parts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_say_what_they_name() {
+        let check = |text: &str, expected: &str| {
+            let shown =
+                gateway_arn(text).or_else(|| lambda(text)).map_or("nothing".to_owned(), |arn| match arn {
+                    Arn::Lambda { name, qualifier, .. } => format!("{name} {qualifier:?}"),
+                    Arn::Service { name, region, path } => format!("{name} in {region}: {path}"),
+                });
+            assert_eq!(shown, expected, "{text}");
+        };
+        let invoke = |function: &str| {
+            format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{function}/invocations")
+        };
+        check(&invoke("arn:aws:lambda:eu-west-1:123456789012:function:orders"), "orders None");
+        check(
+            &invoke("arn:aws:lambda:eu-west-1:123456789012:function:orders:live"),
+            r#"orders Some("live")"#,
+        );
+        check(&invoke("orders"), "orders None");
+        check("arn:aws:lambda:eu-west-1:1:function:orders", "orders None");
+        check("arn:aws:apigateway:us-east-1:s3:path/bucket/{key}", "s3 in us-east-1: /bucket/{key}");
+        check(
+            "arn:aws:apigateway:us-east-1:sqs:action/SendMessage",
+            "sqs in us-east-1: /?Action=SendMessage",
+        );
+        check("arn:aws:apigateway:us-east-1:sqs", "nothing");
+        check("http://example.com/", "nothing");
+    }
+
+    #[test]
+    fn parameters_are_found_in_a_uri() {
+        let text = |text: &str| UriPart::Text(text.to_owned());
+        let parameter = |name: &str| UriPart::Parameter(name.to_owned());
+        let check = |uri: &str, expected: Vec<UriPart>| assert_eq!(pattern(uri).parts, expected, "{uri}");
+        check(
+            "http://h/a/{id}/b?c={d}",
+            vec![text("http://h/a/"), parameter("id"), text("/b?c="), parameter("d")],
+        );
+        check("http://h/{proxy+}", vec![text("http://h/"), parameter("proxy")]);
+        check("http://h/{", vec![text("http://h/{")]);
+        check("http://h/{}", vec![text("http://h/{}")]);
+    }
+}
