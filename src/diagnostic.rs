@@ -99,6 +99,9 @@ impl fmt::Display for Place {
     }
 }
 
+/// A line that is longer is shown in part.
+const LINE_BYTES_MAX: usize = 300;
+
 /// One problem: what, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -159,10 +162,14 @@ impl fmt::Display for Diagnostic {
             let margin = " ".repeat(number.len());
             write!(f, "\n{margin}--> {place}")?;
             if let Some(line) = place.source.line(place.line) {
+                // Of a file that is all one line, the part around the place.
+                let skipped =
+                    if line.len() > LINE_BYTES_MAX { (place.column - 1).saturating_sub(40) } else { 0 };
                 // Tabs would push the caret away from what it points at.
+                let line: String = line.chars().skip(skipped).take(LINE_BYTES_MAX).collect();
                 let line = line.replace('\t', " ");
-                let indent = " ".repeat(place.column - 1);
-                let room = line.chars().count().saturating_sub(place.column - 1).max(1);
+                let indent = " ".repeat(place.column - 1 - skipped);
+                let room = line.chars().count().saturating_sub(place.column - 1 - skipped).max(1);
                 let carets = "^".repeat(place.width.clamp(1, room));
                 write!(f, "\n{margin} |\n{number} | {line}\n{margin} | {indent}{carets}")?;
             }
@@ -231,6 +238,16 @@ mod tests {
             text,
             "error: unknown key `stauts`\n --> candor.yaml:2:1\n  |\n2 | stauts: 404\n  | ^^^^^^\n  = help: did you mean `status`?"
         );
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_place_is_shown() {
+        let source = Source::new("api.json", format!("{}x{}", "a".repeat(5000), "b".repeat(5000)));
+        let text =
+            Diagnostic::error("wrong").at(&Place { source, line: 1, column: 5001, width: 1 }).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[3], format!("1 | {}x{}", "a".repeat(40), "b".repeat(259)));
+        assert_eq!(lines[4], format!("  | {}^", " ".repeat(40)));
     }
 
     #[test]

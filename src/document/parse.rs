@@ -1,5 +1,6 @@
 //! YAML text read into [`Node`]s, bounded in depth and size so that no file can fill memory or the stack.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ pub fn parse_with(
 ) -> Option<Node> {
     let mut builder = Builder { tags, nodes_max: values, ..Builder::new(source) };
     let mut documents = 0;
-    for event in Parser::new_from_str(&source.text) {
+    for event in Parser::new_from_str(&with_whole_characters(&source.text)) {
         let (event, span) = match event {
             Ok(event) => event,
             Err(error) => {
@@ -66,6 +67,43 @@ pub fn parse_with(
         }
     }
     Some(builder.root.unwrap_or(Node { place: Place::whole(source), value: Value::Null }))
+}
+
+/// JSON writes a character beyond the first plane as two escapes, `\ud83d\ude00`, which YAML does not know; as one,
+/// `\U0001f600`, it does. Columns behind it on its line are two short.
+fn with_whole_characters(text: &str) -> Cow<'_, str> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return Cow::Borrowed(text);
+    }
+    let (mut whole, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('\\') {
+        whole.push_str(before);
+        match pair(after) {
+            Some((character, after)) => {
+                whole.push_str(&format!("\\U{:08x}", u32::from(character)));
+                rest = after;
+            }
+            // The character after a backslash belongs to it, a second backslash too.
+            None => {
+                let escaped = after.chars().next();
+                whole.push('\\');
+                whole.extend(escaped);
+                rest = escaped.and_then(|c| after.get(c.len_utf8()..)).unwrap_or_default();
+            }
+        }
+    }
+    match whole.is_empty() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(whole + rest),
+    }
+}
+
+/// The character of two escapes, the first without its backslash, and what follows them.
+fn pair(text: &str) -> Option<(char, &str)> {
+    let unit = |text: &str| u16::from_str_radix(text.strip_prefix('u')?.get(..4)?, 16).ok();
+    let (high, low) = (unit(text)?, unit(text.get(5..)?.strip_prefix('\\')?)?);
+    let character = char::decode_utf16([high, low]).next()?.ok().filter(|c| c.len_utf16() == 2)?;
+    Some((character, text.get(11..)?))
 }
 
 fn syntax_error(place: &Place, info: &str) -> Diagnostic {

@@ -7,7 +7,7 @@ use super::reader::{Keys, Reader};
 use crate::apigateway::model::{
     GatewayResponse, GatewayResponses, GatewayTemplate, GatewayTemplatePart, Kind, RequestSource,
 };
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::Diagnostic;
 use crate::document::{Entry, Node};
 
 const RESPONSE: Keys<'_> =
@@ -32,7 +32,8 @@ impl<'a> Reader<'a> {
         if kind.is_none() {
             let problem =
                 Diagnostic::error(format!("`{}` is no gateway response", entry.key)).at(&entry.key_place);
-            self.problems.push(match did_you_mean(&entry.key, Kind::ALL.iter().map(|kind| kind.name())) {
+            let meant = self.meant(&entry.key, Kind::ALL.iter().map(|kind| kind.name()));
+            self.problems.push(match meant {
                 Some(known) => problem.help(format!("did you mean `{known}`?")),
                 None => problem.help("such as `DEFAULT_4XX` or `INTEGRATION_TIMEOUT`"),
             });

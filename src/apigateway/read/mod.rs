@@ -8,7 +8,6 @@ mod integration;
 mod mapping;
 mod openapi;
 mod operation;
-mod preflight;
 mod reader;
 mod response;
 mod schema;

@@ -12,6 +12,8 @@ use crate::document::{Entry, Node, Value};
 
 /// References to references that are followed.
 const REFERENCES_MAX: usize = 20;
+/// Unknown keys for which a known one is sought: comparing spellings is slow, and whoever has more has another problem.
+const SPELLINGS_MAX: usize = 500;
 
 pub struct Reader<'a> {
     pub root: &'a Node,
@@ -21,6 +23,8 @@ pub struct Reader<'a> {
     pub models: HashMap<String, Option<Arc<Model>>>,
     /// Templates by text: a definition often repeats one for every method.
     pub templates: HashMap<String, Option<Arc<MappingTemplate>>>,
+    /// Spellings that were compared.
+    spellings: usize,
 }
 
 /// The keys of a map.
@@ -35,7 +39,7 @@ pub struct Keys<'k> {
 
 impl<'a> Reader<'a> {
     pub fn new(root: &'a Node, options: Options, problems: &'a mut Diagnostics) -> Reader<'a> {
-        Reader { root, options, problems, models: HashMap::new(), templates: HashMap::new() }
+        Reader { root, options, problems, models: HashMap::new(), templates: HashMap::new(), spellings: 0 }
     }
 
     pub fn error(&mut self, place: &Place, message: impl Into<String>) {
@@ -97,10 +101,17 @@ impl<'a> Reader<'a> {
             return;
         }
         let problem = Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place);
-        self.problems.push(match did_you_mean(key, keys.read.iter().copied()) {
+        let meant = self.meant(key, keys.read.iter().copied());
+        self.problems.push(match meant {
             Some(known) => problem.help(format!("did you mean `{known}`?")),
             None => problem.help("it is left out"),
         });
+    }
+
+    /// What a word was probably meant to be.
+    pub fn meant<'k>(&mut self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+        self.spellings += 1;
+        (self.spellings <= SPELLINGS_MAX).then(|| did_you_mean(word, known)).flatten()
     }
 
     /// The value of a key; a null is none, as on API Gateway.

@@ -125,3 +125,29 @@ fn a_model_that_is_no_schema_is_an_error_where_it_is_used() {
     assert!(api.is_none());
     assert!(problems[0].starts_with("6:48 error: "), "{problems:?}");
 }
+
+#[test]
+fn escapes_of_json_are_read() {
+    let (api, problems) = read_with(
+        r#"{"openapi": "3.0.1", "info": {"title": "a\/b \ud83d\ude00 \u00e9 \\ud83d\\ude00"}, "paths": {}}"#,
+        &Options::default(),
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(api.unwrap().name, "a/b \u{1f600} é \\ud83d\\ude00");
+}
+
+proptest::proptest! {
+    /// Whatever is left out of a definition or put into it, there is an answer and no panic.
+    #[test]
+    fn no_text_is_too_wrong(from in 0..1200_usize, length in 0..60_usize, put in "[\\PC\n]{0,8}") {
+        let text = with_integration(
+            "{ type: http, httpMethod: GET, uri: 'http://h/{a}${stageVariables.b}', requestParameters: { integration.request.path.a: method.request.body.x }, requestTemplates: { a/b: '#if($x)$y#end' }, responses: { '4\\d{2}': { statusCode: 400, responseParameters: { method.response.header.X: \"'y'\" } }, default: { statusCode: 200 } } }",
+        ) + "x-amazon-apigateway-gateway-responses: { DEFAULT_4XX: { responseTemplates: { a/b: '$context.a' } } }\n";
+        let characters: Vec<char> = text.chars().collect();
+        let from = from.min(characters.len());
+        let until = (from + length).min(characters.len());
+        let mutated: String = characters[..from].iter().copied().chain(put.chars()).chain(characters[until..].iter().copied()).collect();
+        let (api, problems) = read_with(&mutated, &Options::default());
+        proptest::prop_assert_eq!(api.is_none(), problems.iter().any(|problem| problem.contains("error: ")));
+    }
+}

@@ -154,7 +154,7 @@ fn problems_keep_their_places() {
             "12:9 warning: `httpApi` is left out: only the REST API of a service is read",
             "13:9 error: a segment is text or `{name}`, not both: `${self:custom.d}`",
             "13:9 error: the integration needs `uri`",
-            "13:23 warning: `${self:custom.d}` is taken as it is",
+            "13:23 warning: `${self:custom.d}` has no value here",
         ]
     );
 }

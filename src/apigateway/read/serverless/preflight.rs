@@ -1,6 +1,6 @@
 //! The answers to preflight requests that the Serverless Framework makes of `cors`.
 
-use super::serverless::{entry, map, text};
+use super::{entry, map, text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node, Value};
 
