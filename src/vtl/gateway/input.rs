@@ -29,7 +29,13 @@ const KEPT_MAX: usize = 16;
 
 impl<'a> Input<'a> {
     pub(super) fn new(inputs: &'a Inputs<'a>) -> Input<'a> {
-        Input { inputs, document: OnceCell::new(), params: OnceCell::new(), kept: RefCell::default(), peeked: Cell::new(false) }
+        Input {
+            inputs,
+            document: OnceCell::new(),
+            params: OnceCell::new(),
+            kept: RefCell::default(),
+            peeked: Cell::new(false),
+        }
     }
 
     fn body(&self) -> &'a str {
@@ -86,7 +92,9 @@ impl<'a> Input<'a> {
         heap.meter.work(path.len() as u64)?;
         let Some(names) = plain_names(path) else { return Ok(None) };
         let document = self.document(heap)?;
-        let Some(unread) = heap.unread(&document).filter(|_| !self.peeked.replace(true)) else { return Ok(None) };
+        let Some(unread) = heap.unread(&document).filter(|_| !self.peeked.replace(true)) else {
+            return Ok(None);
+        };
         let mut part = Part::Object(unread);
         for name in names {
             part = match part {

@@ -94,7 +94,9 @@ impl<'t> Copy<'t> {
             at += self.plain_bytes(at);
             match self.words.byte(at) {
                 b'"' => return Some(at + 1),
-                b'\\' if matches!(self.words.byte(at + 1), b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                b'\\'
+                    if matches!(self.words.byte(at + 1), b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') =>
+                {
                     at += 2;
                 }
                 // U+0080 to U+009F, U+2000 to U+20FF.
@@ -139,7 +141,10 @@ impl<'t> Copy<'t> {
             Some((whole, fraction)) => {
                 let is_short = whole.len() <= 7 && digits.len() <= 16;
                 let is_shortest = fraction == "0" || !fraction.ends_with('0');
-                is_short && is_shortest && (whole != "0" || !fraction.starts_with('0')) && !fraction.contains(['e', 'E'])
+                is_short
+                    && is_shortest
+                    && (whole != "0" || !fraction.starts_with('0'))
+                    && !fraction.contains(['e', 'E'])
             }
         };
         is_same.then_some(end)

@@ -88,7 +88,8 @@ impl From<PathError> for Fault {
 /// The names of a path that is written in the plainest way, `$.error.code`: there is nothing to parse.
 pub fn plain_names(path: &str) -> Option<std::str::Split<'_, char>> {
     let is_plain = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
     };
     let names = path.strip_prefix("$.")?.split('.');
     names.clone().all(is_plain).then_some(names)

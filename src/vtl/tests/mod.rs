@@ -3,6 +3,8 @@
 
 mod bounds;
 mod errors;
+mod hostile;
+mod hostile_cases;
 mod language;
 
 use super::{Heap, Limits, RenderError, Template};
