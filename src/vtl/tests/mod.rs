@@ -3,6 +3,7 @@
 
 mod bounds;
 mod errors;
+mod fuzz;
 mod hostile;
 mod hostile_cases;
 mod language;
