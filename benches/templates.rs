@@ -8,6 +8,10 @@ use candor::vtl::gateway::{Inputs, Overrides, Variables};
 use candor::vtl::{Heap, Limits, Template};
 use divan::{Bencher, black_box, black_box_drop};
 
+#[path = "../src/vtl/tests/hostile_cases.rs"]
+mod hostile_cases;
+use hostile_cases::Case;
+
 fn main() {
     divan::main();
 }
@@ -72,4 +76,30 @@ fn loop_of_1000(bencher: Bencher<'_, '_>) {
         "#foreach($line in $input.path('$.lines'))$foreach.count: $line.sku#if($foreach.hasNext), #end#end",
     );
     bencher.bench_local(|| black_box_drop(answer(black_box(&template), black_box(&body))));
+}
+
+/// What wants to run for ever, from its text to its end at the usual bounds. None may take longer than 50 ms.
+#[divan::bench(args = hostile(), sample_count = 3, sample_size = 1)]
+fn hostile_end(bencher: Bencher<'_, '_>, case: &Hostile) {
+    bencher.bench_local(|| {
+        let Ok(template) = Template::parse(&case.0.template, &Limits::default()) else { return };
+        let inputs = Inputs { body: &case.0.body, ..Inputs::default() };
+        let mut heap = Heap::new(Limits::default());
+        let mut variables = Variables::new(&inputs);
+        let mut out = String::new();
+        black_box_drop(template.render(&mut heap, |name, heap| variables.named(name, heap), &mut out));
+    });
+}
+
+struct Hostile(Case);
+
+impl std::fmt::Display for Hostile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.name)
+    }
+}
+
+fn hostile() -> impl Iterator<Item = Hostile> {
+    use hostile_cases::*;
+    [malformed(), long(), endless(), regexes(), bodies(), odd_bodies()].into_iter().flatten().map(Hostile)
 }

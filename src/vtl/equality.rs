@@ -11,7 +11,7 @@ impl<'a> Heap<'a> {
     }
 
     fn equals_at(&mut self, left: &Value<'a>, right: &Value<'a>, depth: u32) -> Result<bool, Fault> {
-        self.meter.work(1)?;
+        self.meter.work(2)?;
         Ok(match (left, right) {
             (Value::Null, Value::Null) => true,
             (Value::Boolean(left), Value::Boolean(right)) => left == right,
@@ -24,7 +24,10 @@ impl<'a> Heap<'a> {
             }
             (Value::BigDecimal(left), Value::BigDecimal(right)) => left == right,
             (Value::Character(left), Value::Character(right)) => left == right,
-            (Value::String(left), Value::String(right)) => **left == **right,
+            (Value::String(left), Value::String(right)) if left.len() == right.len() => {
+                self.meter.work(left.len() as u64 / 128)?;
+                **left == **right
+            }
             (Value::List(left), Value::List(right)) if left == right => true,
             (Value::Map(left), Value::Map(right)) if left == right => true,
             (Value::List(_), Value::List(_)) | (Value::View(..), Value::View(..)) => {

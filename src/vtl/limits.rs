@@ -25,7 +25,7 @@ impl Default for Limits {
         Limits {
             template_bytes: 300 * 1024,
             loop_turns: 1000,
-            steps: 2_000_000,
+            steps: 1_000_000,
             depth: 100,
             output_bytes: 10_000_000,
             memory_bytes: 64 << 20,
@@ -68,7 +68,7 @@ impl Meter {
     pub fn allocate(&mut self, bytes: usize) -> Result<(), Fault> {
         self.memory = self.memory.saturating_add(bytes);
         let is_too_much = self.memory > self.limits.memory_bytes;
-        self.work(if is_too_much { u64::MAX } else { bytes as u64 / 256 })
+        self.work(if is_too_much { u64::MAX } else { bytes as u64 / 128 })
     }
 
     /// How much memory is left, bytes.

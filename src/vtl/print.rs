@@ -176,7 +176,7 @@ impl<'a> Heap<'a> {
         out: &mut String,
     ) -> Result<bool, Fault> {
         let text = unread.text();
-        self.meter.work(1 + text.len() as u64 / 16)?;
+        self.meter.work(1 + text.len() as u64 / 32)?;
         let is_done = json::reprint(text, slashes == Slashes::Escaped, out);
         self.fits(out.len())?;
         Ok(is_done)

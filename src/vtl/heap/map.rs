@@ -22,7 +22,7 @@ pub struct Map<'a> {
 }
 
 /// From here on a map is not searched from end to end.
-const INDEXED_FROM: usize = 16;
+pub(super) const INDEXED_FROM: usize = 16;
 
 impl<'a> Map<'a> {
     pub(super) fn new(kind: MapKind) -> Map<'a> {
@@ -82,11 +82,13 @@ impl<'a> Map<'a> {
         }
         self.entries.push((key, value));
         if self.places.is_none() && self.entries.len() >= INDEXED_FROM {
-            let named = |(place, (key, _)): (usize, &(Value<'a>, Value<'a>))| match key {
-                Value::String(name) => Some((name.clone(), place)),
-                _ => None,
-            };
-            self.places = Some(Box::new(self.entries.iter().enumerate().filter_map(named).collect()));
+            let mut places = HashMap::with_capacity(self.entries.capacity());
+            for (place, (key, _)) in self.entries.iter().enumerate() {
+                if let Value::String(name) = key {
+                    places.insert(name.clone(), place);
+                }
+            }
+            self.places = Some(Box::new(places));
         }
     }
 
@@ -95,9 +97,12 @@ impl<'a> Map<'a> {
             return None;
         }
         self.changes += 1;
-        // All that follow have moved; the next addition finds their places anew.
-        self.places = None;
-        Some(self.entries.remove(place).1)
+        let (key, value) = self.entries.remove(place);
+        if let Some(places) = &mut self.places {
+            key.as_str().and_then(|name| places.remove(name));
+            places.values_mut().filter(|other| **other > place).for_each(|other| *other -= 1);
+        }
+        Some(value)
     }
 
     /// Takes everything out.

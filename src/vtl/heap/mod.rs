@@ -205,6 +205,7 @@ impl<'a> Heap<'a> {
 
     /// Adds to the end of a list.
     pub fn push(&mut self, id: ListId, item: Value<'a>) -> Result<(), Fault> {
+        self.meter.work(1)?;
         self.meter.allocate(size_of::<Value<'_>>())?;
         if let Some(list) = self.list_mut(id) {
             list.changes += 1;
@@ -242,6 +243,7 @@ impl<'a> Heap<'a> {
     /// Puts a value under a key; gives the one that was there.
     pub fn put(&mut self, id: MapId, key: Value<'a>, value: Value<'a>) -> Result<Option<Value<'a>>, Fault> {
         let place = self.place(id, &key)?;
+        self.meter.work(2)?;
         self.meter.allocate(2 * size_of::<Value<'_>>())?;
         let Some(map) = self.map_mut(id) else { return Ok(None) };
         match place {
@@ -257,7 +259,7 @@ impl<'a> Heap<'a> {
     pub fn remove(&mut self, id: MapId, key: &Value<'a>) -> Result<Option<Value<'a>>, Fault> {
         let Some(place) = self.place(id, key)? else { return Ok(None) };
         let length = self.map(id).len() as u64;
-        self.meter.work(length / 8)?;
+        self.meter.work(length / 4)?;
         Ok(self.map_mut(id).and_then(|map| map.remove(place)))
     }
 

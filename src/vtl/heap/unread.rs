@@ -3,6 +3,7 @@
 use super::super::fault::Fault;
 use super::super::json::{Part, Unread};
 use super::super::value::{Text, Value};
+use super::map::INDEXED_FROM;
 use super::{Heap, List, ListId, ListKind, Map, MapId, MapKind, number};
 
 impl<'a> Heap<'a> {
@@ -65,10 +66,13 @@ impl<'a> Heap<'a> {
     }
 
     fn read(&mut self, unread: &Unread<'a>, mut take: impl FnMut(Option<Text<'a>>, Value<'a>)) {
+        // An index of the keys is work, too.
+        let steps = if unread.length() < INDEXED_FROM { 2 } else { 6 };
         unread.read(|key, value| {
             let bytes = (1 + usize::from(key.is_some())) * size_of::<Value<'_>>();
-            let value = self.meter.allocate(bytes).and_then(|()| self.make_part(value));
-            take(key, value?);
+            self.meter.work(steps)?;
+            self.meter.allocate(bytes)?;
+            take(key, self.make_part(value)?);
             Ok(())
         });
     }

@@ -49,6 +49,7 @@ struct Reader<'t, 'h, 'a> {
 
 impl<'t, 'a> Reader<'t, '_, 'a> {
     fn document(mut self) -> Result<Value<'a>, Fault> {
+        self.heap.meter.work(self.text.len() as u64 / 8)?;
         self.skip_blanks();
         self.value(Place::Document, 0)
     }

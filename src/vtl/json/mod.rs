@@ -49,7 +49,7 @@ pub fn parse_text<'a>(text: &Text<'a>, heap: &mut Heap<'a>) -> Result<Value<'a>,
 }
 
 fn read<'a>(whole: Whole<'a>, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
-    heap.meter.work(whole.text().len() as u64 / 8)?;
+    heap.meter.work(whole.text().len() as u64 / 32)?;
     match Outline::of(&whole, &heap.meter) {
         Some(outline) => outline.document(heap),
         None => lenient::read(&whole, heap),

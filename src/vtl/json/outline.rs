@@ -53,7 +53,7 @@ impl<'a> Outline<'a> {
     pub fn of(whole: &Whole<'a>, meter: &Meter) -> Option<Outline<'a>> {
         let bytes = whole.text().as_bytes();
         u32::try_from(bytes.len()).ok()?;
-        let containers_max = meter.memory_left() / size_of::<Container>();
+        let containers_max = meter.memory_left() / size_of::<Container>() / 2;
         let containers =
             Check { text: Scanner(bytes), containers_max, depth_max: meter.limits().depth }.all()?;
         Some(Outline { whole: whole.clone(), containers })
@@ -62,6 +62,8 @@ impl<'a> Outline<'a> {
     /// The whole text as a value.
     pub fn document(self, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
         heap.meter.allocate(size_of_val(&*self.containers))?;
+        let values: u64 = self.containers.iter().map(|container| u64::from(container.length)).sum();
+        heap.meter.work(values / 8)?;
         let document = Rc::new(self).part(0);
         heap.make_part(document)
     }

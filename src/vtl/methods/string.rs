@@ -348,8 +348,10 @@ pub const STRING: Class = Class {
             "char[]",
             (r#"#set($s = "abc")#foreach($c in $s.toCharArray())$c.#end"#, "a.b.c."),
             |call, heap| {
-                let units: Vec<_> = call.own_text().encode_utf16().map(Value::Character).collect();
-                heap.meter.allocate(units.len() * size_of::<Value<'_>>())?;
+                let length = utf16::length(call.own_text());
+                // Counted before it is made.
+                heap.meter.allocate(length * size_of::<Value<'_>>())?;
+                let units = call.own_text().encode_utf16().map(Value::Character).collect();
                 heap.make_list(ListKind::Array, units)
             },
         ),
@@ -359,7 +361,7 @@ pub const STRING: Class = Class {
             "String",
             (r#"#set($s = "Hello")$s.toLowerCase()"#, "hello"),
             |call, heap| {
-                heap.meter.allocate(call.own_text().len())?;
+                charge_case(call, heap)?;
                 heap.text(call.own_text().to_lowercase())
             },
         ),
@@ -372,7 +374,7 @@ pub const STRING: Class = Class {
             "String",
             (r#"#set($s = "Hello")$s.toUpperCase()"#, "HELLO"),
             |call, heap| {
-                heap.meter.allocate(call.own_text().len())?;
+                charge_case(call, heap)?;
                 heap.text(call.own_text().to_uppercase())
             },
         ),
@@ -436,6 +438,13 @@ fn fold_case(character: char) -> char {
     lower(upper).unwrap_or(upper)
 }
 
+/// Counts what it takes to look up characters, which in ASCII is next to nothing.
+fn charge_case(call: &Call<'_, '_>, heap: &mut Heap<'_>) -> Result<(), Fault> {
+    let text = call.own_text();
+    heap.meter.allocate(text.len())?;
+    heap.meter.work(text.len() as u64 / if text.is_ascii() { 64 } else { 2 })
+}
+
 /// `Character.toLowerCase`, where that is one character.
 pub fn lower(character: char) -> Option<char> {
     // The dot is part of the letter here; as a string it would be two characters.
@@ -469,6 +478,7 @@ fn find<'a>(
 ) -> Result<Value<'a>, Fault> {
     let text = call.own_text();
     heap.meter.work(text.len() as u64 / 16)?;
+    utf16::charge(text, heap)?;
     let length = utf16::length(text);
     // Java moves a start outside to the nearer end.
     let from = usize::try_from(from).unwrap_or(0).min(length);
@@ -492,6 +502,7 @@ fn find_last<'a>(
 ) -> Result<Value<'a>, Fault> {
     let text = call.own_text();
     heap.meter.work(text.len() as u64 / 16)?;
+    utf16::charge(text, heap)?;
     let (Some(what), Ok(from)) = (what, usize::try_from(from)) else { return Ok(Value::Integer(-1)) };
     let from = utf16::place(text, from.min(utf16::length(text))).map_or(text.len(), |place| place.byte);
     // It may begin at `from` and end after it.

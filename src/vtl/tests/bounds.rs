@@ -1,8 +1,6 @@
 //! A template ends at a bound, whatever it tries.
 
-use proptest::prelude::*;
-
-use super::super::{FaultKind, Heap, Limits, Template};
+use super::super::{FaultKind, Limits, Template};
 
 #[test]
 fn bounds_end_a_render() {
@@ -75,93 +73,4 @@ fn blocks_that_call_one_another_end() {
     }
     template.push_str("$b0");
     super::render(&template).expect_err("too deep or too much");
-}
-
-/// What means something to the scanner.
-const PIECES: &[&str] = &[
-    "$",
-    "$!",
-    "${",
-    "$x",
-    "$x.y",
-    "$x.y(",
-    "$x[",
-    "}",
-    ")",
-    "]",
-    "(",
-    "[",
-    "{",
-    "#",
-    "##",
-    "#*",
-    "*#",
-    "#[[",
-    "]]#",
-    "#set(",
-    "#set($x = ",
-    "#if(",
-    "#elseif(",
-    "#else",
-    "#{else}",
-    "#end",
-    "#foreach($e in ",
-    "#define($d)",
-    "$d",
-    "#literal()",
-    "#macro(m)",
-    "#stop",
-    "#break",
-    "#foo(",
-    "#parse(",
-    "\\",
-    "\"",
-    "'",
-    "\"$x\"",
-    "1",
-    "-1",
-    "..",
-    ".",
-    ",",
-    ":",
-    "=",
-    "==",
-    "&&",
-    "+",
-    "!",
-    "true",
-    "in",
-    " ",
-    "\n",
-    "\r\n",
-    "é",
-    "€",
-    "[1..3]",
-    "\\u00e9",
-];
-
-fn piece() -> impl Strategy<Value = String> {
-    let known = prop::sample::select(PIECES).prop_map(str::to_owned);
-    prop_oneof![4 => known, 1 => any::<char>().prop_map(String::from)]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-    #[test]
-    fn any_text_parses_and_renders_or_tells_why(pieces in prop::collection::vec(piece(), 0..40)) {
-        let text = pieces.concat();
-        match Template::parse(&text, &Limits::default()) {
-            Ok(template) => {
-                let mut heap = Heap::new(Limits::default());
-                let mut out = String::new();
-                if let Err(error) = template.render(&mut heap, |_, _| Ok(None), &mut out)
-                    && let Some(span) = error.span
-                {
-                    prop_assert!(text.get(span.start..span.end).is_some());
-                }
-            }
-            Err(error) => prop_assert!(text.get(error.span.start..error.span.end).is_some()),
-        }
-    }
 }

@@ -4,6 +4,8 @@
 mod bounds;
 mod errors;
 mod fuzz;
+mod hostile;
+mod hostile_cases;
 mod language;
 
 use super::{Heap, Limits, RenderError, Template};
