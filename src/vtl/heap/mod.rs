@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::fault::Fault;
 use super::json::Unread;
 use super::limits::{Limits, Meter};
+use super::regex::Patterns;
 use super::value::{Text, Value, View};
 pub use map::Map;
 
@@ -117,6 +118,8 @@ pub struct Heap<'a> {
     loops: Vec<LoopState>,
     /// What an id of another heap would show.
     nothing: Map<'a>,
+    /// The patterns that the render has used.
+    pub(super) patterns: Patterns,
     /// What has been used of the bounds.
     pub meter: Meter,
 }
@@ -131,6 +134,7 @@ impl<'a> Heap<'a> {
             cursors: Vec::new(),
             loops: Vec::new(),
             nothing: Map::new(MapKind::Map),
+            patterns: Patterns::default(),
             meter: Meter::new(limits),
         }
     }

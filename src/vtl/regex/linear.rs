@@ -12,6 +12,9 @@ use super::super::limits::Meter;
 use super::Groups;
 use super::syntax::{Lines, Mood, Node, Place};
 
+/// What it takes to build it. Counted for each text that needs it, though it is built once.
+pub const STEPS_TO_BUILD: u64 = 5_000;
+
 /// A pattern that may be built for the linear engine, should it be needed.
 #[derive(Debug)]
 pub struct Linear {
@@ -32,7 +35,7 @@ impl Linear {
     }
 
     pub fn is_full_match(&self, text: &str, meter: &mut Meter) -> Result<bool, Fault> {
-        let (_, whole) = self.engines(text, meter)?;
+        let (_, whole) = self.engines(text)?;
         meter.work(20 + text.len() as u64 / 16)?;
         Ok(whole.is_match(Input::new(text).anchored(Anchored::Yes)))
     }
@@ -44,7 +47,7 @@ impl Linear {
         groups: usize,
         meter: &mut Meter,
     ) -> Result<Option<Groups>, Fault> {
-        let (part, _) = self.engines(text, meter)?;
+        let (part, _) = self.engines(text)?;
         // It may read all that is left, and does not tell.
         meter.work(20 + text.len().saturating_sub(from) as u64 / 16)?;
         let mut captures = part.create_captures();
@@ -55,13 +58,10 @@ impl Linear {
 
     /// Builds them the first time. `$` is taken for the end of the text, so a text that ends with a line is not for
     /// them.
-    fn engines(&self, text: &str, meter: &mut Meter) -> Result<&(Regex, Regex), Fault> {
+    fn engines(&self, text: &str) -> Result<&(Regex, Regex), Fault> {
         let exhausted = || Fault::limit("a regular expression takes too many steps");
         if text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) {
             return Err(exhausted());
-        }
-        if self.built.get().is_none() {
-            meter.work(5_000)?;
         }
         self.built.get_or_init(|| self.build()).as_ref().ok_or_else(exhausted)
     }

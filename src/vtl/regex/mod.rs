@@ -75,7 +75,10 @@ impl JavaRegex {
         meter.work(matcher.steps() / 2)?;
         match result {
             Ok(matches) => Ok(matches),
-            Err(_) => self.linear.is_full_match(text, meter),
+            Err(_) => {
+                meter.work(linear::STEPS_TO_BUILD)?;
+                self.linear.is_full_match(text, meter)
+            }
         }
     }
 
@@ -108,7 +111,10 @@ impl JavaRegex {
             match result {
                 Ok(true) => return Ok(Some((0..=self.groups).map(|group| matcher.group(group)).collect())),
                 Ok(false) => return Ok(None),
-                Err(_) => *course = Course::Linear,
+                Err(_) => {
+                    meter.work(linear::STEPS_TO_BUILD)?;
+                    *course = Course::Linear;
+                }
             }
         }
         self.linear.find_at(text, from, self.groups, meter)
@@ -165,38 +171,57 @@ enum More {
     No,
 }
 
-/// How many patterns a thread keeps.
+/// The patterns that were used last, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Patterns(Vec<(Box<str>, Rc<JavaRegex>)>);
+
+/// How many are kept.
 const KEPT: usize = 64;
 /// Longer ones are not kept.
 const KEPT_LENGTH_MAX: usize = 1024;
 
-thread_local! {
-    /// The patterns that were used last, the oldest first.
-    static PATTERNS: RefCell<Vec<(Box<str>, Rc<JavaRegex>)>> = const { RefCell::new(Vec::new()) };
+impl Patterns {
+    const NONE: Patterns = Patterns(Vec::new());
+
+    fn named(&self, pattern: &str) -> Option<Rc<JavaRegex>> {
+        self.0.iter().rev().find(|(kept, _)| **kept == *pattern).map(|(_, regex)| Rc::clone(regex))
+    }
+
+    fn keep(&mut self, pattern: &str, regex: &Rc<JavaRegex>) {
+        if pattern.len() > KEPT_LENGTH_MAX {
+            return;
+        }
+        if self.0.len() >= KEPT {
+            self.0.remove(0);
+        }
+        self.0.push((pattern.into(), Rc::clone(regex)));
+    }
 }
 
-/// The pattern, compiled or kept from before.
+thread_local! {
+    /// What the renders of a thread have compiled.
+    static PATTERNS: RefCell<Patterns> = const { RefCell::new(Patterns::NONE) };
+}
+
+/// The pattern, compiled or kept from before. Each render counts it as work once, whatever the thread has kept, so that
+/// no render depends on another.
 fn compiled(pattern: &str, heap: &mut Heap<'_>) -> Result<Rc<JavaRegex>, Fault> {
-    let kept = PATTERNS.with_borrow(|patterns| {
-        patterns.iter().rev().find(|(kept, _)| **kept == *pattern).map(|(_, regex)| Rc::clone(regex))
-    });
-    if let Some(regex) = kept {
+    if let Some(regex) = heap.patterns.named(pattern) {
         return Ok(regex);
     }
     heap.meter.work(100 + 10 * pattern.len() as u64)?;
-    let compiled = JavaRegex::new(pattern).map_err(|error| {
-        let shown: String = pattern.chars().take(60).collect();
-        Fault::thrown(format!("pattern `{shown}`: {error}"))
-    })?;
-    let regex = Rc::new(compiled);
-    if pattern.len() <= KEPT_LENGTH_MAX {
-        PATTERNS.with_borrow_mut(|patterns| {
-            if patterns.len() >= KEPT {
-                patterns.remove(0);
-            }
-            patterns.push((pattern.into(), Rc::clone(&regex)));
-        });
-    }
+    let regex = match PATTERNS.with_borrow(|patterns| patterns.named(pattern)) {
+        Some(regex) => regex,
+        None => {
+            let regex = Rc::new(JavaRegex::new(pattern).map_err(|error| {
+                let shown: String = pattern.chars().take(60).collect();
+                Fault::thrown(format!("pattern `{shown}`: {error}"))
+            })?);
+            PATTERNS.with_borrow_mut(|patterns| patterns.keep(pattern, &regex));
+            regex
+        }
+    };
+    heap.patterns.keep(pattern, &regex);
     Ok(regex)
 }
 
