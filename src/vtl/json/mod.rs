@@ -1,8 +1,8 @@
 //! JSON text as json-smart's permissive parser reads it, the one behind API Gateway.
 //!
 //! Nearly every body is JSON as RFC 8259 has it. Such a text is checked once, from end to end, and only an
-//! [`Outline`] is made of it: its objects and arrays become values when a template first looks into them. Any other
-//! text goes to the [`lenient`] reader, which makes all of it at once. What a template sees is the same.
+//! `Outline` is made of it: its objects and arrays become values when a template first looks into them. Any other
+//! text goes to the `lenient` reader, which makes all of it at once. What a template sees is the same.
 
 mod lenient;
 mod outline;
