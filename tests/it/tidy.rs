@@ -20,7 +20,7 @@ const IMPORTS: &str = "\
 | rules | engine, vtl, document, diagnostic |
 | settings | engine, document, diagnostic |
 | live | engine, settings |
-| case | rules, engine, document, diagnostic, settings, live |
+| case | apigateway, rules, engine, document, diagnostic, settings, live |
 | telemetry | settings, engine, live |
 | proxy | engine, settings, live, telemetry |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
