@@ -4,19 +4,19 @@
 use std::sync::Arc;
 
 use super::{Subject, content};
-use crate::apigateway::execute;
+use crate::apigateway::execute::{self, ResponseModels};
 use crate::apigateway::model::Api;
 use crate::apigateway::read::{self, Options};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{Entry, Fields, Node, Value};
 use crate::rules::ReadFile;
 
-pub(super) const KEYS: [&str; 6] =
-    ["openapi", "definition", "stage", "stage_variables", "parameters", "strict"];
+pub(super) const KEYS: [&str; 7] =
+    ["openapi", "definition", "stage", "stage_variables", "parameters", "strict", "response_models"];
 /// The two ways to give a definition.
 const DEFINITIONS: [&str; 2] = ["openapi", "definition"];
 /// What a definition leaves open.
-const OPEN: [&str; 4] = ["stage", "stage_variables", "parameters", "strict"];
+const OPEN: [&str; 5] = ["stage", "stage_variables", "parameters", "strict", "response_models"];
 /// The version of a definition that names none.
 const VERSION: &str = "3.0.1";
 
@@ -75,12 +75,21 @@ impl ApiSetup {
     /// Reads the definition. `None` when there is an error in it, or none to read.
     pub fn compile(&self, diagnostics: &mut Diagnostics) -> Option<Gateway> {
         let options = self.options(diagnostics);
-        let strict = self.node("strict").and_then(|node| node.bool(diagnostics)).unwrap_or_default();
+        let strict = self.node("strict").and_then(|node| node.bool(diagnostics));
+        let models = self
+            .node("response_models")
+            .and_then(|node| node.word("a choice of `response_models`", &ResponseModels::NAMED, diagnostics));
+        let settings = execute::Settings {
+            strict: strict.unwrap_or_default(),
+            // A case that does not fit its model is told, whatever the sidecar does about it.
+            response_models: models.unwrap_or(ResponseModels::Warn),
+            ..Default::default()
+        };
         let api = match self.definition.as_ref()? {
             Definition::Here(node) => read::read_node(&with_version(node), &options, diagnostics),
             Definition::Text(source) => read::read(source, &options, diagnostics),
         };
-        Some(Gateway { api: api?, settings: execute::Settings { strict, ..Default::default() } })
+        Some(Gateway { api: api?, settings })
     }
 
     fn options(&self, diagnostics: &mut Diagnostics) -> Options {

@@ -69,9 +69,11 @@ impl Carried {
         if let Some(test) = &self.response {
             test.compare(chosen.as_ref(), found);
         }
-        let fault = fault.as_ref().map_or(NONE, |fault| fault.kind.name());
-        found.extend(differing("fault", self.fault, fault));
-        found.extend(misfits.iter().map(|misfit| Mismatch {
+        let kind = fault.as_ref().map_or(NONE, |fault| fault.kind.name());
+        found.extend(differing("fault", self.fault, kind));
+        // Where it became a fault, the client does not get what does not fit.
+        let misfits = misfits.iter().filter(|_| fault.is_none());
+        found.extend(misfits.map(|misfit| Mismatch {
             what: format!("model `{}` at `{}`", misfit.model, misfit.path),
             expected: "a body that fits".to_owned(),
             got: misfit.problem.clone(),

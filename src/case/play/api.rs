@@ -5,8 +5,7 @@ use http::{HeaderMap, Method};
 
 use super::super::{Gateway, Given};
 use super::{Decision, Played, Sent, SentRequest, SentTo, usual_reason};
-use crate::apigateway::execute::{Answer, Call, Execution, Finished, Request, Step, Target, misfits};
-use crate::apigateway::model::Method as ApiMethod;
+use crate::apigateway::execute::{Answer, Call, Execution, Finished, Request, Step, Target};
 use crate::engine::mutation::allows_body;
 
 /// The host that a request names unless the case says otherwise.
@@ -19,7 +18,7 @@ pub(super) fn play(gateway: &Gateway, given: &Given) -> Played {
     let path = request.path.clone();
     let Some((method, parameters)) = api.find(&request.method, &path) else {
         let finished = Execution::no_route(api, &request, settings);
-        return played(&request, None, Sent::Nothing, finished);
+        return played(&request, Sent::Nothing, finished);
     };
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     request.path_parameters = parameters.into_iter().map(owned).collect();
@@ -34,7 +33,7 @@ pub(super) fn play(gateway: &Gateway, given: &Given) -> Played {
             (Sent::Request(Box::new(sent(call))), execution.finish(outcome))
         }
     };
-    played(&request, Some(method), sent, finished)
+    played(&request, sent, finished)
 }
 
 fn sent(call: Call<'_>) -> SentRequest {
@@ -49,11 +48,8 @@ fn sent(call: Call<'_>) -> SentRequest {
     SentRequest { method: call.method, target, headers: call.headers, body: call.body }
 }
 
-fn played(request: &Request, method: Option<&ApiMethod>, sent: Sent, finished: Finished) -> Played {
-    let Finished { answer, fault, chosen } = finished;
-    // What API Gateway says by itself is not the method's to declare.
-    let mapped = method.filter(|_| fault.is_none());
-    let misfits = mapped.map(|method| misfits(method, &answer)).unwrap_or_default();
+fn played(request: &Request, sent: Sent, finished: Finished) -> Played {
+    let Finished { answer, fault, chosen, misfits } = finished;
     let has_body = request.method != Method::HEAD && allows_body(answer.status);
     Played {
         status: answer.status,

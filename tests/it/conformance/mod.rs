@@ -1,20 +1,24 @@
 //! Plays every case of `tests/cases` through every door: the answer is the same each time.
 
+mod backend;
+mod wire;
+
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use candor::case::{self, Case, Decision, Given, Played, Sent, Setup, Subject};
+use candor::apigateway::model::{self, Function};
+use candor::case::{self, Case, Decision, Gateway, Played, Subject};
 use candor::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source};
-use candor::live::Snapshot;
-use candor::settings::UpstreamUrl;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use candor::document;
+use candor::engine::route::Routes;
+use candor::live::{Deployment, Snapshot};
+use candor::settings::{Quick, Settings, UpstreamUrl};
 
-use crate::support::client::{Answered, Client};
 use crate::support::files;
 use crate::support::sidecar::Sidecar;
-use crate::support::upstream::{After, Upstream};
+use backend::{Backend, Script};
 
 const FOLDER: &str = "tests/cases";
 
@@ -94,104 +98,73 @@ fn every_case_holds_through_evaluate() {
 #[test]
 fn every_case_holds_through_the_proxy() {
     let cases = cases();
-    let answer = Arc::new(Mutex::new(Vec::new()));
-    let upstream = {
-        let answer = Arc::clone(&answer);
-        Upstream::scripted(move |_, stream| {
-            stream.write_all(&answer.lock().unwrap()).unwrap();
-            After::KeepOpen
-        })
-    };
     // Every connection of this test comes from there; what other peers get is told by `evaluate`.
-    let ours: Vec<(&Case, &Arc<Setup>)> = cases
+    let ours: Vec<&Case> = cases
         .iter()
         .filter(|case| case.given.request.peer == Ipv4Addr::LOCALHOST)
-        .filter_map(|case| match &case.subject {
-            Subject::Rules { setup, .. } => Some((case, setup)),
-            Subject::Api { .. } => None,
-        })
+        .filter(|case| Script::of(&case.given).is_some())
         .collect();
+    let backend = Backend::start();
     let mut failures = Vec::new();
-    for sharing in ours.chunk_by(|(_, one), (_, next)| Arc::ptr_eq(one, next)) {
-        let sidecar = Sidecar::serving(Arc::new(sending_to(upstream.address, sharing[0].1)));
-        for (case, _) in sharing {
-            *answer.lock().unwrap() = on_the_wire(&case.given);
-            failures.extend(failure(case, &through(&sidecar, &case.given)));
+    for sharing in ours.chunk_by(|one, next| shares(&one.subject, &next.subject)) {
+        let sidecar = Sidecar::serving(Arc::new(in_front_of(backend.address(), &sharing[0].subject)));
+        for case in sharing {
+            backend.follow(Script::of(&case.given).unwrap());
+            let played = wire::through(&sidecar, &case.given);
+            failures.extend(failure(case, &Played { sent: backend.sent(), ..played }));
         }
         sidecar.stop();
     }
     all_hold("the proxy", failures, ours.len());
 }
 
+fn shares(one: &Subject, next: &Subject) -> bool {
+    match (one, next) {
+        (Subject::Rules { setup: one, .. }, Subject::Rules { setup: next, .. }) => Arc::ptr_eq(one, next),
+        (Subject::Api { setup: one, .. }, Subject::Api { setup: next, .. }) => Arc::ptr_eq(one, next),
+        _ => false,
+    }
+}
+
 /// The case's configuration with every upstream at this address.
-fn sending_to(upstream: SocketAddr, setup: &Setup) -> Snapshot {
-    let mut snapshot = setup.compile(&mut Diagnostics::default()).unwrap();
+fn in_front_of(upstream: SocketAddr, subject: &Subject) -> Snapshot {
+    let mut snapshot = match subject {
+        Subject::Rules { setup, .. } => setup.compile(&mut Diagnostics::default()).unwrap(),
+        Subject::Api { setup, .. } => deployed(setup.compile(&mut Diagnostics::default()).unwrap()),
+    };
     let url = UpstreamUrl::parse(&format!("http://{upstream}")).unwrap();
     snapshot.settings.upstreams.iter_mut().for_each(|upstream| upstream.url = url.clone());
     snapshot.settings.server.workers = Some(1);
     snapshot
 }
 
-/// The upstream's answer, its body in chunks of a few bytes where it is chunked.
-fn on_the_wire(given: &Given) -> Vec<u8> {
-    let (answer, status) = (&given.upstream.answer, given.upstream.answer.head.status);
-    let reason = given.upstream.reason.as_deref().or(status.canonical_reason()).unwrap_or_default();
-    let mut wire = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
-    write_headers(&mut wire, &answer.head.headers);
-    if !given.upstream.chunked {
-        wire.extend(b"\r\n");
-        wire.extend(&answer.body);
-        return wire;
-    }
-    wire.extend(b"transfer-encoding: chunked\r\n\r\n");
-    if given.request.snapshot.method != http::Method::HEAD {
-        for chunk in answer.body.chunks(7) {
-            write!(wire, "{:x}\r\n", chunk.len()).unwrap();
-            wire.extend(chunk);
-            wire.extend(b"\r\n");
-        }
-        wire.extend(b"0\r\n\r\n");
-    }
-    wire
-}
-
-fn write_headers(wire: &mut Vec<u8>, headers: &HeaderMap) {
-    for (name, value) in headers {
-        wire.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-    }
-}
-
-/// Sends the request on a connection of its own.
-fn through(sidecar: &Sidecar, given: &Given) -> Played {
-    let request = &given.request.snapshot;
-    let mut wire = format!("{} {} HTTP/1.1\r\n", request.method, request.uri).into_bytes();
-    if !request.headers.contains_key("host") {
-        wire.extend(b"host: sidecar.test\r\n");
-    }
-    write_headers(&mut wire, &request.headers);
-    wire.extend(b"\r\n");
-    let mut client = Client::connect(sidecar.address);
-    client.send(wire);
-    played(client.answer(request.method == http::Method::HEAD))
-}
-
-fn played(answered: Answered) -> Played {
-    assert!(answered.payload.complete, "a broken answer: {answered:?}");
-    let line = answered.head.start.splitn(3, ' ').collect::<Vec<_>>();
-    let header = |(name, value): &(String, String)| {
-        (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+/// An API with one upstream for all that it calls.
+fn deployed(gateway: Gateway) -> Snapshot {
+    let name = "backend";
+    let functions = gateway.api.methods.iter().filter_map(|method| function(&method.integration.backend));
+    let lambda = |function: &Function| {
+        let name = wire::function_name(function);
+        format!("'{name}': 'http://{name}.test{}'", wire::function_path(&name))
     };
-    let mut headers = HeaderMap::new();
-    for (name, value) in answered.head.headers.iter().map(header) {
-        headers.append(name, value);
-    }
-    Played {
-        status: StatusCode::from_bytes(line[1].as_bytes()).unwrap(),
-        reason: line.get(2).copied().unwrap_or_default().to_owned(),
-        headers,
-        body: answered.payload.bytes.into(),
-        sent: Sent::Unseen,
-        decision: Decision::Unseen,
+    let lambdas: BTreeSet<String> = functions.map(lambda).collect();
+    let lambdas = lambdas.into_iter().collect::<Vec<_>>().join(", ");
+    let configuration = format!(
+        "version: 1\nupstreams: {{ {name}: {{ url: 'http://{name}.test' }} }}\n\
+         api: {{ definition: read, upstream: {name}, lambdas: {{ {lambdas} }} }}\n"
+    );
+    let mut problems = Diagnostics::default();
+    let document = document::parse(&Source::new("deployed.yaml", configuration), &mut problems).unwrap();
+    let mut settings = Settings::read(&document, &Quick::default(), &mut problems).unwrap();
+    let said = settings.api.clone().unwrap();
+    let mut deployment = Deployment::new(gateway.api, &said, &mut settings, &mut problems);
+    deployment.settings = gateway.settings;
+    Snapshot::new(settings, Routes::default(), None).with(Some(deployment))
+}
+
+fn function(backend: &model::Backend) -> Option<&Function> {
+    match backend {
+        model::Backend::Lambda(function) | model::Backend::LambdaProxy(function, _) => Some(function),
+        _ => None,
     }
 }
 
