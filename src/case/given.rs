@@ -138,10 +138,11 @@ impl Request {
     /// The request as an API gets it, to that host unless it names one.
     pub(super) fn to_api(&self, host: &str) -> execute::Request {
         let RequestSnapshot { method, uri, .. } = &self.snapshot;
-        let mut headers = self.lines.clone();
-        if !headers.contains("host") {
+        let mut headers = Headers::new();
+        if !self.lines.contains("host") {
             headers.append("Host", host);
         }
+        self.lines.iter().for_each(|(name, value)| headers.append(name, value));
         let (time, time_epoch) = TIME;
         execute::Request {
             method: method.clone(),

@@ -143,8 +143,8 @@ fn deployed(gateway: Gateway) -> Snapshot {
     let name = "backend";
     let functions = gateway.api.methods.iter().filter_map(|method| function(&method.integration.backend));
     let lambda = |function: &Function| {
-        let name = wire::function_name(function);
-        format!("'{name}': 'http://{name}.test{}'", wire::function_path(&name))
+        let function = wire::function_name(function);
+        format!("'{function}': 'http://{name}.test{}'", wire::function_path(&function))
     };
     let lambdas: BTreeSet<String> = functions.map(lambda).collect();
     let lambdas = lambdas.into_iter().collect::<Vec<_>>().join(", ");
