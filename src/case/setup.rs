@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Subject;
-use crate::diagnostic::{Diagnostics, Place, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{self, Fields, Node, Value};
 use crate::live::Snapshot;
 use crate::rules;
@@ -52,6 +52,11 @@ impl Setup {
     pub fn compile(&self, diagnostics: &mut Diagnostics) -> Option<Snapshot> {
         let mut found = Diagnostics::default();
         let document = self.completed();
+        if let Some(api) = document.entry("api") {
+            let problem = Diagnostic::error("`api` in the `config` of a case").at(&api.key_place);
+            let help = "a case is about rules or about an API: `openapi` or `definition` stands in place of `config`";
+            found.push(problem.help(help));
+        }
         let settings = Settings::read(&document, &settings::Quick::default(), &mut found);
         let quick = rules::Quick { presets: &self.presets, lines: &self.lines };
         let rules = rules::read(Some(&document), quick, &upstreams(&document), &mut found);
