@@ -57,7 +57,7 @@ cases:
     upstream: { failure: late }
     expect: { sent: { method: "G T", headers: { "a b": c } } }
   - name: third
-    config: { api: { definition: x } }
+    rules: []
     request: { body: a }
     expect: { sent: nothing }
 "#;
@@ -100,10 +100,14 @@ fn a_definition_may_stand_in_another_file() {
         other => Err(Diagnostic::error(format!("no `{other}`"))),
     };
     let mut problems = Diagnostics::default();
-    let file = read_with(&Source::new("dir/cases.yaml", text), &read_file, &mut problems).unwrap();
+    let file =
+        read_with(&Source::new("dir/cases.yaml", text), &Base::default(), &read_file, &mut problems).unwrap();
     assert_eq!(file.cases[0].expectation.mismatches(&file.cases[0].evaluate()), []);
     let text = text.replace("b.yaml", "c.yaml");
-    assert!(read_with(&Source::new("dir/cases.yaml", text), &read_file, &mut problems).is_none());
+    assert!(
+        read_with(&Source::new("dir/cases.yaml", text), &Base::default(), &read_file, &mut problems)
+            .is_none()
+    );
 }
 
 #[test]
