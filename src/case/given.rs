@@ -144,7 +144,7 @@ impl Request {
         }
         self.lines.iter().for_each(|(name, value)| headers.append(name, value));
         let (time, time_epoch) = TIME;
-        execute::Request {
+        let request = execute::Request {
             method: method.clone(),
             path: uri.path().to_owned(),
             path_parameters: Vec::new(),
@@ -158,7 +158,8 @@ impl Request {
             port: 80,
             time: time.to_owned(),
             time_epoch,
-        }
+        };
+        request.with_method_override()
     }
 }
 

@@ -10,7 +10,7 @@ use super::content::{self, Payload};
 use super::fault::Fault;
 use super::headers::Headers;
 use super::render::{Meets, failed_request, for_request};
-use super::request::{Call, Received, Target};
+use super::request::{Call, METHOD_OVERRIDE, Received, Target};
 use super::url::url;
 use super::validate::validate;
 use super::{Execution, Prepared};
@@ -35,7 +35,7 @@ const DROPPED: [&str; 9] = [
     "www-authenticate",
 ];
 /// Headers of the client that an HTTP proxy integration does not pass on; a mapping can set them.
-const NOT_PROXIED: [&str; 2] = ["host", "content-encoding"];
+const NOT_PROXIED: [&str; 3] = ["host", "content-encoding", METHOD_OVERRIDE];
 
 /// What mappings and overrides have made of the parameters.
 #[derive(Debug, Default)]
