@@ -111,6 +111,25 @@ fn a_definition_may_stand_in_another_file() {
 }
 
 #[test]
+fn a_configuration_with_an_api_is_about_it() {
+    let text = "
+config: { api: { definition: b.yaml, stage: live, strict: true } }
+cases:
+  - { name: the API, request: { path: /x }, expect: { status: 403, fault: MISSING_AUTHENTICATION_TOKEN } }
+  - { name: another configuration, config: {}, request: { path: /x }, expect: { status: 200, rule: none } }
+";
+    let read_file = |_: &str, _: &Place| Ok(Source::new("b.yaml", "openapi: 3.0.1\npaths: {}\n"));
+    let mut problems = Diagnostics::default();
+    let source = Source::new("cases.yaml", text);
+    let file = read_with(&source, &Base::default(), &read_file, &mut problems).unwrap();
+    for case in &file.cases {
+        assert_eq!(case.expectation.mismatches(&case.evaluate()), [], "{}", case.name);
+    }
+    let Subject::Api { gateway, .. } = &file.cases[0].subject else { panic!("rules") };
+    assert_eq!((gateway.api.stage.as_str(), gateway.settings.strict), ("live", true));
+}
+
+#[test]
 fn a_case_may_have_its_own_part_of_what_the_file_says() {
     let check = |rest: &str, url: &str| {
         let case = only_api_case(&format!("{rest}    expect: {{ status: 200 }}"));
