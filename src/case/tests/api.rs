@@ -49,7 +49,7 @@ cases:
   - name: first
     request: { body: a, json: b }
     upstream: { failure: timeout, status: 200 }
-    expect: { rule: a/b, fault: DEFAULT_5X, sent: { pth: / }, response: { satus: 200 } }
+    expect: { rule: a/b, fault: DEFAULT_5X, sent: { pth: / }, response: { stauts: 200 } }
   - name: second
     openapi: { paths: {} }
     definition: file.yaml
