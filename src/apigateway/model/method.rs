@@ -47,7 +47,7 @@ pub enum Verb {
 }
 
 /// Where a request parameter stands. In the order in which the validator's message names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Location {
     /// `method.request.header`.
     Header,

@@ -6,6 +6,9 @@ use crate::document::{Entry, Node, Value};
 
 /// Functions within functions, through parameters and conditions too.
 const DEPTH_MAX: usize = 40;
+/// All that functions may make, bytes, and what a value counts as: each may hold another twice.
+const MADE_BYTES_MAX: usize = 64 << 20;
+const VALUE_BYTES: usize = 100;
 
 /// Values that every template has. None of them is ever sent anywhere by Candor.
 const PSEUDO: [(&str, &str); 5] = [
@@ -21,11 +24,22 @@ pub struct Functions<'a> {
     pub options: &'a Options,
     pub problems: &'a mut Diagnostics,
     depth: usize,
+    made: usize,
 }
 
 impl<'a> Functions<'a> {
     pub fn new(template: &'a Node, options: &'a Options, problems: &'a mut Diagnostics) -> Functions<'a> {
-        Functions { template, options, problems, depth: 0 }
+        Functions { template, options, problems, depth: 0, made: 0 }
+    }
+
+    /// Whether so much more may be made; told where it no longer may.
+    fn makes(&mut self, bytes: usize, place: &Place) -> bool {
+        let before = self.made;
+        self.made = before.saturating_add(bytes);
+        if before <= MADE_BYTES_MAX && self.made > MADE_BYTES_MAX {
+            self.problems.error(place, "the functions of the template make more than 64 MB");
+        }
+        self.made <= MADE_BYTES_MAX
     }
 
     /// A resource's entry.
@@ -52,6 +66,9 @@ impl<'a> Functions<'a> {
     }
 
     fn filled(&mut self, node: &Node) -> Option<Node> {
+        if !self.makes(VALUE_BYTES, &node.place) {
+            return None;
+        }
         let value = match &node.value {
             Value::List(items) => Value::List(items.iter().filter_map(|item| self.filled(item)).collect()),
             Value::Map(entries) => {
@@ -135,7 +152,7 @@ impl<'a> Functions<'a> {
                 None
             }
         }?;
-        Some(Node { place: place.clone(), value: Value::Text(text) })
+        self.makes(text.len(), place).then(|| Node { place: place.clone(), value: Value::Text(text) })
     }
 
     fn unknown(&mut self, function: &Entry) -> Option<Node> {
@@ -181,6 +198,9 @@ impl<'a> Functions<'a> {
     fn holds(&mut self, node: &Node) -> Option<bool> {
         if self.depth >= DEPTH_MAX {
             self.problems.error(&node.place, "a condition leads back to itself");
+            return None;
+        }
+        if !self.makes(VALUE_BYTES, &node.place) {
             return None;
         }
         let entries = node.entries("a condition", self.problems)?;
@@ -332,16 +352,18 @@ impl<'a> Functions<'a> {
         let text = text.text("text", self.problems)?.to_owned();
         let mut filled = String::with_capacity(text.len());
         let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once("${") {
+        while let Some((before, begun)) = rest.split_once("${")
+            && let Some((name, after)) = begun.split_once('}')
+        {
             filled.push_str(before);
-            let Some((name, after)) = after.split_once('}') else {
-                filled.push_str("${");
-                rest = after;
-                continue;
-            };
             match name.strip_prefix('!') {
                 Some(literal) => filled.push_str(&format!("${{{literal}}}")),
-                None => filled.push_str(&self.named(name.trim(), own, &argument.place).unwrap_or_default()),
+                None => {
+                    let value = self.named(name.trim(), own, &argument.place).unwrap_or_default();
+                    if self.makes(value.len(), &argument.place) {
+                        filled.push_str(&value);
+                    }
+                }
             }
             rest = after;
         }

@@ -7,7 +7,7 @@ use super::operation::{Defaults, Inherited};
 use super::reader::{Keys, Reader};
 use crate::apigateway::model::{Api, Method, Validator, Verb};
 use crate::apigateway::route::{CATCH_ALL, Routes, Segment, segments};
-use crate::diagnostic::{Diagnostic, Place, did_you_mean};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Entry, Node};
 
 const ROOT: Keys<'_> = Keys {
@@ -273,7 +273,8 @@ pub fn validator(reader: &mut Reader<'_>, node: &Node, defaults: &Defaults<'_>) 
     }
     let place: &Place = &node.place;
     let problem = Diagnostic::error(format!("there is no request validator `{name}`")).at(place);
-    reader.problems.push(match did_you_mean(name, defaults.validators.keys().copied()) {
+    let meant = reader.meant(name, defaults.validators.keys().copied());
+    reader.problems.push(match meant {
         Some(known) => problem.help(format!("did you mean `{known}`?")),
         None => problem.help("they are in `x-amazon-apigateway-request-validators`"),
     });

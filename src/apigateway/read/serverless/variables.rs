@@ -3,7 +3,7 @@
 
 use super::super::Options;
 use super::at;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
 /// Variables within variables.
@@ -12,6 +12,9 @@ const DEPTH_MAX: usize = 20;
 /// otherwise go on for ever.
 const LOOKUPS_MAX: usize = 20_000;
 const TEXT_BYTES_MAX: usize = 1 << 20;
+/// All that they may make, bytes, and what a value counts as.
+const MADE_BYTES_MAX: usize = 64 << 20;
+const VALUE_BYTES: usize = 100;
 /// What begins a variable. Everything else in `${…}` is a template's, or CloudFormation's.
 const SOURCES: [&str; 11] =
     ["self:", "opt:", "sls:", "env:", "param:", "aws:", "file(", "ssm:", "cf:", "cf(", "s3:"];
@@ -36,6 +39,7 @@ struct Variables<'a> {
     options: &'a Options,
     problems: &'a mut Diagnostics,
     lookups: usize,
+    made: usize,
     /// The paths that are being looked up: a value that holds itself has none.
     open: Vec<String>,
 }
@@ -43,7 +47,7 @@ struct Variables<'a> {
 /// The document with all values filled in that are known. What is not is told, and stays as it is.
 pub fn filled(root: &Node, options: &Options, problems: &mut Diagnostics) -> Node {
     let Value::Map(entries) = &root.value else { return root.clone() };
-    let mut variables = Variables { root, options, problems, lookups: 0, open: Vec::new() };
+    let mut variables = Variables { root, options, problems, lookups: 0, made: 0, open: Vec::new() };
     let filled = |entry: &Entry| match SECTIONS.contains(&entry.key.as_str()) {
         true => Entry { node: variables.node(&entry.node, 0), ..entry.clone() },
         false => entry.clone(),
@@ -52,7 +56,20 @@ pub fn filled(root: &Node, options: &Options, problems: &mut Diagnostics) -> Nod
 }
 
 impl Variables<'_> {
+    /// Whether so much more may be made; told where it no longer may.
+    fn makes(&mut self, bytes: usize, place: &Place) -> bool {
+        let before = self.made;
+        self.made = before.saturating_add(bytes);
+        if before <= MADE_BYTES_MAX && self.made > MADE_BYTES_MAX {
+            self.problems.error(place, "the variables make more than 64 MB");
+        }
+        self.made <= MADE_BYTES_MAX
+    }
+
     fn node(&mut self, node: &Node, depth: usize) -> Node {
+        if depth > 0 && !self.makes(VALUE_BYTES, &node.place) {
+            return Node { place: node.place.clone(), value: Value::Null };
+        }
         let value = match &node.value {
             Value::List(items) => Value::List(items.iter().map(|item| self.node(item, depth)).collect()),
             Value::Map(entries) => Value::Map(entries.iter().map(|entry| self.entry(entry, depth)).collect()),
@@ -84,7 +101,7 @@ impl Variables<'_> {
             match value.scalar_text() {
                 Some(value) => {
                     let longer = format!("{before}{value}{after}");
-                    if longer == text || longer.len() > TEXT_BYTES_MAX {
+                    if longer == text || longer.len() > TEXT_BYTES_MAX || !self.makes(longer.len(), &node.place) {
                         break;
                     }
                     text = longer;
@@ -145,7 +162,7 @@ impl Variables<'_> {
 
 /// The last variable that begins in a text, which has none inside it.
 fn innermost(text: &str) -> Option<(&str, &str, &str)> {
-    let mut end = text.len();
+    let mut end = text.rfind('}')?;
     while let Some(start) = text.get(..end)?.rfind("${") {
         let rest = text.get(start + 2..)?;
         if SOURCES.iter().any(|source| rest.starts_with(source))
