@@ -52,7 +52,7 @@ fn body(method: &Method, received: &Received<'_>) -> Result<(), Fault> {
     let Some((_, model)) = named(media_type).or_else(|| named(DEFAULT)) else { return Ok(()) };
     let body: &[u8] = if received.request.body.is_empty() { b"{}" } else { &received.request.body };
     let problems: Vec<String> = match serde_json::from_slice::<Value>(body) {
-        Ok(value) => model.validator.iter_errors(&value).map(|error| error.to_string()).collect(),
+        Ok(value) => model.misfits(&value).into_iter().map(|(_, problem)| problem).collect(),
         Err(error) => vec![format!("the body is no JSON: {error}")],
     };
     if problems.is_empty() {

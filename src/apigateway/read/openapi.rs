@@ -69,6 +69,9 @@ pub fn read(mut reader: Reader<'_>) -> Api {
     let base_path = base_path(&mut reader).unwrap_or_default();
     let last = base_path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("prod");
     let methods = methods(&mut reader);
+    let gateway_responses = reader.gateway_responses(root);
+    let binary_media_types = binary_media_types(&mut reader);
+    reader.compile_models();
     let mut stage_variables = reader.options.stage_variables.clone();
     stage_variables.sort();
     Api {
@@ -77,8 +80,8 @@ pub fn read(mut reader: Reader<'_>) -> Api {
         base_path,
         routes: Routes::new(&methods),
         methods,
-        gateway_responses: reader.gateway_responses(root),
-        binary_media_types: binary_media_types(&mut reader),
+        gateway_responses,
+        binary_media_types,
         stage_variables,
     }
 }

@@ -23,6 +23,8 @@ pub struct Reader<'a> {
     pub problems: &'a mut Diagnostics,
     /// Models by the reference to them; those that are broken too, so that each is told once.
     pub models: HashMap<String, Option<Arc<Model>>>,
+    /// Those that requests are held against, with where they are asked for.
+    pub enforced: Vec<(Arc<Model>, &'a Place)>,
     /// Templates by text: a definition often repeats one for every method.
     pub templates: HashMap<String, Option<Arc<MappingTemplate>>>,
     /// The maps that references lead through, each by its address.
@@ -50,6 +52,7 @@ impl<'a> Reader<'a> {
             options,
             problems,
             models: HashMap::new(),
+            enforced: Vec::new(),
             templates: HashMap::new(),
             homes: HashMap::new(),
             referred: 0,

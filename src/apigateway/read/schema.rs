@@ -7,8 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::reader::Reader;
 use crate::apigateway::model::Model;
-use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::Node;
+
+/// Values of schemas that are compiled when there is an error elsewhere. One takes some microseconds.
+const COMPILED_MAX: usize = 5_000;
+/// How much a value of a schema counts among what references bring in: each model has a copy of all that it refers to.
+const VALUE_WEIGHT: usize = 8;
 
 /// Where the schemas of the two formats are.
 const HOMES: [&str; 2] = ["#/definitions/", "#/components/schemas/"];
@@ -40,15 +44,30 @@ impl<'a> Reader<'a> {
     }
 
     fn compiled(&mut self, node: &'a Node, name: &str, usage: Use) -> Option<Arc<Model>> {
-        let schema = self.closed(node)?;
-        match jsonschema::draft4::new(&schema) {
-            Ok(validator) => Some(Arc::new(Model { name: name.to_owned(), schema, validator })),
-            Err(error) => {
-                let severity = if usage == Use::Enforced { Severity::Error } else { Severity::Warning };
-                let problem =
-                    Diagnostic::error(format!("model `{name}` is not a schema of draft 4: {error}"));
-                self.problems.push(Diagnostic { severity, ..problem.at(&node.place) });
-                None
+        let model = Arc::new(Model::new(name, self.closed(node)?));
+        if usage == Use::Enforced {
+            self.enforced.push((Arc::clone(&model), &node.place));
+            return Some(model);
+        }
+        if let Err(error) = jsonschema::draft4::meta::validate(&model.schema) {
+            let message = format!("model `{name}` is not a schema of draft 4: {error}");
+            self.warning(&node.place, message);
+            return None;
+        }
+        Some(model)
+    }
+
+    /// Compiles what requests are held against. Of a definition that is refused anyway, no more than can be done soon.
+    pub fn compile_models(&mut self) {
+        let mut patience = COMPILED_MAX;
+        for (model, place) in std::mem::take(&mut self.enforced) {
+            patience = patience.saturating_sub(values(&model.schema));
+            if patience == 0 && self.problems.has_errors() {
+                return;
+            }
+            if let Err(problem) = model.compile() {
+                let message = format!("model `{}` is not a schema of draft 4: {problem}", model.name);
+                self.error(place, message);
             }
         }
     }
@@ -68,7 +87,7 @@ impl<'a> Reader<'a> {
                 Some(schema) => schema,
                 None => {
                     let schema = self.schema(&reference, node)?;
-                    if !self.takes(schema.count(), &node.place) {
+                    if !self.takes(VALUE_WEIGHT * schema.count(), &node.place) {
                         return None;
                     }
                     schema.to_json()
@@ -142,6 +161,15 @@ impl<'a> Reader<'a> {
             self.error(&node.place, "`$ref` leads back to itself");
         }
         endless
+    }
+}
+
+/// How many values a schema has.
+fn values(schema: &Value) -> usize {
+    match schema {
+        Value::Object(map) => 1 + map.values().map(values).sum::<usize>(),
+        Value::Array(items) => 1 + items.iter().map(values).sum::<usize>(),
+        _ => 1,
     }
 }
 

@@ -35,6 +35,9 @@ fn operation(number: usize, rest: &str, integration: &str) -> String {
 const MOCK: &str =
     "{ type: mock, requestTemplates: { a/b: x }, responses: { default: { statusCode: 200 } } }";
 
+/// A mistake at the end of what would be right, if long.
+const LAST: &str = "x-amazon-apigateway-binary-media-types: a\n";
+
 fn operations(name: &'static str, bytes: usize, integration: impl Fn(usize) -> String) -> Case {
     let (text, errors) = many(&format!("{HEAD}paths:\n"), bytes, "", |number| {
         operation(number, "", &integration(number))
@@ -229,7 +232,7 @@ fn shared_parameters(bytes: usize) -> Case {
         format!("  /p{number}: {{ $ref: '#/components/x/a' }}\n")
     });
     let before = format!("{paths}components:\n  x:\n    a:\n      get: {{ x-amazon-apigateway-integration: {MOCK} }}\n      parameters:\n");
-    let (text, _) = many(&before, bytes, "", |number| format!("        - {{ name: n{number}, in: query }}\n"));
+    let (text, _) = many(&before, bytes, LAST, |number| format!("        - {{ name: n{number}, in: query }}\n"));
     Case { name: "shared-parameters", text, errors: 1 }
 }
 
@@ -238,7 +241,7 @@ fn shared_media_types(bytes: usize) -> Case {
     let (paths, _) = many(&format!("{HEAD}paths:\n"), bytes / 2, "", |number| {
         operation(number, "parameters: [{ name: b, in: body, schema: {} }],", MOCK)
     });
-    let (text, _) = many(&format!("{paths}consumes:\n"), bytes, "", |number| format!("  - a/b{number}\n"));
+    let (text, _) = many(&format!("{paths}consumes:\n"), bytes, LAST, |number| format!("  - a/b{number}\n"));
     Case { name: "shared-media-types", text, errors: 1 }
 }
 
@@ -287,7 +290,7 @@ fn references(bytes: usize) -> Case {
     let (text, _) = many(&format!("{paths}components:\n  x:\n"), bytes, "    last: {}\n", |number| {
         format!("    a{number}: {{}}\n")
     });
-    Case { name: "references", text: text + "x-amazon-apigateway-binary-media-types: a\n", errors: 1 }
+    Case { name: "references", text: text + LAST, errors: 1 }
 }
 
 fn reference_loops(bytes: usize) -> Case {
@@ -314,7 +317,7 @@ fn models_of_models(bytes: usize) -> Case {
             "    M{number}: {{ properties: {{ a: {{ $ref: '#/components/schemas/M{next}' }} }} }}"
         );
     }
-    text.push_str("x-amazon-apigateway-binary-media-types: a\n");
+    text.push_str(LAST);
     Case { name: "models-of-models", text, errors: 1 }
 }
 
@@ -327,7 +330,7 @@ fn schema_patterns(bytes: usize) -> Case {
     for number in 0..count {
         let _ = writeln!(text, "    M{number}: {{ pattern: '^(\\w{{20}}{number}){{40}}$' }}");
     }
-    text.push_str("x-amazon-apigateway-binary-media-types: a\n");
+    text.push_str(LAST);
     Case { name: "patterns-of-models", text, errors: 1 }
 }
 

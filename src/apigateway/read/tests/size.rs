@@ -34,7 +34,7 @@ fn aliases_of_aliases_are_refused() {
     let (api, problems) = read_with(&text, &Options::default());
     assert!(api.is_none());
     assert!(
-        problems[0].ends_with("error: more than 500000 values after aliases are expanded"),
+        problems[0].ends_with("error: more than 1000000 values after aliases are expanded"),
         "{problems:?}"
     );
 }
