@@ -191,7 +191,11 @@ impl fmt::Display for Diagnostic {
                 // Of a file that is all one line, the part around the place.
                 let skipped =
                     if line.len() > LINE_BYTES_MAX { (place.column - 1).saturating_sub(40) } else { 0 };
-                let shown = if skipped == 0 { line } else { place.source.text_from(place.line, skipped + 1).unwrap_or_default() };
+                let shown = if skipped == 0 {
+                    line
+                } else {
+                    place.source.text_from(place.line, skipped + 1).unwrap_or_default()
+                };
                 let shown = shown.chars().take_while(|c| *c != '\n').take(LINE_BYTES_MAX);
                 // Tabs would push the caret away from what it points at.
                 let line: String = shown.map(|c| if c == '\t' { ' ' } else { c }).collect();

@@ -293,7 +293,12 @@ impl<'s> Builder<'s> {
                     // YAML's merge key: what the map itself says wins, wherever it stands.
                     if key == "<<" && matches!(node.value, Value::Map(_) | Value::List(_)) {
                         let keys = merges.get_or_insert_with(|| {
-                            entries.iter().enumerate().rev().map(|(at, entry)| (entry.key.clone(), at)).collect()
+                            entries
+                                .iter()
+                                .enumerate()
+                                .rev()
+                                .map(|(at, entry)| (entry.key.clone(), at))
+                                .collect()
                         });
                         merge(entries, keys, node);
                         return Ok(());

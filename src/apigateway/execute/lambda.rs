@@ -34,23 +34,29 @@ const TIMED_OUT: &str = "Task timed out after ";
 
 /// What the answer to an invocation says.
 pub(super) fn read(answer: Answer) -> Invoked {
-    let end = match answer.status {
-        _ if answer.headers.contains("x-amz-function-error") => End::Error(message(&answer.body)),
+    let error = match answer.status {
+        _ if answer.headers.contains("x-amz-function-error") => Some(error(&answer.body)),
         // The emulator, when the runtime has died.
-        StatusCode::BAD_GATEWAY => End::Error(message(&answer.body)),
-        status if !status.is_success() => End::Refused(status),
-        _ if is_from_aws(&answer) => End::Success,
-        _ => recognised(&answer.body).map_or(End::Success, End::Error),
+        StatusCode::BAD_GATEWAY => Some(error(&answer.body)),
+        status if !status.is_success() => {
+            return Invoked { body: answer.body, end: End::Refused(status) };
+        }
+        _ if is_from_aws(&answer) => None,
+        _ => recognised(&answer.body),
     };
-    let body = match &end {
-        End::Error(message) if !is_object(&answer.body) => told(message),
-        _ => answer.body,
-    };
-    Invoked { body, end }
+    match error {
+        None => Invoked { body: answer.body, end: End::Success },
+        Some(Told::Object(message)) => Invoked { body: answer.body, end: End::Error(message) },
+        Some(Told::Text(message)) => Invoked { body: told(&message), end: End::Error(message) },
+    }
 }
 
-fn is_object(body: &[u8]) -> bool {
-    serde_json::from_slice::<Map<String, Value>>(body).is_ok()
+/// The message of an error, and how it came.
+enum Told {
+    /// In an object, as Lambda writes it.
+    Object(String),
+    /// As text.
+    Text(String),
 }
 
 /// An error as Lambda writes it, where an emulator sends the message alone.
@@ -63,25 +69,23 @@ fn is_from_aws(answer: &Answer) -> bool {
 }
 
 /// The message of an error that looks like one.
-fn recognised(body: &[u8]) -> Option<String> {
+fn recognised(body: &[u8]) -> Option<Told> {
     let text = str::from_utf8(body).ok()?;
     if text.starts_with(TIMED_OUT) {
-        return Some(text.to_owned());
+        return Some(Told::Text(text.to_owned()));
     }
     // Most results hold no such word, and need not be read.
     memchr::memmem::find(body, b"\"errorMessage\"")?;
     let error: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let is_error = error.keys().all(|key| ERROR_KEYS.contains(&key.as_str()));
-    is_error.then(|| error.get("errorMessage").map(text_of))?
+    is_error.then(|| error.get("errorMessage").map(text_of).map(Told::Object))?
 }
 
 /// `errorMessage`, or what else there is.
-fn message(body: &[u8]) -> String {
-    let error: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
-    match error.as_ref().and_then(|error| error.get("errorMessage")) {
-        Some(message) => text_of(message),
-        None if error.is_some() => String::new(),
-        None => String::from_utf8_lossy(body).into_owned(),
+fn error(body: &[u8]) -> Told {
+    match serde_json::from_slice::<Map<String, Value>>(body) {
+        Ok(error) => Told::Object(error.get("errorMessage").map(text_of).unwrap_or_default()),
+        Err(_) => Told::Text(String::from_utf8_lossy(body).into_owned()),
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Execution<'a> {
     method: Option<&'a Method>,
     received: Received<'a>,
     context: OnceCell<Map<String, Value>>,
+    /// What belongs into the context when it is made.
+    told: Vec<(&'static str, Value)>,
     /// What templates have put into `$context.responseOverride`.
     overrides: ResponseOverrides,
     /// A template has left overrides that the next one must find.
@@ -134,6 +136,7 @@ impl<'a> Execution<'a> {
             received: Received::new(api, request, &[]),
             chosen: None,
             context: OnceCell::new(),
+            told: Vec::new(),
             overrides: ResponseOverrides::default(),
             has_left_overrides: false,
         }
@@ -206,14 +209,19 @@ impl<'a> Execution<'a> {
     }
 
     fn made_context(&self) -> Map<String, Value> {
-        context::context(self.api, &self.settings.identity, self.method, &self.received)
+        let mut context = context::context(self.api, &self.settings.identity, self.method, &self.received);
+        for (name, value) in &self.told {
+            context.insert((*name).to_owned(), value.clone());
+        }
+        context
     }
 
     /// Puts a value into `$context`.
-    fn tell(&mut self, name: &str, value: Value) {
-        let mut context = self.context.take().unwrap_or_else(|| self.made_context());
-        context.insert(name.to_owned(), value);
-        self.context = OnceCell::from(context);
+    fn tell(&mut self, name: &'static str, value: Value) {
+        match self.context.get_mut() {
+            Some(context) => _ = context.insert(name.to_owned(), value),
+            None => self.told.push((name, value)),
+        }
     }
 
     /// Keeps what a template has put into `$context` for the next one and for the answer.

@@ -9,7 +9,7 @@ use super::super::model::{
 use super::content::{self, Payload};
 use super::fault::Fault;
 use super::headers::Headers;
-use super::render::{Meets, failed_request, for_request};
+use super::render::{Keeps, Meets, failed_request, for_request};
 use super::request::{Call, Received, Target};
 use super::url::url;
 use super::validate::validate;
@@ -84,7 +84,7 @@ impl<'a> Execution<'a> {
     fn mock(&mut self, integration: &Integration) -> Result<i64, Fault> {
         let body = self.mapped_body(integration, &mut Mapped::default())?;
         let status = match &body {
-            Payload::Text(text) => status_code(text),
+            Payload::Text(text) => status_code(text.as_str()),
             Payload::Binary(_) => None,
         };
         let problem =
@@ -221,10 +221,11 @@ impl<'a> Execution<'a> {
             Meets::Passes => Ok(body),
             Meets::Refused => Err(Fault::told(Kind::UnsupportedMediaType, "Unsupported Media Type")),
             Meets::Template(template) => {
-                let rendered = self.render(template, &body).map_err(|cause| failed_request(cause, &body))?;
+                let rendered = self.render(template, &body, Keeps::Left);
+                let rendered = rendered.map_err(|cause| failed_request(cause, &body))?;
                 self.leave(rendered.left, rendered.overrides.response);
                 mapped.overridden(rendered.overrides.request);
-                Ok(Payload::Text(rendered.text))
+                Ok(Payload::from(rendered.text))
             }
         }
     }

@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::headers::Headers;
 use super::lambda::{self, End, Invoked};
 use super::remap::remapped;
-use super::render::for_answer;
+use super::render::{Keeps, for_answer};
 use super::request::Answer;
 use super::values::Reply;
 use super::{Chosen, Execution, Kind};
@@ -98,12 +98,14 @@ impl Execution<'_> {
         let body = match for_answer(&response.templates, &self.received.headers) {
             None => body,
             Some(template) => {
-                let rendered = self.render(template, &body);
+                // Only a status in quotes is told from one without by what was put there.
+                let keeps = if self.settings.strict { Keeps::Left } else { Keeps::Nothing };
+                let rendered = self.render(template, &body, keeps);
                 let rendered = rendered.map_err(|cause| {
                     Fault::configuration(format!("Unable to transform response: {cause}"))
                 })?;
                 self.leave(rendered.left, rendered.overrides.response);
-                Payload::Text(rendered.text)
+                Payload::from(rendered.text)
             }
         };
         let overrides = std::mem::take(&mut self.overrides);

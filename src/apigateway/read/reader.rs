@@ -73,7 +73,8 @@ impl<'a> Reader<'a> {
         let mut at = node;
         for followed in 0..REFERENCES_MAX {
             let Some(reference) = at.entry("$ref") else {
-                let is_known = followed == 0 || (self.takes(1, &node.place) && self.takes(at.count(), &node.place));
+                let is_known =
+                    followed == 0 || (self.takes(1, &node.place) && self.takes(at.count(), &node.place));
                 return is_known.then_some(at);
             };
             let text = reference.node.text("a reference", self.problems)?;
@@ -88,7 +89,8 @@ impl<'a> Reader<'a> {
         let before = self.referred;
         self.referred = before.saturating_add(values);
         if before <= REFERRED_MAX && self.referred > REFERRED_MAX {
-            let message = format!("with all that references bring in there are more than {REFERRED_MAX} values");
+            let message =
+                format!("with all that references bring in there are more than {REFERRED_MAX} values");
             self.error(place, message);
         }
         self.referred <= REFERRED_MAX

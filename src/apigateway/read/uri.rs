@@ -112,7 +112,10 @@ pub fn pattern(text: &str) -> UriPattern {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         plain.push_str(before);
-        match after.find(['{', '}']).and_then(|end| Some((after.get(..end)?, after.get(end..)?.strip_prefix('}')?))) {
+        match after
+            .find(['{', '}'])
+            .and_then(|end| Some((after.get(..end)?, after.get(end..)?.strip_prefix('}')?)))
+        {
             Some((name, after)) if !name.is_empty() => {
                 if !plain.is_empty() {
                     parts.push(UriPart::Text(std::mem::take(&mut plain)));

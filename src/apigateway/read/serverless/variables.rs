@@ -101,7 +101,10 @@ impl Variables<'_> {
             match value.scalar_text() {
                 Some(value) => {
                     let longer = format!("{before}{value}{after}");
-                    if longer == text || longer.len() > TEXT_BYTES_MAX || !self.makes(longer.len(), &node.place) {
+                    if longer == text
+                        || longer.len() > TEXT_BYTES_MAX
+                        || !self.makes(longer.len(), &node.place)
+                    {
                         break;
                     }
                     text = longer;

@@ -39,9 +39,8 @@ const MOCK: &str =
 const LAST: &str = "x-amazon-apigateway-binary-media-types: a\n";
 
 fn operations(name: &'static str, bytes: usize, integration: impl Fn(usize) -> String) -> Case {
-    let (text, errors) = many(&format!("{HEAD}paths:\n"), bytes, "", |number| {
-        operation(number, "", &integration(number))
-    });
+    let (text, errors) =
+        many(&format!("{HEAD}paths:\n"), bytes, "", |number| operation(number, "", &integration(number)));
     Case { name, text, errors }
 }
 
@@ -56,16 +55,24 @@ pub fn broken(bytes: usize) -> Vec<Case> {
             format!("{{ type: http, httpMethod: GET, uri: 'ftp://h{number}' }}")
         }),
         operations("bad-patterns", bytes, |number| {
-            format!("{{ type: mock, requestTemplates: {{ a/b: x }}, responses: {{ '{number}(': {{ statusCode: 200 }} }} }}")
+            format!(
+                "{{ type: mock, requestTemplates: {{ a/b: x }}, responses: {{ '{number}(': {{ statusCode: 200 }} }} }}"
+            )
         }),
         operations("bad-templates", bytes, |number| {
-            format!("{{ type: mock, requestTemplates: {{ a/b: '{number} #if(' }}, responses: {{ default: {{ statusCode: 200 }} }} }}")
+            format!(
+                "{{ type: mock, requestTemplates: {{ a/b: '{number} #if(' }}, responses: {{ default: {{ statusCode: 200 }} }} }}"
+            )
         }),
         operations("bad-mappings", bytes, |number| {
-            format!("{{ type: mock, requestParameters: {{ integration.request.header.a: '{number}' }}, requestTemplates: {{ a/b: x }}, responses: {{ default: {{ statusCode: 200 }} }} }}")
+            format!(
+                "{{ type: mock, requestParameters: {{ integration.request.header.a: '{number}' }}, requestTemplates: {{ a/b: x }}, responses: {{ default: {{ statusCode: 200 }} }} }}"
+            )
         }),
         operations("bad-json-paths", bytes, |number| {
-            format!("{{ type: mock, requestParameters: {{ integration.request.header.a: 'method.request.body.$[?{number}' }}, requestTemplates: {{ a/b: x }}, responses: {{ default: {{ statusCode: 200 }} }} }}")
+            format!(
+                "{{ type: mock, requestParameters: {{ integration.request.header.a: 'method.request.body.$[?{number}' }}, requestTemplates: {{ a/b: x }}, responses: {{ default: {{ statusCode: 200 }} }} }}"
+            )
         }),
         gateway_responses(bytes),
         validators(bytes),
@@ -107,7 +114,8 @@ fn paths(bytes: usize) -> Case {
 /// One operation with all the parameters, each of them wrong and each in the way of all others.
 fn parameters(bytes: usize) -> Case {
     let before = format!("{HEAD}paths:\n  /a:\n    parameters:\n");
-    let after = format!("    get: {{ responses: {{ 200: {{}} }}, x-amazon-apigateway-integration: {MOCK} }}\n");
+    let after =
+        format!("    get: {{ responses: {{ 200: {{}} }}, x-amazon-apigateway-integration: {MOCK} }}\n");
     let (text, errors) = many(&before, bytes, &after, |number| {
         format!("      - {{ name: n{number}, in: nowhere }}\n      - {{ name: n{number}, in: header }}\n")
     });
@@ -121,12 +129,16 @@ fn keys_given_twice(bytes: usize) -> Case {
 
 /// JSON without a line's end, as exports of scripts have it.
 fn templates_on_one_line(bytes: usize) -> Case {
-    let (mut text, errors) =
-        many(r#"{"openapi": "3.0.1", "info": {"title": "t"}, "paths": {"#, bytes, "", |number| {
+    let (mut text, errors) = many(
+        r#"{"openapi": "3.0.1", "info": {"title": "t"}, "paths": {"#,
+        bytes,
+        "",
+        |number| {
             format!(
                 r##""/p{number}": {{"get": {{"responses": {{"200": {{}}}}, "x-amazon-apigateway-integration": {{"type": "mock", "requestTemplates": {{"a/b": "{number}\n#if("}}, "responses": {{"default": {{"statusCode": 200}}}}}}}}}}, "##
             )
-        });
+        },
+    );
     text.push_str(r#""/x": {}}}"#);
     Case { name: "bad-templates-on-one-line", text, errors }
 }
@@ -155,7 +167,9 @@ pub fn bombs(bytes: usize) -> Vec<Case> {
         shared_parameters(bytes),
         shared_media_types(bytes),
         open_braces("open-braces-of-gateway-responses", bytes, "${", |text| {
-            format!("{HEAD}paths: []\nx-amazon-apigateway-gateway-responses: {{ DEFAULT_4XX: {{ responseTemplates: {{ a/b: '{text}' }} }} }}\n")
+            format!(
+                "{HEAD}paths: []\nx-amazon-apigateway-gateway-responses: {{ DEFAULT_4XX: {{ responseTemplates: {{ a/b: '{text}' }} }} }}\n"
+            )
         }),
         open_braces("open-braces-of-uris", bytes, "{", |text| {
             let integration = format!("{{ type: http, httpMethod: 'a b', uri: 'http://h/{text}' }}");
@@ -216,9 +230,10 @@ fn merged_again(bytes: usize) -> Case {
 }
 
 fn keys_after_a_merge(bytes: usize) -> Case {
-    let (text, _) = many(&format!("{HEAD}a: &a {{ x: 1 }}\nb:\n  <<: *a\n"), bytes, "paths: []\n", |number| {
-        format!("  a{number}: 1\n")
-    });
+    let (text, _) =
+        many(&format!("{HEAD}a: &a {{ x: 1 }}\nb:\n  <<: *a\n"), bytes, "paths: []\n", |number| {
+            format!("  a{number}: 1\n")
+        });
     Case { name: "keys-after-a-merge", text, errors: 1 }
 }
 
@@ -231,8 +246,11 @@ fn shared_parameters(bytes: usize) -> Case {
     let (paths, _) = many(&format!("{HEAD}paths:\n"), bytes / 2, "", |number| {
         format!("  /p{number}: {{ $ref: '#/components/x/a' }}\n")
     });
-    let before = format!("{paths}components:\n  x:\n    a:\n      get: {{ x-amazon-apigateway-integration: {MOCK} }}\n      parameters:\n");
-    let (text, _) = many(&before, bytes, LAST, |number| format!("        - {{ name: n{number}, in: query }}\n"));
+    let before = format!(
+        "{paths}components:\n  x:\n    a:\n      get: {{ x-amazon-apigateway-integration: {MOCK} }}\n      parameters:\n"
+    );
+    let (text, _) =
+        many(&before, bytes, LAST, |number| format!("        - {{ name: n{number}, in: query }}\n"));
     Case { name: "shared-parameters", text, errors: 1 }
 }
 
@@ -353,7 +371,8 @@ fn counted_patterns(bytes: usize) -> Case {
     })
 }
 
-const TEMPLATE: &str = "Resources:\n  Api:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: ";
+const TEMPLATE: &str =
+    "Resources:\n  Api:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: ";
 
 /// Each condition asks the next one eight times.
 fn conditions() -> Case {
@@ -372,12 +391,17 @@ fn substitutions() -> Case {
     for _ in 0..18 {
         stage = format!("{{ 'Fn::Sub': ['${{a}}${{a}}${{a}}${{a}}', {{ a: {stage} }}] }}");
     }
-    Case { name: "substitutions", text: format!("{TEMPLATE}{stage}\n      DefinitionBody: {{}}\n"), errors: 1 }
+    Case {
+        name: "substitutions",
+        text: format!("{TEMPLATE}{stage}\n      DefinitionBody: {{}}\n"),
+        errors: 1,
+    }
 }
 
 /// A long text, many times over.
 fn joined(bytes: usize) -> Case {
-    let (body, _) = many("      DefinitionBody:\n        x-a:\n", bytes / 2, "", |_| "          - !Ref P\n".to_owned());
+    let (body, _) =
+        many("      DefinitionBody:\n        x-a:\n", bytes / 2, "", |_| "          - !Ref P\n".to_owned());
     let text = format!("{TEMPLATE}prod\n{body}Parameters:\n  P: {{ Default: {} }}\n", "a".repeat(bytes / 2));
     Case { name: "a-long-parameter", text, errors: 1 }
 }
@@ -397,7 +421,8 @@ fn function_names() -> Case {
 
 /// Each variable holds the next one twice.
 fn variables() -> Case {
-    let mut text = String::from("service: ${self:custom.a0}\nprovider: { name: aws }\nfunctions: {}\ncustom:\n");
+    let mut text =
+        String::from("service: ${self:custom.a0}\nprovider: { name: aws }\nfunctions: {}\ncustom:\n");
     for number in 0..60 {
         let next = number + 1;
         let _ = writeln!(text, "  a{number}: '${{self:custom.a{next}}}${{self:custom.a{next}}}'");
