@@ -1,8 +1,6 @@
 //! Bodies as text and as bytes: which media types are binary, and what `contentHandling` makes of a body on its way in
 //! and out. The tables are those that were recorded with S3 as the backend (aws-semantics, section 2).
 
-use std::borrow::Cow;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
@@ -27,9 +25,9 @@ pub(super) struct Text(Bytes);
 impl Text {
     /// What is no UTF-8 becomes U+FFFD.
     fn lossy(body: &Bytes) -> Text {
-        match String::from_utf8_lossy(body) {
-            Cow::Borrowed(_) => Text(body.clone()),
-            Cow::Owned(text) => Text::from(text),
+        match str::from_utf8(body) {
+            Ok(_) => Text(body.clone()),
+            Err(_) => Text::from(String::from_utf8_lossy(body).into_owned()),
         }
     }
 

@@ -3,8 +3,11 @@
 //! The Invoke API says in a header whether the function has failed. The Runtime Interface Emulator does not: there an
 //! error can only be recognised by its shape. Which of them has answered shows in the headers that only AWS sends.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::StatusCode;
+use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
 use super::request::Answer;
@@ -31,6 +34,7 @@ pub(super) enum End {
 /// Keys that the runtimes write into errors; one that has others is a result.
 const ERROR_KEYS: [&str; 6] = ["errorMessage", "errorType", "stackTrace", "trace", "requestId", "cause"];
 const TIMED_OUT: &str = "Task timed out after ";
+static MESSAGE_KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"errorMessage\""));
 
 /// What the answer to an invocation says.
 pub(super) fn read(answer: Answer) -> Invoked {
@@ -75,7 +79,7 @@ fn recognised(body: &[u8]) -> Option<Told> {
         return Some(Told::Text(text.to_owned()));
     }
     // Most results hold no such word, and need not be read.
-    memchr::memmem::find(body, b"\"errorMessage\"")?;
+    MESSAGE_KEY.find(body)?;
     let error: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let is_error = error.keys().all(|key| ERROR_KEYS.contains(&key.as_str()));
     is_error.then(|| error.get("errorMessage").map(text_of).map(Told::Object))?
