@@ -22,6 +22,7 @@ mod respond;
 mod response_model;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod url;
 mod validate;
 mod values;
@@ -40,6 +41,7 @@ pub use headers::Headers;
 use request::Received;
 pub use request::{Answer, Call, Failure, Request, Target};
 pub use response_model::{Misfit, ResponseModels, misfits};
+pub use trace::{BodyBy, Considered, Tested, Trace, Tried};
 
 /// How an API is carried out where its definition says nothing of it.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +69,7 @@ pub struct Execution<'a> {
     /// A template has left overrides that the next one must find.
     has_left_overrides: bool,
     chosen: Option<Chosen>,
+    trace: Option<Box<Trace>>,
 }
 
 /// How an exchange goes on.
@@ -89,6 +92,8 @@ pub struct Finished {
     pub chosen: Option<Chosen>,
     /// Where the answer that was made does not fit its model, if anybody wants to know.
     pub misfits: Vec<Misfit>,
+    /// What happened on the way, if it was [asked for](Execution::traced).
+    pub trace: Option<Box<Trace>>,
 }
 
 /// Which integration response an answer has met, and by what.
@@ -135,6 +140,7 @@ impl<'a> Execution<'a> {
             method: None,
             received: Received::new(api, request, &[]),
             chosen: None,
+            trace: None,
             context: OnceCell::new(),
             told: Vec::new(),
             overrides: ResponseOverrides::default(),
@@ -200,7 +206,13 @@ impl<'a> Execution<'a> {
                 let fault = Fault::configuration(format!("the answer does not fit its model: {misfit}"));
                 Finished { misfits, ..self.refused(fault) }
             }
-            None => Finished { answer, fault: None, chosen: self.chosen.take(), misfits },
+            None => Finished {
+                answer,
+                fault: None,
+                chosen: self.chosen.take(),
+                misfits,
+                trace: self.trace.take(),
+            },
         }
     }
 
