@@ -149,6 +149,11 @@ impl Execution<'_> {
         self
     }
 
+    /// What happened so far, for whoever goes no further.
+    pub fn into_trace(self) -> Option<Box<Trace>> {
+        self.trace
+    }
+
     /// Keeps something for whoever asks.
     pub(super) fn note(&mut self, note: impl FnOnce(&mut Trace)) {
         if let Some(trace) = &mut self.trace {
