@@ -27,6 +27,9 @@ from importlib import metadata
 INVOKE = "/2015-03-31/functions/function/invocations"
 RUNTIME = "/2018-06-01/runtime/"
 
+# The examples stay as they are.
+sys.dont_write_bytecode = True
+
 turn = threading.Lock()
 events = queue.Queue()
 answers = queue.Queue()

@@ -3,12 +3,15 @@
 //! The Invoke API says in a header whether the function has failed. The Runtime Interface Emulator does not: there an
 //! error can only be recognised by its shape. Which of them has answered shows in the headers that only AWS sends.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::StatusCode;
 use memchr::memmem::Finder;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::request::Answer;
 
@@ -31,8 +34,58 @@ pub(super) enum End {
     Refused(StatusCode),
 }
 
-/// Keys that the runtimes write into errors; one that has others is a result.
-const ERROR_KEYS: [&str; 6] = ["errorMessage", "errorType", "stackTrace", "trace", "requestId", "cause"];
+/// Keys that the runtimes write into errors; an object that has others is a result.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Key {
+    ErrorMessage,
+    ErrorType,
+    StackTrace,
+    Trace,
+    RequestId,
+    Cause,
+    #[serde(other)]
+    Other,
+}
+
+/// An object as far as it is an error. All else in it is skipped: a stack trace may be long.
+#[derive(Default)]
+struct Written {
+    message: Option<String>,
+    has_others: bool,
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
+        deserializer.deserialize_map(WrittenVisitor)
+    }
+}
+
+struct WrittenVisitor;
+
+impl<'de> Visitor<'de> for WrittenVisitor {
+    type Value = Written;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
+        let mut written = Written::default();
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::ErrorMessage => written.message = Some(text_of(&map.next_value()?)),
+                Key::Other => {
+                    written.has_others = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(written)
+    }
+}
+
 const TIMED_OUT: &str = "Task timed out after ";
 static MESSAGE_KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"errorMessage\""));
 
@@ -80,15 +133,14 @@ fn recognised(body: &[u8]) -> Option<Told> {
     }
     // Most results hold no such word, and need not be read.
     MESSAGE_KEY.find(body)?;
-    let error: Map<String, Value> = serde_json::from_slice(body).ok()?;
-    let is_error = error.keys().all(|key| ERROR_KEYS.contains(&key.as_str()));
-    is_error.then(|| error.get("errorMessage").map(text_of).map(Told::Object))?
+    let written: Written = serde_json::from_slice(body).ok()?;
+    written.message.filter(|_| !written.has_others).map(Told::Object)
 }
 
 /// `errorMessage`, or what else there is.
 fn error(body: &[u8]) -> Told {
-    match serde_json::from_slice::<Map<String, Value>>(body) {
-        Ok(error) => Told::Object(error.get("errorMessage").map(text_of).unwrap_or_default()),
+    match serde_json::from_slice::<Written>(body) {
+        Ok(written) => Told::Object(written.message.unwrap_or_default()),
         Err(_) => Told::Text(String::from_utf8_lossy(body).into_owned()),
     }
 }

@@ -1,14 +1,12 @@
 //! CloudFormation's functions, as far as their values are known before anything is deployed.
 
 use super::Options;
+use super::budget::{Budget, VALUE_BYTES};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
 /// Functions within functions, through parameters and conditions too.
 const DEPTH_MAX: usize = 40;
-/// All that functions may make, bytes, and what a value counts as: each may hold another twice.
-const MADE_BYTES_MAX: usize = 64 << 20;
-const VALUE_BYTES: usize = 100;
 
 /// Values that every template has. None of them is ever sent anywhere by Candor.
 const PSEUDO: [(&str, &str); 5] = [
@@ -24,22 +22,22 @@ pub struct Functions<'a> {
     pub options: &'a Options,
     pub problems: &'a mut Diagnostics,
     depth: usize,
-    made: usize,
+    budget: Budget,
 }
 
 impl<'a> Functions<'a> {
     pub fn new(template: &'a Node, options: &'a Options, problems: &'a mut Diagnostics) -> Functions<'a> {
-        Functions { template, options, problems, depth: 0, made: 0 }
+        Functions {
+            template,
+            options,
+            problems,
+            depth: 0,
+            budget: Budget::of_bytes("the functions of the template"),
+        }
     }
 
-    /// Whether so much more may be made; told where it no longer may.
     fn makes(&mut self, bytes: usize, place: &Place) -> bool {
-        let before = self.made;
-        self.made = before.saturating_add(bytes);
-        if before <= MADE_BYTES_MAX && self.made > MADE_BYTES_MAX {
-            self.problems.error(place, "the functions of the template make more than 64 MB");
-        }
-        self.made <= MADE_BYTES_MAX
+        self.budget.takes(bytes, place, self.problems)
     }
 
     /// A resource's entry.

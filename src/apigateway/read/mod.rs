@@ -1,6 +1,7 @@
 //! Definitions read: OpenAPI 3.0 and Swagger 2.0 with `x-amazon-apigateway-*`, as they are or inside a CloudFormation or
 //! SAM template, and `serverless.yml`. All problems are told at once; with an error among them there is no API.
 
+mod budget;
 mod cloudformation;
 mod function;
 mod gateway_response;

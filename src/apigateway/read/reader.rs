@@ -6,6 +6,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 
 use super::Options;
+use super::budget::Budget;
 use crate::apigateway::model::{MappingTemplate, Model};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, did_you_mean};
 use crate::document::{Entry, Node, Value};
@@ -30,7 +31,7 @@ pub struct Reader<'a> {
     /// The maps that references lead through, each by its address.
     homes: HashMap<*const Node, HashMap<&'a str, &'a Node>>,
     /// Values that references have brought in.
-    referred: usize,
+    referred: Budget,
     /// Words that were compared.
     comparisons: usize,
 }
@@ -55,7 +56,10 @@ impl<'a> Reader<'a> {
             enforced: Vec::new(),
             templates: HashMap::new(),
             homes: HashMap::new(),
-            referred: 0,
+            referred: Budget::new(
+                REFERRED_MAX,
+                format!("with all that references bring in there are more than {REFERRED_MAX} values"),
+            ),
             comparisons: 0,
         }
     }
@@ -73,9 +77,9 @@ impl<'a> Reader<'a> {
         let mut at = node;
         for followed in 0..REFERENCES_MAX {
             let Some(reference) = at.entry("$ref") else {
-                let is_known =
-                    followed == 0 || (self.takes(1, &node.place) && self.takes(at.count(), &node.place));
-                return is_known.then_some(at);
+                let is_taken =
+                    followed == 0 || !self.referred.is_spent() && self.takes(at.count(), &node.place);
+                return is_taken.then_some(at);
             };
             let text = reference.node.text("a reference", self.problems)?;
             at = self.referred(text, &reference.node.place)?;
@@ -86,14 +90,7 @@ impl<'a> Reader<'a> {
 
     /// Whether references may bring in so many values more; told where they no longer may.
     pub fn takes(&mut self, values: usize, place: &Place) -> bool {
-        let before = self.referred;
-        self.referred = before.saturating_add(values);
-        if before <= REFERRED_MAX && self.referred > REFERRED_MAX {
-            let message =
-                format!("with all that references bring in there are more than {REFERRED_MAX} values");
-            self.error(place, message);
-        }
-        self.referred <= REFERRED_MAX
+        self.referred.takes(values, place, self.problems)
     }
 
     /// What a reference within the file points at.

@@ -2,6 +2,7 @@
 //! `${self:custom.stage}`, `${opt:stage, 'dev'}`, `${env:HOST}`.
 
 use super::super::Options;
+use super::super::budget::{Budget, VALUE_BYTES};
 use super::at;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
@@ -12,9 +13,6 @@ const DEPTH_MAX: usize = 20;
 /// otherwise go on for ever.
 const LOOKUPS_MAX: usize = 20_000;
 const TEXT_BYTES_MAX: usize = 1 << 20;
-/// All that they may make, bytes, and what a value counts as.
-const MADE_BYTES_MAX: usize = 64 << 20;
-const VALUE_BYTES: usize = 100;
 /// What begins a variable. Everything else in `${…}` is a template's, or CloudFormation's.
 const SOURCES: [&str; 11] =
     ["self:", "opt:", "sls:", "env:", "param:", "aws:", "file(", "ssm:", "cf:", "cf(", "s3:"];
@@ -39,7 +37,7 @@ struct Variables<'a> {
     options: &'a Options,
     problems: &'a mut Diagnostics,
     lookups: usize,
-    made: usize,
+    budget: Budget,
     /// The paths that are being looked up: a value that holds itself has none.
     open: Vec<String>,
 }
@@ -47,7 +45,14 @@ struct Variables<'a> {
 /// The document with all values filled in that are known. What is not is told, and stays as it is.
 pub fn filled(root: &Node, options: &Options, problems: &mut Diagnostics) -> Node {
     let Value::Map(entries) = &root.value else { return root.clone() };
-    let mut variables = Variables { root, options, problems, lookups: 0, made: 0, open: Vec::new() };
+    let mut variables = Variables {
+        root,
+        options,
+        problems,
+        lookups: 0,
+        budget: Budget::of_bytes("the variables"),
+        open: Vec::new(),
+    };
     let filled = |entry: &Entry| match SECTIONS.contains(&entry.key.as_str()) {
         true => Entry { node: variables.node(&entry.node, 0), ..entry.clone() },
         false => entry.clone(),
@@ -56,14 +61,8 @@ pub fn filled(root: &Node, options: &Options, problems: &mut Diagnostics) -> Nod
 }
 
 impl Variables<'_> {
-    /// Whether so much more may be made; told where it no longer may.
     fn makes(&mut self, bytes: usize, place: &Place) -> bool {
-        let before = self.made;
-        self.made = before.saturating_add(bytes);
-        if before <= MADE_BYTES_MAX && self.made > MADE_BYTES_MAX {
-            self.problems.error(place, "the variables make more than 64 MB");
-        }
-        self.made <= MADE_BYTES_MAX
+        self.budget.takes(bytes, place, self.problems)
     }
 
     fn node(&mut self, node: &Node, depth: usize) -> Node {

@@ -186,6 +186,7 @@ pub fn bombs(bytes: usize) -> Vec<Case> {
         references(bytes),
         reference_loops(bytes),
         models_of_models(bytes),
+        models_twice_over(),
         schema_patterns(bytes),
         nested_patterns(bytes),
         counted_patterns(bytes),
@@ -337,6 +338,16 @@ fn models_of_models(bytes: usize) -> Case {
     }
     text.push_str(LAST);
     Case { name: "models-of-models", text, errors: 1 }
+}
+
+/// Every model holds the next one twice.
+fn models_twice_over() -> Case {
+    let mut text = format!("{HEAD}{VALIDATOR}paths:\n{}components:\n  schemas:\n", enforced(0, "M0"));
+    for number in 0..60 {
+        let next = format!("{{ $ref: '#/components/schemas/M{}' }}", number + 1);
+        let _ = writeln!(text, "    M{number}: {{ properties: {{ a: {next}, b: {next} }} }}");
+    }
+    Case { name: "models-twice-over", text: format!("{text}    M60: {{}}\n{LAST}"), errors: 1 }
 }
 
 /// Models whose patterns are large when compiled.
