@@ -106,6 +106,7 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
     let mut diagnostics = Diagnostics::default();
     let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
         rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
+        settings::fill_in_tls(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             quick.upstream = upstream_if_none.map(|url| Node::scalar(&Source::new("--upstream", url)));
         }

@@ -30,3 +30,4 @@ mod support;
 mod templates;
 mod test_command;
 mod tidy;
+mod tls;
