@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::load::{self, Options};
+use super::load::{self, Configuration, Options};
 use super::{Exit, Format};
 
 /// Runs the command. The problems are the result, so they go to standard output.
@@ -27,19 +27,26 @@ pub fn run(options: &Options, format: Format) -> Exit {
         println!("{diagnostic}\n");
     }
     match &loaded.configuration {
-        Some((settings, rules)) => {
-            let rule_count: usize = rules.sets.iter().map(|set| set.rules.len()).sum();
-            println!(
-                "ok: {}, {}, {}, {}",
-                counted(settings.upstreams.len(), "upstream"),
-                counted(rules.routes.iter().count(), "route"),
-                counted(rules.sets.len(), "rule set"),
-                counted(rule_count, "rule"),
-            );
-        }
+        Some(configuration) => println!("ok: {}", contents(configuration)),
         None => println!("{}", counted(loaded.diagnostics.len(), "problem")),
     }
     exit
+}
+
+/// What there is, in numbers.
+fn contents(configuration: &Configuration) -> String {
+    let Configuration { settings, rules, deployment } = configuration;
+    let rule_count: usize = rules.sets.iter().map(|set| set.rules.len()).sum();
+    let mut parts = vec![
+        counted(settings.upstreams.len(), "upstream"),
+        counted(rules.routes.iter().count(), "route"),
+        counted(rules.sets.len(), "rule set"),
+        counted(rule_count, "rule"),
+    ];
+    if let Some(deployment) = deployment {
+        parts.push(format!("an API of {}", counted(deployment.api.methods.len(), "method")));
+    }
+    parts.join(", ")
 }
 
 fn counted(count: usize, noun: &str) -> String {

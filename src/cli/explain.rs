@@ -19,7 +19,7 @@ use crate::engine::selection::Chosen;
 use crate::engine::{self, Answer, AnswerHead, Exchange, Limits, Outcome, RequestSnapshot, RuleSet};
 use crate::rules::Rules;
 
-use super::load::{self, Options};
+use super::load::{self, Configuration, Options};
 use super::{Exit, ExplainArgs, Format};
 
 /// Runs the command.
@@ -65,7 +65,7 @@ fn explanation(arguments: &ExplainArgs) -> Result<Explanation, Refusal> {
     let mut options = Options::new(&arguments.rules, None, None);
     options.upstream_if_none = Some("http://127.0.0.1");
     let loaded = load::load(&options)?;
-    let Some((settings, rules)) = loaded.configuration else {
+    let Some(Configuration { settings, rules, .. }) = loaded.configuration else {
         return Err(Refusal { exit: load::verdict(&loaded.diagnostics), diagnostics: loaded.diagnostics });
     };
     load::tell(&loaded.diagnostics);

@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::apigateway;
+use crate::apigateway::model::Api;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source};
 use crate::document::Node;
-use crate::live::Snapshot;
+use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
-use crate::settings::{Flag, Layers, Settings};
+use crate::settings::{self, Flag, Layers, Settings};
 
 use super::{Exit, RuleFlags};
 
@@ -37,17 +39,28 @@ impl Options {
 /// A configuration, and everything that was found wrong with it.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Settings and rules; `None` when something forbids their use.
-    pub configuration: Option<(Settings, Rules)>,
+    /// `None` when something forbids its use.
+    pub configuration: Option<Configuration>,
     /// Problems in the order of their places.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A configuration without problems.
+#[derive(Debug)]
+pub struct Configuration {
+    /// Listeners, upstreams, bounds.
+    pub settings: Settings,
+    /// Rules and routes.
+    pub rules: Rules,
+    /// The API, if there is one.
+    pub deployment: Option<Deployment>,
 }
 
 impl Loaded {
     /// The configuration as an exchange sees it.
     pub fn snapshot(self) -> Option<Arc<Snapshot>> {
-        let (settings, rules) = self.configuration?;
-        Some(Arc::new(Snapshot::new(settings, rules.routes, rules.selection)))
+        let Configuration { settings, rules, deployment } = self.configuration?;
+        Some(Arc::new(Snapshot::new(settings, rules.routes, rules.selection).with(deployment)))
     }
 }
 
@@ -62,6 +75,9 @@ pub fn load(options: &Options) -> Result<Loaded, Diagnostic> {
         (files, _) => files.to_vec(),
     };
     let files = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    for (_, path) in options.flags.iter().filter(|(flag, _)| *flag == Flag::Openapi) {
+        read(Path::new(path))?;
+    }
     let layers = Layers { files, environment, flags: options.flags.clone() };
     Ok(compile(&layers, options.upstream_if_none))
 }
@@ -81,12 +97,36 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
         };
         let quick = Quick { presets: &quick.presets, lines: &quick.rules };
         let rules = rules::read(Some(&document), quick, &names, &mut diagnostics);
-        settings.zip((!diagnostics.has_errors()).then_some(rules))
+        let mut settings = settings?;
+        let api = settings.api.clone().map(|said| api(&said, &document, &mut diagnostics));
+        let deployment = match api {
+            Some(api) => Some(Deployment::new(api?, &mut settings, &mut diagnostics)),
+            None => None,
+        };
+        (!diagnostics.has_errors()).then_some(Configuration { settings, rules, deployment })
     });
     let mut diagnostics = diagnostics.into_sorted();
     // A rule set that several others use is read once for each.
     diagnostics.dedup();
     Loaded { configuration, diagnostics }
+}
+
+/// The API that a configuration has, or whose definition it names.
+fn api(said: &settings::Api, document: &Node, diagnostics: &mut Diagnostics) -> Option<Api> {
+    let Some(definition) = &said.definition else {
+        let place = document.entry("api").map_or(&document.place, |entry| &entry.key_place);
+        diagnostics.error(place, "`api` needs `definition`, the file that defines it");
+        return None;
+    };
+    let source =
+        beside(&definition.path, &definition.place).map_err(|problem| diagnostics.push(problem)).ok()?;
+    let options = apigateway::read::Options {
+        api: said.resource.clone(),
+        stage: said.stage.clone(),
+        stage_variables: said.stage_variables.clone(),
+        parameters: said.parameters.clone(),
+    };
+    apigateway::read::read(&source, &options, diagnostics)
 }
 
 /// The upstreams that routes may name where the settings are wrong, so that routes are not blamed for it.
@@ -150,7 +190,7 @@ fn variable<'e>(environment: &'e [(String, String)], name: &str) -> Option<&'e s
 /// Where the admin API of a `serve` in this environment listens.
 pub fn admin_address() -> SocketAddr {
     let options = Options { upstream_if_none: Some("http://127.0.0.1"), ..Options::default() };
-    let settings = load(&options).ok().and_then(|loaded| loaded.configuration).map(|(settings, _)| settings);
+    let settings = load(&options).ok().and_then(|loaded| loaded.configuration).map(|it| it.settings);
     settings
         .and_then(|settings| settings.admin.listen)
         .unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901))

@@ -103,14 +103,38 @@ pub struct RuleFlags {
     /// A rule on one line, tried before all others: '$.statusCode:4\d{2} -> 400'
     #[arg(long = "rule", value_name = "WHEN -> STATUS")]
     pub rule: Vec<String>,
+    /// An API Gateway definition to carry out: OpenAPI, Swagger, CloudFormation, SAM or serverless.yml
+    #[arg(long, value_name = "FILE")]
+    pub openapi: Option<String>,
+    /// Who answers for a Lambda function of the definition: a URL that speaks the Invoke API
+    #[arg(long, value_name = "NAME=URL")]
+    pub lambda: Vec<String>,
+    /// The stage of the API [default: the last part of its base path, else prod]
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// A stage variable of the API
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub stage_variable: Vec<String>,
+    /// A parameter of the CloudFormation template
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub parameter: Vec<String>,
 }
 
 impl RuleFlags {
     fn flags(&self) -> Vec<(Flag, String)> {
-        let upstream = self.upstream.iter().map(|url| (Flag::Upstream, url));
-        let presets = self.preset.iter().map(|name| (Flag::Preset, name));
-        let rules = self.rule.iter().map(|line| (Flag::Rule, line));
-        upstream.chain(presets).chain(rules).map(|(flag, value)| (flag, value.clone())).collect()
+        let one = |flag, value: &Option<String>| value.iter().map(|value| (flag, value.clone())).collect();
+        let each = |flag, values: &[String]| values.iter().map(|value| (flag, value.clone())).collect();
+        let said: [Vec<(Flag, String)>; 8] = [
+            one(Flag::Upstream, &self.upstream),
+            each(Flag::Preset, &self.preset),
+            each(Flag::Rule, &self.rule),
+            one(Flag::Openapi, &self.openapi),
+            each(Flag::Lambda, &self.lambda),
+            one(Flag::Stage, &self.stage),
+            each(Flag::StageVariable, &self.stage_variable),
+            each(Flag::Parameter, &self.parameter),
+        ];
+        said.concat()
     }
 }
 

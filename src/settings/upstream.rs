@@ -13,7 +13,7 @@ use super::retry::RetryBudget;
 use super::section::Section;
 
 /// The name of the upstream that a short name gives.
-const DEFAULT_NAME: &str = "default";
+pub(super) const DEFAULT_NAME: &str = "default";
 
 /// One upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,8 @@ impl Upstream {
             Some(node) => node.entries("`upstreams`", diagnostics),
             None => Some(&[] as &[Entry]),
         };
-        if quick.upstream.is_none() && written.is_some_and(<[Entry]>::is_empty) {
+        let is_needed = quick.upstream.is_none() && top.given("api").is_none();
+        if is_needed && written.is_some_and(<[Entry]>::is_empty) {
             diagnostics.push(Diagnostic::error("no upstream to send requests to").help(
                 "give its URL as `--upstream http://app:9000` or `CANDOR_UPSTREAM`, or name it under `upstreams:`",
             ));
@@ -161,7 +162,7 @@ impl Upstream {
 }
 
 impl UpstreamUrl {
-    fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<UpstreamUrl> {
+    pub(super) fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<UpstreamUrl> {
         let text = node.text("a URL", diagnostics)?;
         UpstreamUrl::parse(text).map_err(|problem| diagnostics.push(problem.at(&node.place))).ok()
     }

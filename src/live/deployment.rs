@@ -1,0 +1,207 @@
+//! An API in force: what its definition says, and where its integrations are reached from here.
+
+use std::fmt::Display;
+
+use http::uri::{Authority, PathAndQuery, Uri};
+
+use crate::apigateway::execute;
+use crate::apigateway::model::{Api, Backend, Function, Method, UriPart, UriPattern};
+use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::settings::{self, ResponseModels, Settings, Upstream, UpstreamUrl};
+
+/// An API and the way to all that answers for it.
+#[derive(Debug)]
+pub struct Deployment {
+    /// What the definition says.
+    pub api: Api,
+    /// What it leaves open.
+    pub settings: execute::Settings,
+    /// What is done about answers that do not fit their models.
+    pub response_models: ResponseModels,
+    /// Who answers for functions.
+    pub functions: Vec<Callee>,
+    hosts: Hosts,
+}
+
+/// Who answers for a Lambda function.
+#[derive(Debug)]
+pub struct Callee {
+    /// The function's name, perhaps with its alias.
+    pub name: String,
+    /// The upstream it is at, by its index in the settings.
+    pub upstream: usize,
+    /// Where there.
+    pub path: Uri,
+    /// How many events it is given at a time; `None` is any number.
+    pub concurrency: Option<usize>,
+    /// How many events may wait for their turn.
+    pub queue: usize,
+}
+
+/// Which upstream is reached under which host of an integration's URI.
+#[derive(Debug)]
+enum Hosts {
+    /// One upstream stands in for all.
+    All(usize),
+    /// Each is an upstream of its own.
+    Each(Vec<(Authority, usize)>),
+}
+
+impl Deployment {
+    /// The API, and an upstream in the settings for everything it calls. What cannot be called is told as a warning: the
+    /// rest of the API is of use without it.
+    pub fn new(api: Api, settings: &mut Settings, diagnostics: &mut Diagnostics) -> Deployment {
+        let said = settings.api.clone();
+        let lambdas = said.as_ref().map(|said| said.lambdas.clone()).unwrap_or_default();
+        check_functions(&api, &lambdas, diagnostics);
+        let functions = lambdas.into_iter().filter_map(|lambda| Callee::new(lambda, settings)).collect();
+        let override_name = said.as_ref().and_then(|said| said.upstream.as_deref());
+        let stands_in = override_name
+            .and_then(|name| settings.upstreams.iter().position(|upstream| *upstream.name == *name));
+        let hosts = match stands_in {
+            Some(upstream) => Hosts::All(upstream),
+            None => Hosts::each(&api, settings, diagnostics),
+        };
+        let mut identity = execute::Identity::default();
+        identity.account_id =
+            said.as_ref().and_then(|said| said.account_id.clone()).unwrap_or(identity.account_id);
+        identity.api_id = said.as_ref().and_then(|said| said.api_id.clone()).unwrap_or(identity.api_id);
+        Deployment {
+            api,
+            settings: execute::Settings { identity, strict: said.as_ref().is_some_and(|said| said.strict) },
+            response_models: said.map(|said| said.response_models).unwrap_or_default(),
+            functions,
+            hosts,
+        }
+    }
+
+    /// The upstream that answers under this authority of an integration's URI, by its index in the settings.
+    pub fn upstream(&self, authority: &Authority) -> Option<usize> {
+        match &self.hosts {
+            Hosts::All(upstream) => Some(*upstream),
+            Hosts::Each(known) => {
+                known.iter().find(|(known, _)| known == authority).map(|(_, upstream)| *upstream)
+            }
+        }
+    }
+
+    /// Who answers for a function, by its index: one that is named with its alias goes first.
+    pub fn callee(&self, function: &Function) -> Option<(usize, &Callee)> {
+        let is_meant = |callee: &Callee| answers_for(&callee.name, function);
+        let exact = |callee: &Callee| is_meant(callee) && callee.name != function.name;
+        let functions = || self.functions.iter().enumerate();
+        functions()
+            .find(|(_, callee)| exact(callee))
+            .or_else(|| functions().find(|(_, callee)| is_meant(callee)))
+    }
+}
+
+/// Whether a name that was given for a function means this one.
+fn answers_for(name: &str, function: &Function) -> bool {
+    let qualified = name.strip_prefix(&*function.name).and_then(|rest| rest.strip_prefix(':'));
+    name == function.name || qualified.is_some_and(|alias| Some(alias) == function.qualifier.as_deref())
+}
+
+/// Tells of functions that nobody answers for, and of answers for functions that nobody calls.
+fn check_functions(api: &Api, lambdas: &[settings::Lambda], diagnostics: &mut Diagnostics) {
+    let called: Vec<(&Function, &Method)> =
+        api.methods.iter().filter_map(|method| Some((function(method)?, &**method))).collect();
+    let mut told: Vec<&str> = Vec::new();
+    for (function, method) in &called {
+        let is_answered = lambdas.iter().any(|lambda| answers_for(&lambda.name, function));
+        if is_answered || told.contains(&function.name.as_str()) {
+            continue;
+        }
+        told.push(&function.name);
+        let name = &function.name;
+        let message = format!("no URL for the function `{name}`: requests that need it are answered 500");
+        let help =
+            format!("give one: `--lambda {name}=http://HOST:PORT/2015-03-31/functions/function/invocations`");
+        diagnostics.push(Diagnostic::warning(message).at(&method.place).help(help));
+    }
+    for lambda in lambdas {
+        if called.iter().any(|(function, _)| answers_for(&lambda.name, function)) {
+            continue;
+        }
+        let warning = Diagnostic::warning(format!("no method calls the function `{}`", lambda.name));
+        diagnostics.push(
+            match did_you_mean(&lambda.name, called.iter().map(|(function, _)| &*function.name)) {
+                Some(meant) => warning.help(format!("did you mean `{meant}`?")),
+                None => warning,
+            },
+        );
+    }
+}
+
+fn function(method: &Method) -> Option<&Function> {
+    match &method.integration.backend {
+        Backend::Lambda(function) | Backend::LambdaProxy(function, _) => Some(function),
+        Backend::Http(_) | Backend::HttpProxy(_) | Backend::Service(_) | Backend::Mock => None,
+    }
+}
+
+impl Callee {
+    fn new(lambda: settings::Lambda, settings: &mut Settings) -> Option<Callee> {
+        let UpstreamUrl { authority, base_path } = lambda.url;
+        let path =
+            if base_path.is_empty() { PathAndQuery::from_static("/") } else { base_path.parse().ok()? };
+        let upstream = at(&authority, settings);
+        let (name, concurrency, queue) = (lambda.name, lambda.concurrency, lambda.queue);
+        Some(Callee { name, upstream, path: path.into(), concurrency, queue })
+    }
+}
+
+impl Hosts {
+    fn each(api: &Api, settings: &mut Settings, diagnostics: &mut Diagnostics) -> Hosts {
+        let mut hosts: Vec<(Authority, usize)> = Vec::new();
+        let mut told: Vec<String> = Vec::new();
+        for method in &api.methods {
+            let (Backend::Http(endpoint) | Backend::HttpProxy(endpoint)) = &method.integration.backend else {
+                continue;
+            };
+            match host(&endpoint.uri) {
+                Ok(authority) if hosts.iter().any(|(known, _)| *known == authority) => {}
+                Ok(authority) => {
+                    let upstream = at(&authority, settings);
+                    hosts.push((authority, upstream));
+                }
+                Err(problem) if told.contains(&problem) => {}
+                Err(problem) => {
+                    let warning = Diagnostic::warning(format!("{problem}: requests there are answered 500"));
+                    let help = "with `--upstream URL` that backend stands in for all hosts of the definition";
+                    diagnostics.push(warning.at(&method.place).help(help));
+                    told.push(problem);
+                }
+            }
+        }
+        Hosts::Each(hosts)
+    }
+}
+
+/// The host of a URI, or why it cannot be reached.
+fn host(uri: &UriPattern) -> Result<Authority, String> {
+    let Some(UriPart::Text(text)) = uri.parts.first() else {
+        return Err("the host of an integration's URI is a parameter".to_owned());
+    };
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let end = rest.find(['/', '?']);
+    if end.is_none() && uri.parts.len() > 1 {
+        return Err(format!("the host of `{text}…` has a parameter in it"));
+    }
+    let authority = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+    let unreachable = |why: &dyn Display| format!("`{scheme}://{authority}` cannot be reached: {why}");
+    let url = UpstreamUrl::parse(&format!("{scheme}://{authority}"));
+    url.map(|url| url.authority).map_err(|problem| unreachable(&problem.message))
+}
+
+/// The upstream at an authority: one of the configuration, or one that is made for it.
+fn at(authority: &Authority, settings: &mut Settings) -> usize {
+    let is_there =
+        |upstream: &Upstream| upstream.url.authority == *authority && upstream.url.base_path.is_empty();
+    if let Some(index) = settings.upstreams.iter().position(is_there) {
+        return index;
+    }
+    let url = UpstreamUrl { authority: authority.clone(), base_path: String::new() };
+    settings.upstreams.push(Upstream::new(authority.as_str(), url));
+    settings.upstreams.len() - 1
+}
