@@ -167,6 +167,7 @@ rule_sets: {}
         },
         admin: Admin { listen: None },
         upstreams: vec![zebra, ant],
+        api: None,
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },
         hold_total_bytes: 1 << 20,
         inspect: Inspect {

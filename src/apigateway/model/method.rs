@@ -86,6 +86,8 @@ pub struct Model {
     pub schema: serde_json::Value,
     /// Ready to validate.
     pub validator: jsonschema::Validator,
+    /// Where it is used first.
+    pub place: Place,
 }
 
 /// What a method declares to answer.

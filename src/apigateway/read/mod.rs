@@ -6,6 +6,7 @@ mod function;
 mod gateway_response;
 mod integration;
 mod mapping;
+pub mod native;
 mod openapi;
 mod operation;
 mod reader;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::Options;
 use super::operation::{Defaults, Inherited};
 use super::reader::{Keys, Reader};
 use crate::apigateway::model::{Api, Method, Validator, Verb};
@@ -67,13 +68,11 @@ pub fn read(mut reader: Reader<'_>) -> Api {
     reader.map(root, "the definition", &ROOT);
     version(&mut reader);
     let base_path = base_path(&mut reader).unwrap_or_default();
-    let last = base_path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("prod");
     let methods = methods(&mut reader);
-    let mut stage_variables = reader.options.stage_variables.clone();
-    stage_variables.sort();
+    let (stage, stage_variables) = deployed(&reader.options, &base_path);
     Api {
         name: title(root),
-        stage: reader.options.stage.clone().unwrap_or_else(|| last.to_owned()),
+        stage,
         base_path,
         routes: Routes::new(&methods),
         methods,
@@ -81,6 +80,15 @@ pub fn read(mut reader: Reader<'_>) -> Api {
         binary_media_types: binary_media_types(&mut reader),
         stage_variables,
     }
+}
+
+/// The name of the stage, and its variables by name.
+pub fn deployed(options: &Options, base_path: &str) -> (String, Vec<(String, String)>) {
+    let last = base_path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("prod");
+    let stage = options.stage.clone().unwrap_or_else(|| last.to_owned());
+    let mut variables = options.stage_variables.clone();
+    variables.sort();
+    (stage, variables)
 }
 
 fn title(root: &Node) -> String {
@@ -117,8 +125,13 @@ fn base_path(reader: &mut Reader<'_>) -> Option<String> {
         Some(node) => node.text("a path", reader.problems)?.to_owned(),
         None => server_path(reader)?,
     };
-    let path = written.trim_matches('/');
-    (!path.is_empty()).then(|| format!("/{path}"))
+    Some(one_slash_before(&written))
+}
+
+/// A base path with a slash before it and none after it; an empty one is none.
+pub fn one_slash_before(path: &str) -> String {
+    let path = path.trim_matches('/');
+    if path.is_empty() { String::new() } else { format!("/{path}") }
 }
 
 /// The path of the first server's URL, its variables at their defaults.
@@ -162,15 +175,19 @@ fn methods(reader: &mut Reader<'_>) -> Vec<Arc<Method>> {
     let mut variables: HashMap<String, &str> = HashMap::new();
     let entries = reader.entries(Some(paths), "paths");
     for entry in entries.iter().filter(|entry| !entry.key.starts_with("x-")) {
-        path_is_right(reader, entry, &mut variables);
+        path_is_right(reader, &entry.key, &entry.key_place, &mut variables);
         methods.extend(path_item(reader, entry, &defaults));
     }
     methods.into_iter().map(Arc::new).collect()
 }
 
 /// Tells of a path that API Gateway does not know how to take.
-fn path_is_right<'a>(reader: &mut Reader<'a>, entry: &'a Entry, variables: &mut HashMap<String, &'a str>) {
-    let (path, place) = (entry.key.as_str(), &entry.key_place);
+pub fn path_is_right<'a>(
+    reader: &mut Reader<'a>,
+    path: &'a str,
+    place: &Place,
+    variables: &mut HashMap<String, &'a str>,
+) {
     if path == CATCH_ALL {
         return;
     }

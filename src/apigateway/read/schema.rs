@@ -10,8 +10,8 @@ use crate::apigateway::model::Model;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::Node;
 
-/// Where the schemas of the two formats are.
-const HOMES: [&str; 2] = ["#/definitions/", "#/components/schemas/"];
+/// Where the schemas of the two formats are, and those of an API in Candor's own words.
+const HOMES: [&str; 3] = ["#/definitions/", "#/components/schemas/", "#/models/"];
 
 /// What a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Use {
 
 impl<'a> Reader<'a> {
     /// The model that a schema is; one that has no name is called by what it is for.
-    pub fn model(&mut self, node: &'a Node, what: &str, usage: Use) -> Option<Arc<Model>> {
+    pub fn model(&mut self, node: &Node, what: &str, usage: Use) -> Option<Arc<Model>> {
         let reference = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map(local);
         // A broken one is told again where it matters more.
         let key = reference.map(|reference| format!("{usage:?} {reference}"));
@@ -39,10 +39,13 @@ impl<'a> Reader<'a> {
         model
     }
 
-    fn compiled(&mut self, node: &'a Node, name: &str, usage: Use) -> Option<Arc<Model>> {
+    fn compiled(&mut self, node: &Node, name: &str, usage: Use) -> Option<Arc<Model>> {
         let schema = self.closed(node)?;
         match jsonschema::draft4::new(&schema) {
-            Ok(validator) => Some(Arc::new(Model { name: name.to_owned(), schema, validator })),
+            Ok(validator) => {
+                let (name, place) = (name.to_owned(), node.place.clone());
+                Some(Arc::new(Model { name, schema, validator, place }))
+            }
             Err(error) => {
                 let severity = if usage == Use::Enforced { Severity::Error } else { Severity::Warning };
                 let problem =
@@ -54,7 +57,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The schema with all that it refers to in `definitions`, so that it stands alone.
-    fn closed(&mut self, node: &'a Node) -> Option<Value> {
+    fn closed(&mut self, node: &Node) -> Option<Value> {
         let mut root = node.to_json();
         let mut wanted = BTreeSet::new();
         localize(&mut root, &mut wanted);
@@ -102,7 +105,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a reference in a schema points at.
-    fn schema(&mut self, reference: &str, node: &'a Node) -> Option<&'a Node> {
+    fn schema(&mut self, reference: &str, node: &Node) -> Option<&'a Node> {
         // API Gateway's own reference, by the model's name.
         if let Some(name) = reference.strip_prefix("models/") {
             let found = HOMES.iter().find_map(|home| self.home(home)?.entry(name).map(|entry| &entry.node));

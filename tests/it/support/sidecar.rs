@@ -94,6 +94,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         server: Server { workers: Some(1), ..Server::default() },
         admin: Admin { listen: None },
         upstreams: vec![Upstream::new("legacy", url)],
+        api: None,
         hold: Default::default(),
         hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
         inspect: Default::default(),

@@ -1,0 +1,156 @@
+//! A route: the requests it is for, what it asks of them, and what they are answered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::openapi::path_is_right;
+use super::super::reader::Reader;
+use super::super::schema::Use;
+use crate::apigateway::model::{Location, Method, Model, Parameter, Validator, Verb};
+use crate::apigateway::route::{Segment, segments};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::document::{Entry, Node, Value};
+
+const ROUTE: [&str; 6] = ["name", "match", "request", "integration", "responses", "answers"];
+const MATCH: [&str; 2] = ["path", "methods"];
+const REQUEST: [&str; 5] = ["headers", "query", "path", "models", "validate"];
+
+/// What a route asks of requests.
+#[derive(Default)]
+struct Asked {
+    parameters: Vec<Parameter>,
+    validator: Validator,
+    models: Vec<(String, Arc<Model>)>,
+}
+
+impl<'a> Reader<'a> {
+    /// The methods of a route; `earlier` are those of the routes before it.
+    pub fn native_route(
+        &mut self,
+        node: &'a Node,
+        variables: &mut HashMap<String, &'a str>,
+        earlier: &[Method],
+    ) -> Vec<Method> {
+        let Some(fields) = node.fields("a route", &ROUTE, self.problems) else { return Vec::new() };
+        let matching = fields.require("match", "a route", self.problems);
+        let matching = matching.and_then(|node| self.matching(node, variables));
+        let Some((path, verbs)) = matching else { return Vec::new() };
+        let each = verbs.into_iter().filter_map(|verb| {
+            if earlier.iter().any(|known| &*known.resource == path && known.verb == verb) {
+                let problem = Diagnostic::error("a route before this one takes the same requests");
+                self.problems.push(problem.at(&node.place));
+            }
+            self.native_method(node, path, verb)
+        });
+        each.collect()
+    }
+
+    fn matching(
+        &mut self,
+        node: &'a Node,
+        variables: &mut HashMap<String, &'a str>,
+    ) -> Option<(&'a str, Vec<Verb>)> {
+        let fields = node.fields("`match`", &MATCH, self.problems)?;
+        let path = fields.require("path", "`match`", self.problems)?;
+        let text = path.text("a path", self.problems)?;
+        path_is_right(self, text, &path.place, variables);
+        let Some(methods) = fields.get("methods") else { return Some((text, vec![Verb::Any])) };
+        Some((text, methods.list_or_one().iter().filter_map(|node| self.verb(node)).collect()))
+    }
+
+    fn verb(&mut self, node: &Node) -> Option<Verb> {
+        let text = node.text("a method", self.problems)?;
+        if text == "ANY" {
+            return Some(Verb::Any);
+        }
+        let method = http::Method::from_bytes(text.as_bytes()).ok();
+        let method = method.filter(|_| text == text.to_ascii_uppercase());
+        if method.is_none() {
+            let problem = Diagnostic::error(format!("`{text}` is not a method")).at(&node.place);
+            self.problems.push(problem.help("methods are written in capitals: `GET`, `POST`, `ANY`"));
+        }
+        method.map(Verb::Only)
+    }
+
+    fn native_method(&mut self, node: &'a Node, path: &str, verb: Verb) -> Option<Method> {
+        let name = self.get(node, "name").and_then(|name| name.text("a name", self.problems));
+        let mut asked = Asked::default();
+        for segment in segments(path) {
+            if let Segment::Parameter(name) | Segment::Greedy(name) = Segment::of(segment) {
+                asked.add(Location::Path, name, true);
+            }
+        }
+        if let Some(request) = self.get(node, "request") {
+            self.native_request(request, &mut asked);
+        }
+        let integration = self.native_integration(node);
+        let responses = integration.as_ref().map(|integration| self.answers(node, integration));
+        Some(Method {
+            resource: path.into(),
+            verb,
+            operation: name.map(str::to_owned),
+            parameters: asked.parameters,
+            validator: asked.validator,
+            request_models: asked.models,
+            integration: integration?,
+            responses: responses.unwrap_or_default(),
+            place: node.place.clone(),
+        })
+    }
+
+    fn native_request(&mut self, node: &'a Node, asked: &mut Asked) -> Option<()> {
+        node.fields("`request`", &REQUEST, self.problems)?;
+        for (key, location) in
+            [("headers", Location::Header), ("query", Location::Query), ("path", Location::Path)]
+        {
+            for entry in self.entries(self.get(node, key), "parameters by name") {
+                let words = [("required", true), ("optional", false)];
+                if let Some(required) = entry.node.word("a parameter's kind", &words, self.problems) {
+                    asked.add(location, &entry.key, required);
+                }
+            }
+        }
+        for item in self.get(node, "validate").map(Node::list_or_one).unwrap_or_default() {
+            let words = [("parameters", false), ("body", true)];
+            match item.word("something to validate", &words, self.problems) {
+                Some(true) => asked.validator.body = true,
+                Some(false) => asked.validator.parameters = true,
+                None => {}
+            }
+        }
+        let usage = if asked.validator.body { Use::Enforced } else { Use::Told };
+        asked.models = self.native_models(self.get(node, "models"), "request", usage);
+        Some(())
+    }
+
+    /// Models by media type: the name of one of `models`, or a schema.
+    pub fn native_models(
+        &mut self,
+        node: Option<&'a Node>,
+        what: &str,
+        usage: Use,
+    ) -> Vec<(String, Arc<Model>)> {
+        let mut models = Vec::new();
+        for entry in self.entries(node, "models by media type") {
+            let named = entry.node.scalar_text().map(|name| reference(name, &entry.node.place));
+            let model = self.model(named.as_ref().unwrap_or(&entry.node), what, usage);
+            models.extend(model.map(|model| (entry.key.to_ascii_lowercase(), model)));
+        }
+        models
+    }
+}
+
+/// `$ref` to one of the API's models.
+fn reference(name: &str, place: &Place) -> Node {
+    let target = Node { place: place.clone(), value: Value::Text(format!("#/models/{name}")) };
+    let entry = Entry { key: "$ref".to_owned(), key_place: place.clone(), node: target };
+    Node { place: place.clone(), value: Value::Map(vec![entry]) }
+}
+
+impl Asked {
+    fn add(&mut self, location: Location, name: &str, required: bool) {
+        if !self.parameters.iter().any(|known| known.location == location && known.name == name) {
+            self.parameters.push(Parameter { location, name: name.to_owned(), required });
+        }
+    }
+}
