@@ -86,7 +86,7 @@ pub struct Model {
     pub schema: serde_json::Value,
     /// Ready to validate.
     pub validator: jsonschema::Validator,
-    /// Where it is used first.
+    /// Where it is written.
     pub place: Place,
 }
 

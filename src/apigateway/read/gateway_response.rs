@@ -10,8 +10,12 @@ use crate::apigateway::model::{
 use crate::diagnostic::Diagnostic;
 use crate::document::{Entry, Node};
 
-const RESPONSE: Keys<'_> =
-    Keys { read: &["statusCode", "responseParameters", "responseTemplates"], silent: &[], unsupported: &[] };
+const RESPONSE: Keys<'_> = Keys {
+    read: &["statusCode", "responseParameters", "responseTemplates"],
+    silent: &[],
+    unsupported: &[],
+    inert: &[],
+};
 
 impl<'a> Reader<'a> {
     pub fn gateway_responses(&mut self, root: &'a Node) -> GatewayResponses {

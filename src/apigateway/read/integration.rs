@@ -34,15 +34,15 @@ const INTEGRATION: Keys<'_> = Keys {
         ("responseTransferMode", "a mapped answer is sent when it is complete"),
         ("integrationTarget", "the upstream's own settings hold"),
     ],
+    inert: &[],
 };
 
 const RESPONSE: Keys<'_> = Keys {
     read: &["statusCode", "responseParameters", "responseTemplates", "contentHandling"],
     silent: &[],
-    unsupported: &[(
-        "selectionPattern",
-        "in OpenAPI the key is the pattern, and API Gateway leaves this out too",
-    )],
+    unsupported: &[],
+    // In OpenAPI the key is the pattern.
+    inert: &["selectionPattern"],
 };
 
 const TYPES: [&str; 5] = ["http", "http_proxy", "aws", "aws_proxy", "mock"];
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         if let Some(entry) = node.entry("connectionType")
             && entry.node.scalar_text().is_some_and(|text| text.eq_ignore_ascii_case("VPC_LINK"))
         {
-            self.warning(&entry.node.place, "requests go to the URL as it is, not through a VPC link");
+            self.approximated(&entry.node.place, "requests go to the URL as it is, not through a VPC link");
         }
         if matches!(integration.backend, Backend::Mock) && integration.templates.is_empty() {
             let problem = Diagnostic::warning("the mock has no request template").at(&node.place);
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
             }
             (Arn::Service { name, region, path }, false) => {
                 let message = format!("requests to `{name}` go to the upstream, unsigned");
-                self.warning(&uri.place, message);
+                self.approximated(&uri.place, message);
                 let endpoint = Endpoint { method, uri: pattern(&path, written) };
                 Some(Backend::Service(Service { name, region, endpoint }))
             }
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
             if is_default(&entry.key) {
                 let response = self.integration_response(entry, declared);
                 if responses.default.is_some() {
-                    self.warning(&entry.key_place, "a second default response is left out");
+                    self.left_out(&entry.key_place, "a second default response is left out");
                 } else {
                     responses.default = response;
                 }

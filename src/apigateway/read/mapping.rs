@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
     fn request_parameter(&mut self, entry: &'a Entry) -> Option<RequestParameter> {
         if HTTP_API_TARGETS.iter().any(|prefix| entry.key.starts_with(prefix)) {
             let message = format!("`{}` is not carried out: the mapping of an HTTP API", entry.key);
-            self.warning(&entry.key_place, message);
+            self.left_out(&entry.key_place, message);
             return None;
         }
         let target = request_target(&entry.key);

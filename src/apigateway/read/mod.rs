@@ -26,6 +26,10 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{self, Node, Tags, Value};
 use reader::Reader;
 
+pub(super) use integration::TIMEOUT;
+pub(super) use schema::builtin as builtin_model;
+pub(super) use uri::STAGE_VARIABLES;
+
 /// API Gateway's bound on a definition, bytes.
 const BYTES_MAX: usize = 6 << 20;
 /// Values in a definition. One of [`BYTES_MAX`] with a value every dozen bytes has about as many.

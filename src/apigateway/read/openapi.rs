@@ -50,6 +50,7 @@ const ROOT: Keys<'_> = Keys {
         ("x-amazon-apigateway-cors", "preflight requests of HTTP APIs are not answered"),
         ("x-amazon-apigateway-authorizer", "requests are not authorized"),
     ],
+    inert: &[],
 };
 
 /// The HTTP methods that a path has, as they are written.
@@ -60,6 +61,7 @@ const PATH: Keys<'_> = Keys {
     read: &["get", "put", "post", "delete", "options", "head", "patch", "trace", ANY, "parameters", "$ref"],
     silent: &["summary", "description", "servers"],
     unsupported: &[],
+    inert: &[],
 };
 
 /// Reads a whole definition.
@@ -112,7 +114,7 @@ fn version(reader: &mut Reader<'_>) {
     let message = format!("`{}` is {written}", entry.key);
     // 3.1 differs in its schemas, which may well not be used.
     let problem = match version.starts_with("3.1") {
-        true => Diagnostic::warning(message),
+        true => Diagnostic::warning(message).approximated(),
         false => Diagnostic::error(message),
     };
     reader.problems.push(problem.at(&entry.node.place).help(help));
@@ -265,8 +267,12 @@ fn defaults<'a>(reader: &mut Reader<'a>) -> Defaults<'a> {
 }
 
 fn flags<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Validator {
-    let keys =
-        Keys { read: &["validateRequestParameters", "validateRequestBody"], silent: &[], unsupported: &[] };
+    let keys = Keys {
+        read: &["validateRequestParameters", "validateRequestBody"],
+        silent: &[],
+        unsupported: &[],
+        inert: &[],
+    };
     let Some(node) = reader.map(node, "a request validator", &keys) else { return Validator::default() };
     let mut flag = |key: &str| {
         let node = reader.get(node, key)?;

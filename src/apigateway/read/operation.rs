@@ -40,6 +40,7 @@ const OPERATION: Keys<'_> = Keys {
         ("x-amazon-apigateway-auth", "requests are not authorized"),
         ("x-amazon-apigateway-authtype", "requests are not authorized"),
     ],
+    inert: &[],
 };
 
 /// What holds for all operations unless they say otherwise.

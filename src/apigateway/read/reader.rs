@@ -35,6 +35,8 @@ pub struct Keys<'k> {
     pub silent: &'k [&'k str],
     /// What has and is not carried out, with what that means.
     pub unsupported: &'k [(&'k str, &'k str)],
+    /// What API Gateway leaves out as well.
+    pub inert: &'k [&'k str],
 }
 
 impl<'a> Reader<'a> {
@@ -48,6 +50,16 @@ impl<'a> Reader<'a> {
 
     pub fn warning(&mut self, place: &Place, message: impl Into<String>) {
         self.problems.push(Diagnostic::warning(message).at(place));
+    }
+
+    /// A warning of something that is not carried out.
+    pub fn left_out(&mut self, place: &Place, message: impl Into<String>) {
+        self.problems.push(Diagnostic::warning(message).at(place).left_out());
+    }
+
+    /// A warning of something that is carried out nearly as on API Gateway.
+    pub fn approximated(&mut self, place: &Place, message: impl Into<String>) {
+        self.problems.push(Diagnostic::warning(message).at(place).approximated());
     }
 
     /// A value, or what it refers to.
@@ -95,12 +107,18 @@ impl<'a> Reader<'a> {
             return;
         }
         if let Some((_, meaning)) = keys.unsupported.iter().find(|(known, _)| *known == key) {
-            return self.warning(&entry.key_place, format!("`{key}` is not carried out: {meaning}"));
+            let message = format!("`{key}` is not carried out: {meaning}");
+            return self.left_out(&entry.key_place, message);
+        }
+        if keys.inert.contains(&key) {
+            let message = format!("`{key}` is of no effect here, as on API Gateway");
+            return self.warning(&entry.key_place, message);
         }
         if key.starts_with("x-") && !key.starts_with("x-amazon-") {
             return;
         }
-        let problem = Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place);
+        let problem =
+            Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place).left_out();
         let meant = self.meant(key, keys.read.iter().copied());
         self.problems.push(match meant {
             Some(known) => problem.help(format!("did you mean `{known}`?")),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::reader::Reader;
 use crate::apigateway::model::Model;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::document::Node;
 
 /// Where the schemas of the two formats are, and those of an API in Candor's own words.
@@ -43,17 +43,25 @@ impl<'a> Reader<'a> {
         let schema = self.closed(node)?;
         match jsonschema::draft4::new(&schema) {
             Ok(validator) => {
-                let (name, place) = (name.to_owned(), node.place.clone());
+                let (name, place) = (name.to_owned(), self.place_of(node));
                 Some(Arc::new(Model { name, schema, validator, place }))
             }
             Err(error) => {
                 let severity = if usage == Use::Enforced { Severity::Error } else { Severity::Warning };
                 let problem =
                     Diagnostic::error(format!("model `{name}` is not a schema of draft 4: {error}"));
-                self.problems.push(Diagnostic { severity, ..problem.at(&node.place) });
+                self.problems.push(Diagnostic { severity, ..problem.at(&node.place).left_out() });
                 None
             }
         }
+    }
+
+    /// Where a schema is, or what it refers to.
+    fn place_of(&mut self, node: &Node) -> Place {
+        let reference = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map(local);
+        let referred = reference.filter(|reference| self.builtin(reference).is_none());
+        let referred = referred.and_then(|reference| self.schema(&reference, node));
+        referred.map_or(&node.place, |node| &node.place).clone()
     }
 
     /// The schema with all that it refers to in `definitions`, so that it stands alone.
@@ -90,12 +98,7 @@ impl<'a> Reader<'a> {
             HOMES.iter().any(|home| reference.starts_with(home)) || reference.starts_with("models/");
         let name = is_home.then(|| last_part(reference))?;
         let written = HOMES.iter().any(|home| self.home(home).is_some_and(|home| home.entry(name).is_some()));
-        match name {
-            _ if written => None,
-            "Empty" => Some(json!({ "title": "Empty Schema", "type": "object" })),
-            "Error" => Some(json!({ "type": "object", "properties": { "message": { "type": "string" } } })),
-            _ => None,
-        }
+        if written { None } else { builtin(name) }
     }
 
     /// Where the schemas of a format are.
@@ -136,6 +139,15 @@ impl<'a> Reader<'a> {
             self.error(&node.place, "`$ref` leads back to itself");
         }
         endless.is_some()
+    }
+}
+
+/// The model of that name that every API has.
+pub fn builtin(name: &str) -> Option<Value> {
+    match name {
+        "Empty" => Some(json!({ "title": "Empty Schema", "type": "object" })),
+        "Error" => Some(json!({ "type": "object", "properties": { "message": { "type": "string" } } })),
+        _ => None,
     }
 }
 

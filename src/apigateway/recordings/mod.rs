@@ -14,8 +14,10 @@ use serde_json::Value;
 
 use super::execute::{Answer, Call, Execution, Finished, Headers, Request, Settings, Step};
 use super::model::Api;
-use super::read::{Options, read};
+use super::read::{Options, native, read};
+use super::write::write;
 use crate::diagnostic::{Diagnostics, Source};
+use crate::document::parse;
 
 const ANSWERS: &str = include_str!("../../../tests/corpora/apigw_aws_recorded.jsonl");
 const CALLS: &str = include_str!("../../../tests/corpora/apigw_aws_backend_request.jsonl");
@@ -36,6 +38,7 @@ struct Played {
 }
 
 /// A call to the backend.
+#[derive(Debug, PartialEq)]
 struct Recorded {
     headers: Headers,
     body: Bytes,
@@ -80,6 +83,21 @@ fn api(line: &Value) -> Api {
     api.unwrap_or_else(|| panic!("{definition}: {problems:#?}"))
 }
 
+/// The same API, written in Candor's own words and read again.
+fn own_words(api: &Api) -> Api {
+    let text = write(api);
+    let mut problems = Diagnostics::default();
+    let options = Options {
+        stage: Some(api.stage.clone()),
+        stage_variables: api.stage_variables.clone(),
+        ..Options::default()
+    };
+    let document = parse(&Source::new("candor.yaml", &text), &mut problems).unwrap();
+    let api = native::read(&document.entry("api").unwrap().node, &options, &mut problems);
+    let problems: Vec<String> = problems.into_sorted().iter().map(ToString::to_string).collect();
+    api.unwrap_or_else(|| panic!("{text}\n{}", problems.join("\n")))
+}
+
 fn request(line: &Value) -> Request {
     let mut headers = headers(&line["request"]["headers"]);
     if !headers.contains("host") {
@@ -105,7 +123,11 @@ fn request(line: &Value) -> Request {
 }
 
 fn play(line: &Value) -> Played {
-    let (api, settings, mut request) = (api(line), Settings::default(), request(line));
+    play_on(&api(line), line)
+}
+
+fn play_on(api: &Api, line: &Value) -> Played {
+    let (settings, mut request) = (Settings::default(), request(line));
     let found = api.find(&request.method, &request.path).map(|(method, parameters)| {
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         (Arc::clone(method), parameters.into_iter().map(own).collect())
@@ -117,10 +139,10 @@ fn play(line: &Value) -> Played {
         found => found,
     };
     let Some((method, parameters)) = found else {
-        return Played { call: None, finished: Execution::no_route(&api, &request, &settings) };
+        return Played { call: None, finished: Execution::no_route(api, &request, &settings) };
     };
     request.path_parameters = parameters;
-    let mut execution = Execution::new(&api, &method, &request, &settings);
+    let mut execution = Execution::new(api, &method, &request, &settings);
     match execution.begin() {
         Step::Done(finished) => Played { call: None, finished },
         Step::Call(Call { headers, body, .. }) => {
@@ -201,6 +223,18 @@ fn backends_get_what_they_got_of_api_gateway() {
         );
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn an_api_in_own_words_does_the_same() {
+    for line in lines(ANSWERS).chain(lines(CALLS)) {
+        let api = api(&line);
+        let (there, here) = (play_on(&api, &line), play_on(&own_words(&api), &line));
+        let id = text(&line, "/id");
+        assert_eq!(here.finished.answer, there.finished.answer, "{id}: {}", write(&api));
+        assert_eq!(here.finished.chosen, there.finished.chosen, "{id}: {}", write(&api));
+        assert_eq!(here.call, there.call, "{id}: {}", write(&api));
+    }
 }
 
 #[test]

@@ -222,7 +222,7 @@ paths:
             "18:11 warning: `[Error]` is a single one of these characters",
             "18:39 warning: the method declares no response 400",
             "19:61 warning: response 200 of the method declares no header `X`",
-            "19:96 warning: `selectionPattern` is not carried out: in OpenAPI the key is the pattern, and API Gateway leaves this out too",
+            "19:96 warning: `selectionPattern` is of no effect here, as on API Gateway",
         ]
     );
 }
