@@ -98,9 +98,11 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
         let quick = Quick { presets: &quick.presets, lines: &quick.rules };
         let rules = rules::read(Some(&document), quick, &names, &mut diagnostics);
         let mut settings = settings?;
-        let api = settings.api.clone().map(|said| api(&said, &document, &mut diagnostics));
-        let deployment = match api {
-            Some(api) => Some(Deployment::new(api?, &mut settings, &mut diagnostics)),
+        let deployment = match settings.api.clone() {
+            Some(said) => {
+                let api = api(&said, &document, &mut diagnostics)?;
+                Some(Deployment::new(api, &said, &mut settings, &mut diagnostics))
+            }
             None => None,
         };
         (!diagnostics.has_errors()).then_some(Configuration { settings, rules, deployment })

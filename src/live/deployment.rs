@@ -7,7 +7,7 @@ use http::uri::{Authority, PathAndQuery, Uri};
 use crate::apigateway::execute;
 use crate::apigateway::model::{Api, Backend, Function, Method, UriPart, UriPattern};
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::settings::{self, ResponseModels, Settings, Upstream, UpstreamUrl};
+use crate::settings::{self, Settings, Upstream, UpstreamUrl};
 
 /// An API and the way to all that answers for it.
 #[derive(Debug)]
@@ -16,8 +16,6 @@ pub struct Deployment {
     pub api: Api,
     /// What it leaves open.
     pub settings: execute::Settings,
-    /// What is done about answers that do not fit their models.
-    pub response_models: ResponseModels,
     /// Who answers for functions.
     pub functions: Vec<Callee>,
     hosts: Hosts,
@@ -50,29 +48,21 @@ enum Hosts {
 impl Deployment {
     /// The API, and an upstream in the settings for everything it calls. What cannot be called is told as a warning: the
     /// rest of the API is of use without it.
-    pub fn new(api: Api, settings: &mut Settings, diagnostics: &mut Diagnostics) -> Deployment {
-        let said = settings.api.clone();
-        let lambdas = said.as_ref().map(|said| said.lambdas.clone()).unwrap_or_default();
-        check_functions(&api, &lambdas, diagnostics);
-        let functions = lambdas.into_iter().filter_map(|lambda| Callee::new(lambda, settings)).collect();
-        let override_name = said.as_ref().and_then(|said| said.upstream.as_deref());
-        let stands_in = override_name
-            .and_then(|name| settings.upstreams.iter().position(|upstream| *upstream.name == *name));
+    pub fn new(
+        api: Api,
+        said: &settings::Api,
+        settings: &mut Settings,
+        diagnostics: &mut Diagnostics,
+    ) -> Deployment {
+        check_functions(&api, &said.lambdas, diagnostics);
+        let functions = said.lambdas.iter().filter_map(|lambda| Callee::new(lambda, settings)).collect();
+        let named = |name: &str| settings.upstreams.iter().position(|upstream| *upstream.name == *name);
+        let stands_in = said.upstream.as_deref().and_then(named);
         let hosts = match stands_in {
             Some(upstream) => Hosts::All(upstream),
             None => Hosts::each(&api, settings, diagnostics),
         };
-        let mut identity = execute::Identity::default();
-        identity.account_id =
-            said.as_ref().and_then(|said| said.account_id.clone()).unwrap_or(identity.account_id);
-        identity.api_id = said.as_ref().and_then(|said| said.api_id.clone()).unwrap_or(identity.api_id);
-        Deployment {
-            api,
-            settings: execute::Settings { identity, strict: said.as_ref().is_some_and(|said| said.strict) },
-            response_models: said.map(|said| said.response_models).unwrap_or_default(),
-            functions,
-            hosts,
-        }
+        Deployment { api, settings: execution_settings(said), functions, hosts }
     }
 
     /// The upstream that answers under this authority of an integration's URI, by its index in the settings.
@@ -94,6 +84,16 @@ impl Deployment {
             .find(|(_, callee)| exact(callee))
             .or_else(|| functions().find(|(_, callee)| is_meant(callee)))
     }
+}
+
+fn execution_settings(said: &settings::Api) -> execute::Settings {
+    let default = execute::Identity::default();
+    let identity = execute::Identity {
+        account_id: said.account_id.clone().unwrap_or(default.account_id),
+        api_id: said.api_id.clone().unwrap_or(default.api_id),
+        deployment_id: default.deployment_id,
+    };
+    execute::Settings { identity, strict: said.strict, response_models: said.response_models }
 }
 
 /// Whether a name that was given for a function means this one.
@@ -141,13 +141,17 @@ fn function(method: &Method) -> Option<&Function> {
 }
 
 impl Callee {
-    fn new(lambda: settings::Lambda, settings: &mut Settings) -> Option<Callee> {
-        let UpstreamUrl { authority, base_path } = lambda.url;
+    fn new(lambda: &settings::Lambda, settings: &mut Settings) -> Option<Callee> {
+        let UpstreamUrl { authority, base_path } = &lambda.url;
         let path =
             if base_path.is_empty() { PathAndQuery::from_static("/") } else { base_path.parse().ok()? };
-        let upstream = at(&authority, settings);
-        let (name, concurrency, queue) = (lambda.name, lambda.concurrency, lambda.queue);
-        Some(Callee { name, upstream, path: path.into(), concurrency, queue })
+        Some(Callee {
+            name: lambda.name.clone(),
+            upstream: at(authority, settings),
+            path: path.into(),
+            concurrency: lambda.concurrency,
+            queue: lambda.queue,
+        })
     }
 }
 

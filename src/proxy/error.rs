@@ -132,6 +132,22 @@ impl ProxyError {
         (AnswerHead { status, headers }, body)
     }
 
+    /// What the upstream did, if it is to blame.
+    pub fn upstream_fault(&self) -> Option<UpstreamFault> {
+        match self {
+            ProxyError::Upstream(error) => Some(error.fault),
+            ProxyError::Downstream(_) | ProxyError::Internal(_) => None,
+        }
+    }
+
+    /// The request's body has no end.
+    pub fn of_intake(error: IntakeError) -> ProxyError {
+        match error {
+            IntakeError::Refused(refusal) => refusal.into(),
+            IntakeError::Broken(_) => DownstreamError::BodyCutShort.into(),
+        }
+    }
+
     /// Whether a kept-alive connection was lost while the request was on its way.
     pub fn is_lost_connection(&self) -> bool {
         matches!(self, ProxyError::Upstream(UpstreamError { fault: UpstreamFault::Lost, .. }))

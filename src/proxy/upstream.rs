@@ -117,6 +117,11 @@ impl Upstream {
         }
     }
 
+    /// What its URL says of its host.
+    pub fn authority(&self) -> &Authority {
+        &self.url.authority
+    }
+
     /// Makes the headers those of a request to this upstream.
     pub fn address(&self, headers: &mut HeaderMap) {
         if let Some(host) = &self.host {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::apigateway::execute::ResponseModels;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
@@ -74,18 +75,6 @@ pub struct Lambda {
     pub queue: usize,
 }
 
-/// What is done about answers that do not fit the models that their methods declare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ResponseModels {
-    /// Nothing: to API Gateway models of answers are documentation.
-    #[default]
-    Off,
-    /// They are logged.
-    Warn,
-    /// The client gets a 500 in their place.
-    Enforce,
-}
-
 /// The last part of a path at which an emulator is asked, whatever the function.
 const EMULATOR_PATH: &str = "/functions/function/invocations";
 const QUEUE: usize = 100;
@@ -149,7 +138,7 @@ fn definition(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> 
 fn upstream(node: &Node, top: Section<'_>, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Arc<str>> {
     let name = node.text("the name of an upstream", diagnostics)?;
     let is_written = top.given("upstreams").is_some_and(|upstreams| upstreams.entry(name).is_some());
-    if !is_written && !(name == DEFAULT_NAME && quick.upstream.is_some()) {
+    if !(is_written || name == DEFAULT_NAME && quick.upstream.is_some()) {
         diagnostics.error(&node.place, format!("there is no upstream `{name}`"));
         return None;
     }

@@ -1,3 +1,5 @@
+mod api;
+
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
@@ -141,6 +143,7 @@ rule_sets: {}
         ..upstream("ant", "http://a:1")
     };
     let expected = Settings {
+        api: None,
         server: Server {
             listen: "[::1]:80".parse().unwrap(),
             workers: Some(512),

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod apigateway;
 mod bounds;
 mod cli;
 mod conformance;

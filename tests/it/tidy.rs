@@ -18,7 +18,7 @@ const IMPORTS: &str = "\
 | engine | vtl |
 | apigateway | engine, vtl, document, diagnostic |
 | rules | engine, vtl, document, diagnostic |
-| settings | engine, document, diagnostic |
+| settings | apigateway, engine, document, diagnostic |
 | live | apigateway, engine, settings, diagnostic |
 | case | apigateway, rules, engine, document, diagnostic, settings, live |
 | telemetry | settings, engine, live |

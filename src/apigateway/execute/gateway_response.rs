@@ -29,7 +29,7 @@ impl Execution<'_> {
         self.sign(&mut headers);
         let status = written.and_then(|written| written.status).unwrap_or(fault.status);
         let answer = Answer { status, headers, body: Bytes::from(body) };
-        Finished { answer, fault: Some(fault), chosen: self.chosen.take() }
+        Finished { answer, fault: Some(fault), chosen: self.chosen.take(), misfits: Vec::new() }
     }
 
     /// By `Accept`, else the one for JSON, else the first.

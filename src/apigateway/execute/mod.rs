@@ -27,6 +27,7 @@ mod validate;
 mod values;
 
 use std::cell::OnceCell;
+use std::fmt;
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -38,7 +39,7 @@ pub use fault::Fault;
 pub use headers::Headers;
 use request::Received;
 pub use request::{Answer, Call, Failure, Request, Target};
-pub use response_model::{Misfit, misfits};
+pub use response_model::{Misfit, ResponseModels, misfits};
 
 /// How an API is carried out where its definition says nothing of it.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +48,8 @@ pub struct Settings {
     pub identity: Identity,
     /// Where it is not known what API Gateway does: refuse rather than guess (COMPATIBILITY.md says where).
     pub strict: bool,
+    /// What is done about answers that do not fit the models that their methods declare.
+    pub response_models: ResponseModels,
 }
 
 /// One request on its way through an API.
@@ -82,6 +85,8 @@ pub struct Finished {
     pub fault: Option<Fault>,
     /// Which integration response it is made by; none for proxy integrations.
     pub chosen: Option<Chosen>,
+    /// Where the answer that was made does not fit its model, if anybody wants to know.
+    pub misfits: Vec<Misfit>,
 }
 
 /// Which integration response an answer has met, and by what.
@@ -93,6 +98,12 @@ pub struct Chosen {
     pub pattern: Option<String>,
     /// The status that the integration response has.
     pub status: StatusCode,
+}
+
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}", self.pattern.as_deref().unwrap_or("default"), self.status.as_u16())
+    }
 }
 
 /// What has become of a request.
@@ -139,6 +150,11 @@ impl<'a> Execution<'a> {
         Execution::without_method(api, request, settings).refused(fault)
     }
 
+    /// The answer to a request that there is no room for.
+    pub fn busy(api: &'a Api, request: &'a Request, settings: &'a Settings) -> Finished {
+        Execution::without_method(api, request, settings).refused(Fault::from_failure(Failure::Busy))
+    }
+
     /// The way to the backend.
     pub fn begin(&mut self) -> Step<'a> {
         let Some(method) = self.method else { return Step::Done(self.refused(unrouted())) };
@@ -164,9 +180,24 @@ impl<'a> Execution<'a> {
         match done {
             Ok(answer) => {
                 let answer = self.finished(answer, &method.integration.backend);
-                Finished { answer, fault: None, chosen: self.chosen.take() }
+                self.checked(method, answer)
             }
             Err(fault) => self.refused(fault),
+        }
+    }
+
+    /// The answer held against its model, where that is wanted.
+    fn checked(&mut self, method: &Method, answer: Answer) -> Finished {
+        let misfits = match self.settings.response_models {
+            ResponseModels::Off => Vec::new(),
+            ResponseModels::Warn | ResponseModels::Enforce => misfits(method, &answer),
+        };
+        match misfits.first().filter(|_| self.settings.response_models == ResponseModels::Enforce) {
+            Some(misfit) => {
+                let fault = Fault::configuration(format!("the answer does not fit its model: {misfit}"));
+                Finished { misfits, ..self.refused(fault) }
+            }
+            None => Finished { answer, fault: None, chosen: self.chosen.take(), misfits },
         }
     }
 

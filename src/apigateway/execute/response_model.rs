@@ -1,10 +1,24 @@
 //! Models that a method declares for its answers. To API Gateway they are documentation; Candor can hold every answer
 //! against them.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::super::model::{Method, Model};
 use super::request::Answer;
+
+/// What is done about answers that do not fit the models that their methods declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResponseModels {
+    /// Nothing: to API Gateway models of answers are documentation.
+    #[default]
+    Off,
+    /// It is told.
+    Warn,
+    /// The client gets a 500 in their place.
+    Enforce,
+}
 
 /// Where an answer differs from its model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +29,13 @@ pub struct Misfit {
     pub path: String,
     /// How.
     pub problem: String,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "the body" } else { &self.path };
+        write!(f, "{} at {path}: {}", self.model, self.problem)
+    }
 }
 
 /// Where the body of an answer differs from the model for its status and media type; nowhere if there is no such model.

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::super::alarm::Alarm;
+use super::super::gateway::Spelling;
 use super::super::intake::IntakeError;
 use super::super::refusal::Refusal;
 use super::buffers::{Buffers, Expected, split};
@@ -158,6 +159,9 @@ impl Session {
         let mut head = self.spare.take().unwrap_or_else(Head::empty);
         *head.request.headers_mut() = self.buffers.take_headers();
         request::read(&bytes, &mut head, limits)?;
+        if self.snapshot.deployment.is_some() {
+            head.request.extensions_mut().insert(Spelling(bytes));
+        }
         self.lines = Lines::default();
         self.head_began = None;
         self.body = match head.framing {
