@@ -143,7 +143,6 @@ rule_sets: {}
         ..upstream("ant", "http://a:1")
     };
     let expected = Settings {
-        api: None,
         server: Server {
             listen: "[::1]:80".parse().unwrap(),
             workers: Some(512),

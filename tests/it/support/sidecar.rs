@@ -109,7 +109,6 @@ impl Stopping {
 fn settings(upstream: SocketAddr) -> Settings {
     let url = UpstreamUrl::parse(&format!("http://{upstream}")).unwrap();
     Settings {
-        api: None,
         server: Server { workers: Some(1), ..Server::default() },
         admin: Admin { listen: None },
         upstreams: vec![Upstream::new("legacy", url)],
