@@ -8,7 +8,7 @@ mod report;
 mod route;
 mod source;
 
-use super::model::{Api, GatewayResponse, Kind};
+use super::model::{Api, Backend, GatewayResponse, Kind};
 use crate::diagnostic::Place;
 use crate::document::Yaml;
 use model::Models;
@@ -16,8 +16,8 @@ use source::request_source;
 
 pub use report::{Carried, Item, Report};
 
-/// The configuration that an API is: the whole text of a file.
-pub fn write(api: &Api) -> String {
+/// The configuration that an API is: the whole text of a file. `from` is the name of its definition.
+pub fn write(api: &Api, from: &str) -> String {
     let mut models = Models::default();
     let routes = api.methods.iter().map(|method| route::route(method, &mut models)).collect();
     let mut entries = vec![("name", Yaml::text(&api.name)), ("base_path", Yaml::text(&api.base_path))];
@@ -33,8 +33,31 @@ pub fn write(api: &Api) -> String {
     let errors = api.gateway_responses.iter().map(|(kind, response)| (name(kind), error(response)));
     let rest = [("models", models.into_yaml()), ("errors", Yaml::map(errors))];
     entries.extend(rest.into_iter().filter(|(_, value)| !value.is_empty()));
-    let api = Yaml::map(entries);
-    guard::guarded(Yaml::map([("version", Yaml::Plain("1".to_owned())), ("api", api)])).print()
+    let version = Yaml::Plain("1".to_owned()).commented(opening(functions(api), from));
+    guard::guarded(Yaml::map([("version", version), ("api", Yaml::map(entries))])).print()
+}
+
+/// What the file begins with.
+fn opening(functions: Vec<&str>, from: &str) -> String {
+    let made = format!("Made from {from} by `candor import`.");
+    if functions.is_empty() {
+        return made;
+    }
+    let functions = functions.join(", ");
+    format!("{made}\nFunctions need a URL each, `api.lambdas` or `--lambda NAME=URL`: {functions}")
+}
+
+/// The functions that are called, each once.
+fn functions(api: &Api) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for method in &api.methods {
+        if let Backend::Lambda(function) | Backend::LambdaProxy(function, _) = &method.integration.backend
+            && !names.contains(&function.name.as_str())
+        {
+            names.push(&function.name);
+        }
+    }
+    names
 }
 
 fn name(kind: Kind) -> String {

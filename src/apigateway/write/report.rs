@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde_json::{Map, Value, json};
+
 use super::super::model::{Api, IntegrationResponse, Method, Verb};
 use super::model::Models;
 use crate::diagnostic::{Diagnostic, Loss, Place};
@@ -17,6 +19,8 @@ pub enum Carried {
     /// It is not there.
     Not,
 }
+
+const CARRIED: [Carried; 3] = [Carried::Exactly, Carried::Nearly, Carried::Not];
 
 /// A thing of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +61,25 @@ impl Report {
     /// Whether everything answers exactly as it did.
     pub fn is_full(&self) -> bool {
         self.items.iter().all(|item| item.carried == Carried::Exactly)
+    }
+
+    /// For programs: `{"exact": 47, "approximated": 2, "not carried over": 1, "items": […]}`.
+    pub fn to_json(&self) -> Value {
+        let item = |item: &Item| {
+            let place = item.place.as_ref();
+            json!({
+                "carried": item.carried.word(),
+                "what": item.what,
+                "file": place.map(|place| &place.source.name),
+                "line": place.map(|place| place.line),
+            })
+        };
+        let mut report = Map::new();
+        for carried in CARRIED {
+            report.insert(carried.word().to_owned(), json!(self.count(carried)));
+        }
+        report.insert("items".to_owned(), self.items.iter().map(item).collect());
+        Value::Object(report)
     }
 
     fn count(&self, carried: Carried) -> usize {
@@ -119,8 +142,7 @@ impl fmt::Display for Item {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.items.iter().try_for_each(|item| writeln!(f, "{item}"))?;
-        let kinds = [Carried::Exactly, Carried::Nearly, Carried::Not];
-        let numbers = kinds.map(|carried| format!("{} {}", self.count(carried), carried.word()));
+        let numbers = CARRIED.map(|carried| format!("{} {}", self.count(carried), carried.word()));
         f.write_str(&numbers.join(", "))
     }
 }
