@@ -1,5 +1,6 @@
 //! A method of a resource: what it asks of a request, where it sends it, and what it may answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -88,6 +89,8 @@ pub struct Model {
     pub validator: jsonschema::Validator,
     /// Where it is written.
     pub place: Place,
+    /// Where the schemas are written that it refers to, by their keys in its `definitions`.
+    pub places: BTreeMap<String, Place>,
 }
 
 /// What a method declares to answer.

@@ -22,6 +22,13 @@ pub enum Use {
     Told,
 }
 
+/// A schema that stands alone.
+struct Closed {
+    schema: Value,
+    /// Where what it refers to is written, by its key in `definitions`.
+    places: BTreeMap<String, Place>,
+}
+
 impl<'a> Reader<'a> {
     /// The model that a schema is; one that has no name is called by what it is for.
     pub fn model(&mut self, node: &Node, what: &str, usage: Use) -> Option<Arc<Model>> {
@@ -40,11 +47,15 @@ impl<'a> Reader<'a> {
     }
 
     fn compiled(&mut self, node: &Node, name: &str, usage: Use) -> Option<Arc<Model>> {
-        let schema = self.closed(node)?;
+        let Closed { schema, places } = self.closed(node)?;
         match jsonschema::draft4::new(&schema) {
             Ok(validator) => {
-                let (name, place) = (name.to_owned(), self.place_of(node));
-                Some(Arc::new(Model { name, schema, validator, place }))
+                let key = node
+                    .entry("$ref")
+                    .and_then(|entry| entry.node.scalar_text())
+                    .map(|it| escaped(&local(it)));
+                let place = key.and_then(|key| places.get(&key)).unwrap_or(&node.place).clone();
+                Some(Arc::new(Model { name: name.to_owned(), schema, validator, place, places }))
             }
             Err(error) => {
                 let severity = if usage == Use::Enforced { Severity::Error } else { Severity::Warning };
@@ -56,20 +67,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where a schema is, or what it refers to.
-    fn place_of(&mut self, node: &Node) -> Place {
-        let reference = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map(local);
-        let referred = reference.filter(|reference| self.builtin(reference).is_none());
-        let referred = referred.and_then(|reference| self.schema(&reference, node));
-        referred.map_or(&node.place, |node| &node.place).clone()
-    }
-
     /// The schema with all that it refers to in `definitions`, so that it stands alone.
-    fn closed(&mut self, node: &Node) -> Option<Value> {
+    fn closed(&mut self, node: &Node) -> Option<Closed> {
         let mut root = node.to_json();
         let mut wanted = BTreeSet::new();
         localize(&mut root, &mut wanted);
-        let mut definitions = BTreeMap::new();
+        let (mut definitions, mut places) = (BTreeMap::new(), BTreeMap::new());
         while let Some(reference) = wanted.pop_first() {
             let key = escaped(&reference);
             if definitions.contains_key(&key) {
@@ -77,7 +80,11 @@ impl<'a> Reader<'a> {
             }
             let mut schema = match self.builtin(&reference) {
                 Some(schema) => schema,
-                None => self.schema(&reference, node)?.to_json(),
+                None => {
+                    let found = self.schema(&reference, node)?;
+                    places.insert(key.clone(), found.place.clone());
+                    found.to_json()
+                }
             };
             localize(&mut schema, &mut wanted);
             definitions.insert(key, schema);
@@ -86,10 +93,10 @@ impl<'a> Reader<'a> {
             return None;
         }
         if definitions.is_empty() {
-            return Some(root);
+            return Some(Closed { schema: root, places });
         }
         let definitions: Map<String, Value> = definitions.into_iter().collect();
-        Some(json!({ "allOf": [root], "definitions": definitions }))
+        Some(Closed { schema: json!({ "allOf": [root], "definitions": definitions }), places })
     }
 
     /// `Empty` and `Error`, which every API has, where the definition does not say what they are.

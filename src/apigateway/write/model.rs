@@ -28,7 +28,9 @@ impl Models {
         for (_, model) in used {
             models.reference(model);
             let new = models.named.get(places.len()..).unwrap_or_default();
-            places.extend(new.iter().map(|(name, _)| (name.clone(), &model.place)));
+            // A name that had to be made unique is that of no schema.
+            let place = |name: &String| model.places.get(name).unwrap_or(&model.place);
+            places.extend(new.iter().map(|(name, _)| (name.clone(), place(name))));
         }
         places
     }
