@@ -140,16 +140,17 @@ fn gateway_arn(text: &str) -> Option<Arn> {
     Some(Arn::Service { name: service.to_owned(), region: region.to_owned(), path })
 }
 
-/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`, or the name alone.
+/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`, or `NAME[:QUALIFIER]` alone.
 fn lambda(text: &str) -> Option<Arn> {
     let named = match text.split_once(":function:") {
         Some((before, named)) if before.starts_with("arn:") => named,
-        None if !text.is_empty() && !text.contains([':', '/']) => text,
+        None if !text.contains('/') && text.matches(':').count() <= 1 => text,
         _ => return None,
     };
     let (name, qualifier) =
         named.split_once(':').map_or((named, None), |(name, it)| (name, Some(it.to_owned())));
-    (!name.is_empty()).then(|| Arn::Lambda { arn: text.to_owned(), name: name.to_owned(), qualifier })
+    let is_named = !name.is_empty() && qualifier.as_deref() != Some("");
+    is_named.then(|| Arn::Lambda { arn: text.to_owned(), name: name.to_owned(), qualifier })
 }
 
 /// Text with `{name}` in it, and how it was written.
@@ -204,6 +205,7 @@ mod tests {
             r#"orders Some("live")"#,
         );
         check(&invoke("orders"), "orders None");
+        check(&invoke("orders:live"), r#"orders Some("live")"#);
         check("arn:aws:lambda:eu-west-1:1:function:orders", "orders None");
         check("arn:aws:apigateway:us-east-1:s3:path/bucket/{key}", "s3 in us-east-1: /bucket/{key}");
         check(

@@ -97,12 +97,20 @@ fn answers(method: &Method, models: &mut Models) -> Yaml {
     if !is_more && used.all(|response| method.response(response.status).is_some()) {
         return Yaml::Map(Vec::new());
     }
-    Yaml::map(method.responses.iter().map(|it| (it.status.as_str(), answer(it, models))))
+    Yaml::map(method.responses.iter().map(|it| (it.status.as_str(), answer(it, method, models))))
 }
 
-fn answer(answer: &MethodResponse, models: &mut Models) -> Yaml {
+/// What a method declares of an answer; headers only if they are not just those that its responses set.
+fn answer(answer: &MethodResponse, method: &Method, models: &mut Models) -> Yaml {
+    let responses = &method.integration.responses;
+    let used = responses.selected.iter().map(|(_, response)| response).chain(&responses.default);
+    let of_status = used.filter(|response| response.status == answer.status);
+    let set: Vec<&str> =
+        of_status.flat_map(|it| &it.parameters).map(|parameter| parameter.header.as_str()).collect();
+    let is_set = |name: &String| set.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let headers = if answer.headers.iter().all(is_set) { &[] } else { answer.headers.as_slice() };
     let mut entries =
-        vec![("headers", Yaml::texts(&answer.headers)), ("models", by_media_type(&answer.models, models))];
+        vec![("headers", Yaml::texts(headers)), ("models", by_media_type(&answer.models, models))];
     entries.retain(|(_, value)| !value.is_empty());
     Yaml::map(entries)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::openapi::path_is_right;
 use super::super::reader::Reader;
-use super::super::schema::Use;
+use super::super::schema::{Use, builtin};
 use crate::apigateway::model::{Location, Method, Model, Parameter, Validator, Verb};
 use crate::apigateway::route::{Segment, segments};
 use crate::diagnostic::{Diagnostic, Place};
@@ -132,11 +132,30 @@ impl<'a> Reader<'a> {
     ) -> Vec<(String, Arc<Model>)> {
         let mut models = Vec::new();
         for entry in self.entries(node, "models by media type") {
-            let named = entry.node.scalar_text().map(|name| reference(name, &entry.node.place));
+            let named = entry.node.scalar_text();
+            if named.is_some_and(|name| !self.has_model(name, &entry.node.place)) {
+                continue;
+            }
+            let named = named.map(|name| reference(name, &entry.node.place));
             let model = self.model(named.as_ref().unwrap_or(&entry.node), what, usage);
             models.extend(model.map(|model| (entry.key.to_ascii_lowercase(), model)));
         }
         models
+    }
+
+    /// Whether there is a model of that name, which is told if not.
+    fn has_model(&mut self, name: &str, place: &Place) -> bool {
+        let known = self.get(self.root, "models").map(Node::keys).unwrap_or_default();
+        let is_known = known.contains(&name) || builtin(name).is_some();
+        if !is_known {
+            let problem = Diagnostic::error(format!("there is no model `{name}`")).at(place);
+            let meant = self.meant(name, known);
+            self.problems.push(match meant {
+                Some(known) => problem.help(format!("did you mean `{known}`?")),
+                None => problem.help("models have their names under `api.models`"),
+            });
+        }
+        is_known
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod broken;
 mod cloudformation;
+mod native;
 mod openapi;
 mod serverless;
 mod size;
