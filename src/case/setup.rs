@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::Subject;
 use crate::diagnostic::{Diagnostics, Place, Source};
 use crate::document::{self, Fields, Node, Value};
 use crate::live::Snapshot;
@@ -11,6 +12,8 @@ use crate::settings::{self, Settings};
 
 /// What a configuration needs and a case may leave out. No request ever goes to this upstream.
 const LEFT_OUT: &str = "version: 1\nupstreams: { upstream: { url: 'http://upstream.invalid' } }\n";
+
+pub(super) const KEYS: [&str; 3] = ["config", "presets", "rules"];
 
 /// A configuration as written, known to compile once its case file was read.
 #[derive(Debug, Clone)]
@@ -27,11 +30,6 @@ impl Setup {
         Setup { document, presets: Vec::new(), lines: Vec::new() }
     }
 
-    /// Whether any part of a configuration is among these fields.
-    pub(super) fn is_in(fields: &Fields<'_>) -> bool {
-        ["config", "presets", "rules"].iter().any(|key| fields.get(key).is_some())
-    }
-
     /// The same, with the parts that are among these fields in place of its own.
     pub(super) fn with(&self, fields: &Fields<'_>) -> Setup {
         let list = |key: &str, own: &[Node]| {
@@ -42,6 +40,12 @@ impl Setup {
             presets: list("presets", &self.presets),
             lines: list("rules", &self.lines),
         }
+    }
+
+    /// What a case is about that has this configuration. `None` when there is an error in it.
+    pub(super) fn into_subject(self, diagnostics: &mut Diagnostics) -> Option<Subject> {
+        let snapshot = Arc::new(self.compile(diagnostics)?);
+        Some(Subject::Rules { setup: Arc::new(self), snapshot })
     }
 
     /// Compiles the configuration. `None` when there is an error in it.
