@@ -16,6 +16,7 @@ use candor::engine::route::Routes;
 use candor::live::{Deployment, Snapshot};
 use candor::settings::{Quick, Settings, UpstreamUrl};
 
+use crate::import;
 use crate::support::files;
 use crate::support::sidecar::Sidecar;
 use backend::{Backend, Script};
@@ -93,6 +94,21 @@ fn every_case_holds_through_evaluate() {
     let cases = cases();
     let failures = cases.iter().filter_map(|case| failure(case, &case.evaluate())).collect();
     all_hold("evaluate", failures, cases.len());
+}
+
+#[test]
+fn every_case_of_an_api_holds_when_it_is_imported() {
+    let (mut failures, mut played) = (Vec::new(), 0);
+    for mut case in cases() {
+        let Subject::Api { setup, gateway } = &case.subject else { continue };
+        let api = import::in_own_words(&gateway.api);
+        let gateway = Arc::new(Gateway { api, settings: gateway.settings.clone() });
+        case.subject = Subject::Api { setup: Arc::clone(setup), gateway };
+        failures.extend(failure(&case, &case.evaluate()));
+        played += 1;
+    }
+    assert!(played > 0);
+    all_hold("import", failures, played);
 }
 
 #[test]

@@ -154,7 +154,38 @@ errors: { unauthorised: {}, default_5xx: { status: 200, body: x } }
         &Options::default(),
     );
     assert!(api.is_none());
-    assert_eq!(problems, [""; 0]);
+    assert_eq!(
+        problems,
+        [
+            "3: the route has no `responses`",
+            "3: path `orders` must begin with `/`",
+            "3: unknown key `method` in `match`",
+            "4: an integration of type `http` needs `url`",
+            "5: `get` is not a method",
+            "8: `needed` is not a parameter's kind",
+            "8: `bodies` is not something to validate",
+            "8: there is no model `None`",
+            "11: unknown key `url` in an integration of type `lambda`",
+            "12: `a/b` is not the name of a function",
+            "13: `body.x` is no part of a request",
+            "13: `request.heder.x` is no part of the exchange",
+            "13: a value that is not text needs `from`",
+            "13: unknown key `form` in a value",
+            "14: mapping template: the template ends here, the `(` of `#if` was expected",
+            "15: a timeout must be 50ms to 15m",
+            "17: answers of `lambda` are told apart by `error`",
+            "18: `[` is not a pattern: unclosed character class near index 1",
+            "18: `700` is not a status between 100 and 599",
+            "18: `a b` is not a header's name",
+            "20: nothing can come after a response for all answers",
+            "21: `ftp://a` is not a URL of `http` or `https`",
+            "21: `responses` are of no effect: answers of `http_proxy` pass as they are",
+            "22: unknown key `templates` in an integration of type `http_proxy`",
+            "23: a route needs `integration`",
+            "24: `unauthorised` is no kind of error",
+            "24: unknown key `body` in an error",
+        ]
+    );
 }
 
 #[test]
