@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use candor::apigateway::model::Api;
+use candor::apigateway::model::{Api, Integration};
 use candor::apigateway::read::{Options, native, read};
 use candor::apigateway::write::{Report, write};
 use candor::cli::load;
@@ -10,7 +10,8 @@ use candor::diagnostic::{Diagnostic, Diagnostics, Source};
 use candor::document;
 use candor::rules;
 use candor::settings::Layers;
-use serde_json::Value;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use crate::cli::{candor, check, ended};
 use crate::support::files;
@@ -71,6 +72,71 @@ fn what_is_printed_says_all_that_was_read() {
         let (api, _) = defined(name, stage_variables);
         let (there, here) = (write(&api, name), write(&in_own_words(&api), name));
         assert_eq!(without_comments(&here), without_comments(&there), "{name}");
+    }
+}
+
+/// A definition in which a text stands wherever an author may put one.
+fn with_everywhere(text: &str) -> Option<Api> {
+    let integration = json!({
+        "type": "http",
+        "httpMethod": "GET",
+        "uri": "http://h/",
+        "requestParameters": { "integration.request.header.X": format!("'{text}'") },
+        "requestTemplates": { "application/json": text },
+        "responses": {
+            "default": { "statusCode": 200, "responseParameters": { "method.response.header.X": format!("'{text}'") } },
+        },
+    });
+    let schema = json!({ "description": text, "enum": [text, { "template": text, text: 1 }] });
+    let operation = json!({
+        "operationId": text,
+        "parameters": [{ "in": "query", "name": text, "required": true }],
+        "requestBody": { "content": { "application/json": { "schema": schema } } },
+        "responses": { "200": { "headers": { "X": {} } } },
+        "x-amazon-apigateway-integration": integration,
+    });
+    let definition = json!({
+        "openapi": "3.0.1",
+        "info": { "title": text },
+        "paths": { "/": { "get": operation } },
+        "x-amazon-apigateway-gateway-responses": {
+            "THROTTLED": { "responseTemplates": { "application/json": text } },
+        },
+    });
+    let options = Options { stage_variables: vec![(text.to_owned(), text.to_owned())], ..Options::default() };
+    read(&Source::new("api.json", definition.to_string()), &options, &mut Diagnostics::default())
+}
+
+/// The texts of such an API.
+fn texts(api: &Api) -> Vec<String> {
+    let method = &api.methods[0];
+    let Integration { parameters, templates, responses, .. } = &method.integration;
+    let template = templates.first().flatten().map(|template| template.source.text.clone());
+    let gateway = api.gateway_responses.iter().flat_map(|(_, response)| &response.templates);
+    let [(media_type, model)] = method.request_models.as_slice() else { panic!("{method:#?}") };
+    let stage = api.stage_variables.iter().map(|(name, value)| format!("{name} {value}"));
+    let headers = responses.default.iter().map(|response| format!("{:?}", response.parameters));
+    [
+        vec![api.name.clone(), method.operation.clone().unwrap_or_default(), template.unwrap_or_default()],
+        vec![method.parameters[0].name.clone(), media_type.clone(), model.schema.to_string()],
+        vec![format!("{:?}", parameters[0].source)],
+        gateway.map(|(_, template)| template.written.clone()).collect(),
+        stage.chain(headers).collect(),
+    ]
+    .concat()
+}
+
+proptest! {
+    #[test]
+    fn texts_come_back_as_they_were(text in prop_oneof![
+        "[ -~]{1,12}",
+        "[$A-C{}:?\\-]{1,10}",
+        "[ \t\n\r#:'\"|>a-]{1,10}",
+        any::<String>(),
+    ]) {
+        // Not every text is a template.
+        let Some(api) = with_everywhere(&text) else { return Ok(()) };
+        prop_assert_eq!(texts(&in_own_words(&api)), texts(&api), "{}", write(&api, "api.json"));
     }
 }
 

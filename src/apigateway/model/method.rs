@@ -1,6 +1,7 @@
 //! A method of a resource: what it asks of a request, where it sends it, and what it may answer.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -45,6 +46,15 @@ pub enum Verb {
     Any,
     /// This one.
     Only(http::Method),
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Any => "ANY",
+            Verb::Only(method) => method.as_str(),
+        })
+    }
 }
 
 /// Where a request parameter stands. In the order in which the validator's message names them.

@@ -81,8 +81,7 @@ impl<'a> Reader<'a> {
         let asked = self.asked(inherited, node, validator);
         let responses = self.method_responses(node, defaults);
         let Some(integration) = self.get(node, INTEGRATION) else {
-            let problem =
-                Diagnostic::error(format!("{} {} has no integration", name(&verb), inherited.resource));
+            let problem = Diagnostic::error(format!("{verb} {} has no integration", inherited.resource));
             let help = format!(
                 "`{INTEGRATION}` says where its requests go; an export has it with `extensions=apigateway`"
             );
@@ -178,12 +177,5 @@ impl Asked {
         if !self.parameters.iter().any(|known| known.location == location && known.name == name) {
             self.parameters.push(Parameter { location, name: name.to_owned(), required });
         }
-    }
-}
-
-fn name(verb: &Verb) -> &str {
-    match verb {
-        Verb::Any => "ANY",
-        Verb::Only(method) => method.as_str(),
     }
 }

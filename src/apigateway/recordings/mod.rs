@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Method as Verb, StatusCode};
 use serde_json::Value;
 
-use super::execute::{Answer, Call, Execution, Finished, Headers, Request, Settings, Step};
+use super::execute::{Answer, Call, Execution, Finished, Headers, Request, Settings, Step, Target};
 use super::model::Api;
 use super::read::{Options, native, read};
 use super::write::write;
@@ -40,6 +40,7 @@ struct Played {
 /// A call to the backend.
 #[derive(Debug, PartialEq)]
 struct Recorded {
+    to: String,
     headers: Headers,
     body: Bytes,
 }
@@ -145,10 +146,19 @@ fn play_on(api: &Api, line: &Value) -> Played {
     let mut execution = Execution::new(api, &method, &request, &settings);
     match execution.begin() {
         Step::Done(finished) => Played { call: None, finished },
-        Step::Call(Call { headers, body, .. }) => {
+        Step::Call(Call { target, method, headers, body, timeout }) => {
+            let to = format!("{method} {} within {timeout:?}", shown(&target));
             let finished = execution.finish(Ok(answer(line, &body)));
-            Played { call: Some(Recorded { headers, body }), finished }
+            Played { call: Some(Recorded { to, headers, body }), finished }
         }
+    }
+}
+
+fn shown(target: &Target<'_>) -> String {
+    match target {
+        Target::Url(url) => url.clone(),
+        Target::Function(function) => format!("{} {:?}", function.name, function.qualifier),
+        Target::Service(service, path) => format!("{} in {}: {path}", service.name, service.region),
     }
 }
 

@@ -49,28 +49,29 @@ fn backend(backend: &Backend) -> Vec<(&'static str, Yaml)> {
             ("service", Yaml::text(&service.name)),
             ("region", Yaml::text(&service.region)),
             ("path", Yaml::text(own_words(&service.endpoint.uri))),
-            ("method", method(service.endpoint.method.as_ref())),
-        ],
+        ]
+        .into_iter()
+        .chain(method(service.endpoint.method.as_ref()))
+        .collect(),
         Backend::Mock => vec![kind("mock")],
     }
 }
 
 fn url(endpoint: &Endpoint) -> Vec<(&'static str, Yaml)> {
-    vec![("url", Yaml::text(own_words(&endpoint.uri))), ("method", method(endpoint.method.as_ref()))]
+    let url = ("url", Yaml::text(own_words(&endpoint.uri)));
+    std::iter::once(url).chain(method(endpoint.method.as_ref())).collect()
 }
 
 fn function(function: &Function) -> Vec<(&'static str, Yaml)> {
     let name = function.written.replace(&format!("${{{THEIRS}"), &format!("${{{STAGE_VARIABLES}"));
-    let mut entries = vec![("function", Yaml::text(name))];
-    // Any other is refused.
+    // Any method but POST is refused.
     let refused = function.method.as_ref().filter(|method| **method != http::Method::POST);
-    entries.extend(refused.map(|refused| ("method", method(Some(refused)))));
-    entries
+    std::iter::once(("function", Yaml::text(name))).chain(method(refused)).collect()
 }
 
-/// A method; `ANY` is the client's.
-fn method(method: Option<&http::Method>) -> Yaml {
-    Yaml::text(method.map_or("ANY", http::Method::as_str))
+/// A method, unless it is the client's.
+fn method(method: Option<&http::Method>) -> Option<(&'static str, Yaml)> {
+    method.map(|method| ("method", Yaml::text(method.as_str())))
 }
 
 fn own_words(uri: &UriPattern) -> String {
@@ -96,5 +97,5 @@ pub fn convert(handling: Option<ContentHandling>) -> Option<(&'static str, Yaml)
 }
 
 fn time(time: Duration) -> String {
-    humantime::format_duration(time).to_string().replace(' ', "")
+    humantime::format_duration(time).to_string()
 }

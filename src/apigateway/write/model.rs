@@ -1,5 +1,8 @@
 //! Models in Candor's own words: each of those that have a name once, under `models`.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::super::model::{Api, Model};
@@ -15,6 +18,8 @@ const WRITTEN: &str = "#/models/";
 #[derive(Default)]
 pub struct Models {
     named: Vec<(String, Value)>,
+    /// How models are referred to that were met before: many methods share one.
+    met: HashMap<*const Model, Yaml>,
 }
 
 impl Models {
@@ -36,7 +41,16 @@ impl Models {
     }
 
     /// How a model is referred to: by its name, or as a schema in its place.
-    pub fn reference(&mut self, model: &Model) -> Yaml {
+    pub fn reference(&mut self, model: &Arc<Model>) -> Yaml {
+        if let Some(known) = self.met.get(&Arc::as_ptr(model)) {
+            return known.clone();
+        }
+        let reference = self.new_reference(model);
+        self.met.insert(Arc::as_ptr(model), reference.clone());
+        reference
+    }
+
+    fn new_reference(&mut self, model: &Model) -> Yaml {
         let (root, definitions) = apart(&model.schema);
         let suffix = self.suffix(definitions);
         for (name, schema) in definitions.into_iter().flatten() {

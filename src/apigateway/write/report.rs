@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use super::super::model::{Api, IntegrationResponse, Method, Verb};
+use super::super::model::{Api, IntegrationResponse, Method};
 use super::model::Models;
 use crate::diagnostic::{Diagnostic, Loss, Place};
 
@@ -101,11 +101,7 @@ fn lost(problem: &Diagnostic) -> Option<Item> {
 
 /// A method and its integration responses.
 fn of_method(method: &Method) -> Vec<Item> {
-    let verb = match &method.verb {
-        Verb::Any => "ANY",
-        Verb::Only(verb) => verb.as_str(),
-    };
-    let name = format!("{verb} {}", method.resource);
+    let name = format!("{} {}", method.verb, method.resource);
     let responses = &method.integration.responses;
     let selected = responses.selected.iter().map(|(selection, it)| (format!("`{}`", selection.text), it));
     let default = responses.default.iter().map(|it| ("all other answers".to_owned(), it));

@@ -7,7 +7,6 @@ mod response;
 mod route;
 mod source;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Options;
@@ -17,6 +16,7 @@ use crate::apigateway::model::{Api, Method};
 use crate::apigateway::route::Routes;
 use crate::diagnostic::Diagnostics;
 use crate::document::Node;
+use route::Taken;
 
 /// What begins the name of a stage variable in a URL.
 pub const STAGE_VARIABLES: &str = "stage_variables.";
@@ -70,9 +70,9 @@ impl Reader<'_> {
 
     fn native_routes(&mut self) -> Vec<Arc<Method>> {
         let Some(node) = self.get(self.root, "routes") else { return Vec::new() };
-        let (mut methods, mut variables) = (Vec::new(), HashMap::new());
+        let (mut methods, mut taken) = (Vec::new(), Taken::default());
         for node in node.list("routes", self.problems).unwrap_or_default() {
-            methods.extend(self.native_route(node, &mut variables, &methods));
+            methods.extend(self.native_route(node, &mut taken));
         }
         methods.into_iter().map(Arc::new).collect()
     }

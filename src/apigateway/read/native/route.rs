@@ -1,6 +1,6 @@
 //! A route: the requests it is for, what it asks of them, and what they are answered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::openapi::path_is_right;
@@ -23,20 +23,24 @@ struct Asked {
     models: Vec<(String, Arc<Model>)>,
 }
 
+/// What the routes before one have taken.
+#[derive(Default)]
+pub struct Taken<'a> {
+    /// The parameter below each path.
+    variables: HashMap<String, &'a str>,
+    /// Paths with their methods.
+    requests: HashSet<(&'a str, String)>,
+}
+
 impl<'a> Reader<'a> {
-    /// The methods of a route; `earlier` are those of the routes before it.
-    pub fn native_route(
-        &mut self,
-        node: &'a Node,
-        variables: &mut HashMap<String, &'a str>,
-        earlier: &[Method],
-    ) -> Vec<Method> {
+    /// The methods of a route.
+    pub fn native_route(&mut self, node: &'a Node, taken: &mut Taken<'a>) -> Vec<Method> {
         let Some(fields) = node.fields("a route", &ROUTE, self.problems) else { return Vec::new() };
         let matching = fields.require("match", "a route", self.problems);
-        let matching = matching.and_then(|node| self.matching(node, variables));
+        let matching = matching.and_then(|node| self.matching(node, &mut taken.variables));
         let Some((path, verbs)) = matching else { return Vec::new() };
         let each = verbs.into_iter().filter_map(|verb| {
-            if earlier.iter().any(|known| &*known.resource == path && known.verb == verb) {
+            if !taken.requests.insert((path, verb.to_string())) {
                 let problem = Diagnostic::error("a route before this one takes the same requests");
                 self.problems.push(problem.at(&node.place));
             }
