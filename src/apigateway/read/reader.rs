@@ -107,6 +107,9 @@ impl<'a> Reader<'a> {
             return;
         }
         if let Some((_, meaning)) = keys.unsupported.iter().find(|(known, _)| *known == key) {
+            if asks_for_nothing(&entry.node) {
+                return;
+            }
             let message = format!("`{key}` is not carried out: {meaning}");
             return self.left_out(&entry.key_place, message);
         }
@@ -152,5 +155,18 @@ impl<'a> Reader<'a> {
         let problem = Diagnostic::warning(format!("stage variable `{name}` has no value")).at(place);
         self.problems.push(problem.help(format!("give it one: `--stage-variable {name}=…`")));
         String::new()
+    }
+}
+
+/// Whether a value says that the thing is not wanted: `security: []`, `{ type: NONE }`.
+fn asks_for_nothing(node: &Node) -> bool {
+    match &node.value {
+        Value::Null | Value::Bool(false) => true,
+        Value::List(items) => items.is_empty(),
+        Value::Map(entries) => {
+            entries.iter().all(|entry| entry.key == "type" && asks_for_nothing(&entry.node))
+        }
+        Value::Text(text) => matches!(text.to_ascii_uppercase().as_str(), "NONE" | "BUFFERED"),
+        Value::Bool(true) | Value::Number(_) => false,
     }
 }

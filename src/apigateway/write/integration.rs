@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::model::{
-    Backend, ContentHandling, Endpoint, Function, Integration, Passthrough, PayloadFormat, UriPattern,
+    Backend, ContentHandling, Endpoint, Function, Integration, Passthrough, PayloadFormat, Service,
 };
 use super::super::read::native::STAGE_VARIABLES;
 use super::super::read::{STAGE_VARIABLES as THEIRS, TIMEOUT};
@@ -30,43 +30,44 @@ pub fn integration(integration: &Integration) -> Yaml {
 }
 
 fn backend(backend: &Backend) -> Vec<(&'static str, Yaml)> {
-    let kind = |kind: &str| ("type", Yaml::text(kind));
-    match backend {
-        Backend::Http(endpoint) => [vec![kind("http")], url(endpoint)].concat(),
-        Backend::HttpProxy(endpoint) => [vec![kind("http_proxy")], url(endpoint)].concat(),
-        Backend::Lambda(callee) => [vec![kind("lambda")], function(callee)].concat(),
+    let (kind, own) = match backend {
+        Backend::Http(endpoint) => ("http", url(endpoint)),
+        Backend::HttpProxy(endpoint) => ("http_proxy", url(endpoint)),
+        Backend::Lambda(callee) => ("lambda", function(callee)),
         Backend::LambdaProxy(callee, format) => {
-            let format = match format {
-                PayloadFormat::Rest => None,
-                PayloadFormat::One => Some("1.0"),
-                PayloadFormat::Two => Some("2.0"),
-            };
-            let format = format.map(|format| ("payload_format", Yaml::text(format)));
-            [vec![kind("lambda_proxy")], function(callee), format.into_iter().collect()].concat()
+            ("lambda_proxy", function(callee).into_iter().chain(payload_format(*format)).collect())
         }
-        Backend::Service(service) => vec![
-            kind("service"),
-            ("service", Yaml::text(&service.name)),
-            ("region", Yaml::text(&service.region)),
-            ("path", Yaml::text(own_words(&service.endpoint.uri))),
-        ]
-        .into_iter()
-        .chain(method(service.endpoint.method.as_ref()))
-        .collect(),
-        Backend::Mock => vec![kind("mock")],
-    }
+        Backend::Service(callee) => ("service", service(callee)),
+        Backend::Mock => ("mock", Vec::new()),
+    };
+    [vec![("type", Yaml::text(kind))], own].concat()
 }
 
 fn url(endpoint: &Endpoint) -> Vec<(&'static str, Yaml)> {
-    let url = ("url", Yaml::text(own_words(&endpoint.uri)));
+    let url = ("url", Yaml::text(own_words(&endpoint.uri.written)));
     std::iter::once(url).chain(method(endpoint.method.as_ref())).collect()
 }
 
 fn function(function: &Function) -> Vec<(&'static str, Yaml)> {
-    let name = function.written.replace(&format!("${{{THEIRS}"), &format!("${{{STAGE_VARIABLES}"));
+    let name = ("function", Yaml::text(own_words(&function.written)));
     // Any method but POST is refused.
     let refused = function.method.as_ref().filter(|method| **method != http::Method::POST);
-    std::iter::once(("function", Yaml::text(name))).chain(method(refused)).collect()
+    std::iter::once(name).chain(method(refused)).collect()
+}
+
+fn service(service: &Service) -> Vec<(&'static str, Yaml)> {
+    let name = [("service", Yaml::text(&service.name)), ("region", Yaml::text(&service.region))];
+    let path = ("path", Yaml::text(own_words(&service.endpoint.uri.written)));
+    name.into_iter().chain([path]).chain(method(service.endpoint.method.as_ref())).collect()
+}
+
+fn payload_format(format: PayloadFormat) -> Option<(&'static str, Yaml)> {
+    let version = match format {
+        PayloadFormat::Rest => return None,
+        PayloadFormat::One => "1.0",
+        PayloadFormat::Two => "2.0",
+    };
+    Some(("payload_format", Yaml::text(version)))
 }
 
 /// A method, unless it is the client's.
@@ -74,8 +75,9 @@ fn method(method: Option<&http::Method>) -> Option<(&'static str, Yaml)> {
     method.map(|method| ("method", Yaml::text(method.as_str())))
 }
 
-fn own_words(uri: &UriPattern) -> String {
-    uri.written.replace(&format!("${{{THEIRS}"), &format!("${{{STAGE_VARIABLES}"))
+/// A text of a definition with its stage variables as they are called here.
+fn own_words(written: &str) -> String {
+    written.replace(&format!("${{{THEIRS}"), &format!("${{{STAGE_VARIABLES}"))
 }
 
 fn passthrough(passthrough: Passthrough) -> Option<(&'static str, Yaml)> {

@@ -178,6 +178,7 @@ errors: { unauthorised: {}, default_5xx: { status: 200, body: x } }
             "18: `700` is not a status between 100 and 599",
             "18: `a b` is not a header's name",
             "20: nothing can come after a response for all answers",
+            "21: a route before this one takes the same requests",
             "21: `ftp://a` is not a URL of `http` or `https`",
             "21: `responses` are of no effect: answers of `http_proxy` pass as they are",
             "22: unknown key `templates` in an integration of type `http_proxy`",

@@ -226,3 +226,17 @@ paths:
         ]
     );
 }
+
+#[test]
+fn what_is_not_wanted_is_not_missed() {
+    let check = |integration: &str, expected: usize| {
+        let (_, problems) = read_with(&with_integration(integration), &Options::default());
+        assert_eq!(problems.len(), expected, "{integration}: {problems:?}");
+    };
+    let integration = |more: &str| format!("{{ type: http_proxy, httpMethod: GET, uri: http://a, {more} }}");
+    check(&integration("cacheKeyParameters: []"), 0);
+    check(&integration("cacheKeyParameters: [a]"), 1);
+    check(&integration("responseTransferMode: BUFFERED"), 0);
+    check(&integration("responseTransferMode: STREAM"), 1);
+    check(&integration("tlsConfig: { insecureSkipVerification: true }"), 1);
+}
