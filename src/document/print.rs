@@ -239,8 +239,9 @@ fn scalar(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
-    let is_simple = text.chars().all(is_printable);
-    match is_simple && !(text.contains('\'') && !text.contains(['"', '\\'])) {
+    // Of the two kinds of quotes the one that leaves the text as it is.
+    let fits_single = !text.contains('\'') || text.contains(['"', '\\']);
+    match fits_single && text.chars().all(is_printable) {
         true => format!("'{}'", text.replace('\'', "''")),
         false => quoted(text),
     }

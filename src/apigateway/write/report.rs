@@ -54,7 +54,7 @@ impl Report {
             }),
         );
         items.extend(problems.iter().filter_map(lost));
-        items.sort_by(|one, other| one.carried.cmp(&other.carried));
+        items.sort_by_key(|item| item.carried);
         Report { items }
     }
 

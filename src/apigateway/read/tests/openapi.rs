@@ -191,7 +191,7 @@ fn what_is_not_carried_out_is_told_with_its_place() {
 openapi: 3.0.1
 info: { title: t }
 security: [{ key: [] }]
-x-amazon-apigateway-policy: {}
+x-amazon-apigateway-policy: { Statement: [] }
 x-amazon-apigateway-brand-new: 1
 x-vendor: 1
 paths:
