@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use super::execute::{Answer, Call, Execution, Finished, Headers, Request, Settings, Step, Target};
 use super::model::Api;
-use super::read::{Options, native, read};
+use super::read::{Options, read};
+use super::write::tests::again;
 use super::write::write;
 use crate::diagnostic::{Diagnostics, Source};
-use crate::document::parse;
 
 const ANSWERS: &str = include_str!("../../../tests/corpora/apigw_aws_recorded.jsonl");
 const CALLS: &str = include_str!("../../../tests/corpora/apigw_aws_backend_request.jsonl");
@@ -82,21 +82,6 @@ fn api(line: &Value) -> Api {
     let api = read(&Source::new("recorded.json", &definition), &options, &mut problems);
     let problems: Vec<String> = problems.into_sorted().iter().map(|it| it.message.to_string()).collect();
     api.unwrap_or_else(|| panic!("{definition}: {problems:#?}"))
-}
-
-/// The same API, written in Candor's own words and read again.
-fn own_words(api: &Api) -> Api {
-    let text = write(api, "recorded.json");
-    let mut problems = Diagnostics::default();
-    let options = Options {
-        stage: Some(api.stage.clone()),
-        stage_variables: api.stage_variables.clone(),
-        ..Options::default()
-    };
-    let document = parse(&Source::new("candor.yaml", &text), &mut problems).unwrap();
-    let api = native::read(&document.entry("api").unwrap().node, &options, &mut problems);
-    let problems: Vec<String> = problems.into_sorted().iter().map(ToString::to_string).collect();
-    api.unwrap_or_else(|| panic!("{text}\n{}", problems.join("\n")))
 }
 
 fn request(line: &Value) -> Request {
@@ -239,7 +224,7 @@ fn backends_get_what_they_got_of_api_gateway() {
 fn an_api_in_own_words_does_the_same() {
     for line in lines(ANSWERS).chain(lines(CALLS)) {
         let api = api(&line);
-        let (there, here) = (play_on(&api, &line), play_on(&own_words(&api), &line));
+        let (there, here) = (play_on(&api, &line), play_on(&again(&api), &line));
         let id = text(&line, "/id");
         assert_eq!(here.finished.answer, there.finished.answer, "{id}: {}", write(&api, ""));
         assert_eq!(here.finished.chosen, there.finished.chosen, "{id}: {}", write(&api, ""));

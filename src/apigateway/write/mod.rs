@@ -7,6 +7,8 @@ mod model;
 mod report;
 mod route;
 mod source;
+#[cfg(test)]
+pub mod tests;
 
 use super::model::{Api, Backend, GatewayResponse, Kind};
 use crate::diagnostic::Place;

@@ -9,6 +9,7 @@ mod size;
 
 use super::{Options, read};
 use crate::apigateway::model::{Api, Method};
+use crate::apigateway::write::tests::check;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 
 /// What is read, and `line:column severity: message` of every problem.
@@ -21,6 +22,7 @@ pub fn read_with(text: &str, options: &Options) -> (Option<Api>, Vec<String>) {
         }
         None => format!("{}: {}", problem.severity, problem.message),
     };
+    api.iter().for_each(check);
     (api, problems.into_sorted().iter().map(told).collect())
 }
 
