@@ -48,20 +48,17 @@ impl<'a> Reader<'a> {
 
     fn compiled(&mut self, node: &Node, name: &str, usage: Use) -> Option<Arc<Model>> {
         let Closed { schema, places } = self.closed(node)?;
+        let key = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map(|it| escaped(&local(it)));
+        let place = key.and_then(|key| places.get(&key)).unwrap_or(&node.place).clone();
         match jsonschema::draft4::new(&schema) {
             Ok(validator) => {
-                let key = node
-                    .entry("$ref")
-                    .and_then(|entry| entry.node.scalar_text())
-                    .map(|it| escaped(&local(it)));
-                let place = key.and_then(|key| places.get(&key)).unwrap_or(&node.place).clone();
                 Some(Arc::new(Model { name: name.to_owned(), schema, validator, place, places }))
             }
             Err(error) => {
                 let severity = if usage == Use::Enforced { Severity::Error } else { Severity::Warning };
                 let problem =
                     Diagnostic::error(format!("model `{name}` is not a schema of draft 4: {error}"));
-                self.problems.push(Diagnostic { severity, ..problem.at(&node.place).left_out() });
+                self.problems.push(Diagnostic { severity, ..problem.at(&place).left_out() });
                 None
             }
         }

@@ -2,7 +2,6 @@
 //! others.
 
 use super::super::reader::Reader;
-use super::super::schema::Use;
 use super::source::response_source;
 use crate::apigateway::model::{
     Integration, IntegrationResponse, IntegrationResponses, MethodResponse, ResponseParameter, Selection,
@@ -93,7 +92,7 @@ impl<'a> Reader<'a> {
         let headers = headers.iter().filter_map(|name| name.text("a header's name", self.problems));
         let headers = headers.map(str::to_owned).collect();
         let what = format!("{} response", entry.key);
-        let models = self.native_models(fields.get("models"), &what, Use::Told);
+        let models = self.native_models(fields.get("models"), &what);
         Some(MethodResponse { status: status?, headers, models })
     }
 }

@@ -59,6 +59,9 @@ impl<'a> Reader<'a> {
         let text = path.text("a path", self.problems)?;
         path_is_right(self, text, &path.place, variables);
         let Some(methods) = fields.get("methods") else { return Some((text, vec![Verb::Any])) };
+        if methods.list_or_one().is_empty() {
+            self.error(&methods.place, "`methods` is empty: without it a route is for all methods");
+        }
         Some((text, methods.list_or_one().iter().filter_map(|node| self.verb(node)).collect()))
     }
 
@@ -122,18 +125,12 @@ impl<'a> Reader<'a> {
                 None => {}
             }
         }
-        let usage = if asked.validator.body { Use::Enforced } else { Use::Told };
-        asked.models = self.native_models(self.get(node, "models"), "request", usage);
+        asked.models = self.native_models(self.get(node, "models"), "request");
         Some(())
     }
 
     /// Models by media type: the name of one of `models`, or a schema.
-    pub fn native_models(
-        &mut self,
-        node: Option<&'a Node>,
-        what: &str,
-        usage: Use,
-    ) -> Vec<(String, Arc<Model>)> {
+    pub fn native_models(&mut self, node: Option<&'a Node>, what: &str) -> Vec<(String, Arc<Model>)> {
         let mut models = Vec::new();
         for entry in self.entries(node, "models by media type") {
             let named = entry.node.scalar_text();
@@ -141,10 +138,17 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let named = named.map(|name| reference(name, &entry.node.place));
-            let model = self.model(named.as_ref().unwrap_or(&entry.node), what, usage);
+            let model = self.model(named.as_ref().unwrap_or(&entry.node), what, Use::Enforced);
             models.extend(model.map(|model| (entry.key.to_ascii_lowercase(), model)));
         }
         models
+    }
+
+    /// Tells of models that are no schemas, those too that no route has.
+    pub fn check_models(&mut self) {
+        for entry in self.entries(self.get(self.root, "models"), "`models`") {
+            self.model(&reference(&entry.key, &entry.node.place), &entry.key, Use::Enforced);
+        }
     }
 
     /// Whether there is a model of that name, which is told if not.

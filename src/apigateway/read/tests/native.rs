@@ -213,3 +213,20 @@ fn of_two_routes_for_the_same_the_second_is_refused() {
     );
     check(&[route("/a", "GET"), route("/a", "ANY"), route("/b", "GET")], &[]);
 }
+
+#[test]
+fn a_broken_model_is_told_once_wherever_it_is_used() {
+    let check = |text: &str, expected: &[&str]| {
+        let (_, problems) = read(text, &Options::default());
+        let problems: Vec<&str> =
+            problems.iter().map(|problem| problem.split(" is not ").next().unwrap()).collect();
+        assert_eq!(problems, expected, "{text}");
+    };
+    let route = "routes:\n  - match: { path: /a }\n    request: { models: { a/b: M } }\n    integration: { type: http_proxy, url: http://a }\n    answers: { 200: { models: { a/b: M } } }\n";
+    check(&format!("{route}models: {{ M: {{ type: objet }} }}\n"), &["6: model `M`"]);
+    check(&format!("{route}models: {{ M: {{}}, N: {{ type: 1 }} }}\n"), &["6: model `N`"]);
+    check(
+        &format!("{route}models: {{ M: {{ $ref: '#/models/N' }}, N: {{ $ref: '#/models/M' }} }}\n"),
+        &["3: `$ref` leads back to itself"],
+    );
+}
