@@ -27,4 +27,5 @@ mod schema;
 mod streaming;
 mod support;
 mod templates;
+mod test_command;
 mod tidy;
