@@ -227,6 +227,6 @@ fn a_broken_model_is_told_once_wherever_it_is_used() {
     check(&format!("{route}models: {{ M: {{}}, N: {{ type: 1 }} }}\n"), &["6: model `N`"]);
     check(
         &format!("{route}models: {{ M: {{ $ref: '#/models/N' }}, N: {{ $ref: '#/models/M' }} }}\n"),
-        &["3: `$ref` leads back to itself"],
+        &["3: `$ref` leads back to itself", "6: `$ref` leads back to itself"],
     );
 }
