@@ -51,7 +51,7 @@ fn source(path: &Path) -> Result<Arc<Source>, Diagnostic> {
     io::stdin()
         .read_to_end(&mut bytes)
         .map_err(|error| Diagnostic::error(format!("cannot read: {error}")))?;
-    load::source("-".to_owned(), bytes)
+    load::source("stdin".to_owned(), bytes)
 }
 
 fn options(arguments: &ImportArgs) -> Options {

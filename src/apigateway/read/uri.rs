@@ -144,7 +144,7 @@ fn gateway_arn(text: &str) -> Option<Arn> {
 fn lambda(text: &str) -> Option<Arn> {
     let named = match text.split_once(":function:") {
         Some((before, named)) if before.starts_with("arn:") => named,
-        None if !text.contains('/') && text.matches(':').count() <= 1 => text,
+        None if !text.starts_with("arn:") && !text.contains('/') => text,
         _ => return None,
     };
     let (name, qualifier) =

@@ -133,7 +133,10 @@ impl<'a> Reader<'a> {
     pub fn native_models(&mut self, node: Option<&'a Node>, what: &str) -> Vec<(String, Arc<Model>)> {
         let mut models = Vec::new();
         for entry in self.entries(node, "models by media type") {
-            let named = entry.node.scalar_text();
+            let named = match &entry.node.value {
+                Value::Text(name) => Some(name.as_str()),
+                _ => None,
+            };
             if named.is_some_and(|name| !self.has_model(name, &entry.node.place)) {
                 continue;
             }
