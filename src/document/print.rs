@@ -33,6 +33,11 @@ impl Yaml {
         Yaml::Text(text.into())
     }
 
+    /// A number, as it is written.
+    pub fn number(number: impl ToString) -> Yaml {
+        Yaml::Plain(number.to_string())
+    }
+
     /// A list of texts.
     pub fn texts<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Yaml {
         Yaml::List(texts.into_iter().map(Yaml::text).collect())
@@ -48,6 +53,11 @@ impl Yaml {
             }
         }
         Yaml::Map(kept)
+    }
+
+    /// The same, without lists and maps that have nothing in them.
+    pub fn filled<K: Into<String>>(entries: impl IntoIterator<Item = (K, Yaml)>) -> Yaml {
+        Yaml::map(entries.into_iter().filter(|(_, value)| !value.is_empty()))
     }
 
     /// The same, with a comment.

@@ -130,6 +130,11 @@ impl Kind {
         Kind::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
+    /// As a configuration writes it: `integration_timeout`.
+    pub fn key(self) -> String {
+        self.name().to_ascii_lowercase()
+    }
+
     /// `DEFAULT_4XX` or `DEFAULT_5XX`.
     pub fn family(self) -> Kind {
         if self.status().is_client_error() { Kind::Default4xx } else { Kind::Default5xx }

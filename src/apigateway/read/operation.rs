@@ -58,11 +58,11 @@ pub struct Inherited<'a, 'd> {
     pub defaults: &'d Defaults<'a>,
 }
 
-/// What an operation asks of requests.
+/// What is asked of requests.
 #[derive(Default)]
-struct Asked {
-    parameters: Vec<Parameter>,
-    models: Vec<(String, Arc<Model>)>,
+pub struct Asked {
+    pub parameters: Vec<Parameter>,
+    pub models: Vec<(String, Arc<Model>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -111,11 +111,7 @@ impl<'a> Reader<'a> {
                 self.parameter(parameter, consumes, usage, &mut asked);
             }
         }
-        for segment in segments(inherited.resource) {
-            if let Segment::Parameter(name) | Segment::Greedy(name) = Segment::of(segment) {
-                asked.add(Location::Path, name, true);
-            }
-        }
+        asked.add_path(inherited.resource);
         if let Some(body) = self.get(node, "requestBody").and_then(|body| self.resolve(body)) {
             let content = self.get(body, "content");
             asked.models.extend(self.content(content, "request", usage));
@@ -173,7 +169,17 @@ impl<'a> Reader<'a> {
 }
 
 impl Asked {
-    fn add(&mut self, location: Location, name: &str, required: bool) {
+    /// The parameters that stand in a path.
+    pub fn add_path(&mut self, path: &str) {
+        for segment in segments(path) {
+            if let Segment::Parameter(name) | Segment::Greedy(name) = Segment::of(segment) {
+                self.add(Location::Path, name, true);
+            }
+        }
+    }
+
+    /// A parameter, unless it is there already.
+    pub fn add(&mut self, location: Location, name: &str, required: bool) {
         if !self.parameters.iter().any(|known| known.location == location && known.name == name) {
             self.parameters.push(Parameter { location, name: name.to_owned(), required });
         }

@@ -1,7 +1,5 @@
 //! Where a route's requests go, and how they are written anew.
 
-use std::time::Duration;
-
 use super::super::model::{
     Backend, ContentHandling, Endpoint, Function, Integration, Passthrough, PayloadFormat, Service,
 };
@@ -12,9 +10,9 @@ use crate::document::Yaml;
 
 /// An integration, without what is so by default.
 pub fn integration(integration: &Integration) -> Yaml {
-    let mut entries = backend(&integration.backend);
     let parameters = integration.parameters.iter();
     let parameters = parameters.map(|it| (target(&it.target), request_source(&it.source)));
+    let mut entries = backend(&integration.backend);
     entries.push(("parameters", Yaml::map(parameters)));
     // A proxy has none of these.
     if !integration.backend.is_proxy() {
@@ -22,11 +20,9 @@ pub fn integration(integration: &Integration) -> Yaml {
         entries.extend(passthrough(integration.passthrough));
         entries.extend(convert(integration.content_handling));
     }
-    if integration.timeout != TIMEOUT {
-        entries.push(("timeout", Yaml::text(time(integration.timeout))));
-    }
-    entries.retain(|(_, value)| !value.is_empty());
-    Yaml::map(entries)
+    let timeout = Some(integration.timeout).filter(|timeout| *timeout != TIMEOUT);
+    entries.extend(timeout.map(|it| ("timeout", Yaml::text(humantime::format_duration(it).to_string()))));
+    Yaml::filled(entries)
 }
 
 fn backend(backend: &Backend) -> Vec<(&'static str, Yaml)> {
@@ -96,8 +92,4 @@ pub fn convert(handling: Option<ContentHandling>) -> Option<(&'static str, Yaml)
         ContentHandling::ToBinary => "to_binary",
     };
     Some(("convert", Yaml::text(word)))
-}
-
-fn time(time: Duration) -> String {
-    humantime::format_duration(time).to_string()
 }

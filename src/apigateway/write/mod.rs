@@ -10,7 +10,7 @@ mod source;
 #[cfg(test)]
 pub mod tests;
 
-use super::model::{Api, Backend, GatewayResponse, Kind};
+use super::model::{Api, Backend, GatewayResponse};
 use crate::diagnostic::Place;
 use crate::document::Yaml;
 use model::Models;
@@ -22,25 +22,25 @@ pub use report::{Carried, Item, Report};
 pub fn write(api: &Api, from: &str) -> String {
     let mut models = Models::default();
     let routes = api.methods.iter().map(|method| route::route(method, &mut models)).collect();
-    let mut entries = vec![("name", Yaml::text(&api.name)), ("base_path", Yaml::text(&api.base_path))];
-    entries.retain(|(_, value)| *value != Yaml::text(""));
-    entries.push(("stage", Yaml::text(&api.stage)));
-    entries.push((
-        "stage_variables",
-        Yaml::map(api.stage_variables.iter().map(|(name, value)| (name, Yaml::text(value)))),
-    ));
-    entries.push(("binary", Yaml::texts(&api.binary_media_types)));
-    entries.retain(|(_, value)| !value.is_empty());
-    entries.push(("routes", Yaml::List(routes)));
-    let errors = api.gateway_responses.iter().map(|(kind, response)| (name(kind), error(response)));
-    let rest = [("models", models.into_yaml()), ("errors", Yaml::map(errors))];
-    entries.extend(rest.into_iter().filter(|(_, value)| !value.is_empty()));
-    let version = Yaml::Plain("1".to_owned()).commented(opening(functions(api), from));
-    guard::guarded(Yaml::map([("version", version), ("api", Yaml::map(entries))])).print()
+    let variables = api.stage_variables.iter().map(|(name, value)| (name, Yaml::text(value)));
+    let errors = api.gateway_responses.iter().map(|(kind, response)| (kind.key(), error(response)));
+    let names = [("name", &api.name), ("base_path", &api.base_path), ("stage", &api.stage)];
+    let names = names.into_iter().filter(|(_, text)| !text.is_empty());
+    let names = names.map(|(key, text)| (key, Yaml::text(text)));
+    let parts = [
+        ("stage_variables", Yaml::map(variables)),
+        ("binary", Yaml::texts(&api.binary_media_types)),
+        ("routes", Yaml::List(routes)),
+        ("models", models.into_yaml()),
+        ("errors", Yaml::map(errors)),
+    ];
+    let parts = parts.into_iter().filter(|(key, part)| *key == "routes" || !part.is_empty());
+    let version = Yaml::number(1).commented(opening(&functions(api), from));
+    guard::guarded(Yaml::map([("version", version), ("api", Yaml::map(names.chain(parts)))])).print()
 }
 
 /// What the file begins with.
-fn opening(functions: Vec<&str>, from: &str) -> String {
+fn opening(functions: &[&str], from: &str) -> String {
     let made = format!("Made from {from} by `candor import`.");
     if functions.is_empty() {
         return made;
@@ -62,20 +62,14 @@ fn functions(api: &Api) -> Vec<&str> {
     names
 }
 
-fn name(kind: Kind) -> String {
-    kind.name().to_ascii_lowercase()
-}
-
 /// A gateway response.
 fn error(response: &GatewayResponse) -> Yaml {
-    let mut entries = Vec::new();
-    entries.extend(response.status.map(|status| ("status", Yaml::Plain(status.as_str().to_owned()))));
+    let status = response.status.map(|status| ("status", Yaml::number(status.as_u16())));
     let headers = response.headers.iter().map(|(name, source)| (name, request_source(source)));
     let bodies = response.templates.iter();
     let bodies = bodies.map(|(media_type, template)| (media_type, Yaml::text(&template.written)));
     let rest = [("headers", Yaml::map(headers)), ("templates", Yaml::map(bodies))];
-    entries.extend(rest.into_iter().filter(|(_, value)| !value.is_empty()));
-    let written = Yaml::map(entries);
+    let written = Yaml::filled(status.into_iter().chain(rest));
     match &response.place {
         Some(place) => written.commented(origin(place)),
         None => written,

@@ -14,21 +14,19 @@ use crate::document::Yaml;
 
 /// A route.
 pub fn route(method: &Method, models: &mut Models) -> Yaml {
-    let mut matching = vec![("path", Yaml::text(&*method.resource))];
-    if let Verb::Only(verb) = &method.verb {
-        matching.push(("methods", Yaml::texts([verb.as_str()])));
-    }
-    let mut entries = Vec::new();
-    entries.extend(method.operation.iter().map(|name| ("name", Yaml::text(name))));
-    entries.push(("match", Yaml::map(matching)));
-    entries.push(("request", request(method, models)));
-    entries.push(("integration", integration(&method.integration)));
-    if !method.integration.backend.is_proxy() {
-        entries.push(("responses", responses(&method.integration)));
-    }
-    entries.push(("answers", answers(method, models)));
-    entries.retain(|(key, value)| !value.is_empty() || *key == "responses");
-    Yaml::map(entries).commented(origin(&method.place))
+    let verb = match &method.verb {
+        Verb::Any => None,
+        Verb::Only(verb) => Some(("methods", Yaml::texts([verb.as_str()]))),
+    };
+    let matching = [("path", Yaml::text(&*method.resource))].into_iter().chain(verb);
+    let name = method.operation.iter().map(|name| ("name", Yaml::text(name)));
+    let is_mapped = !method.integration.backend.is_proxy();
+    let responses = is_mapped.then(|| ("responses", responses(&method.integration)));
+    let request = Some(("request", request(method, models))).filter(|(_, asked)| !asked.is_empty());
+    let answers = Some(("answers", answers(method, models))).filter(|(_, said)| !said.is_empty());
+    let parts = [("match", Yaml::map(matching))].into_iter().chain(request);
+    let parts = parts.chain([("integration", integration(&method.integration))]);
+    Yaml::map(name.chain(parts).chain(responses).chain(answers)).commented(origin(&method.place))
 }
 
 /// What is asked of requests, but for what the path says.
@@ -50,15 +48,13 @@ fn request(method: &Method, models: &mut Models) -> Yaml {
     };
     let validated = [("parameters", method.validator.parameters), ("body", method.validator.body)];
     let validated = validated.into_iter().filter(|(_, is_validated)| *is_validated).map(|(what, _)| what);
-    let mut entries = vec![
+    Yaml::filled([
         ("headers", declared(Location::Header)),
         ("query", declared(Location::Query)),
         ("path", declared(Location::Path)),
         ("models", by_media_type(&method.request_models, models)),
         ("validate", Yaml::texts(validated)),
-    ];
-    entries.retain(|(_, value)| !value.is_empty());
-    Yaml::map(entries)
+    ])
 }
 
 fn by_media_type(written: &[(String, Arc<Model>)], models: &mut Models) -> Yaml {
@@ -80,13 +76,13 @@ fn response(when: Option<(&str, &Selection)>, response: &IntegrationResponse) ->
     let when = when.map(|(subject, selection)| Yaml::map([(subject, Yaml::text(&selection.text))]));
     let headers = response.parameters.iter();
     let headers = headers.map(|parameter| (&parameter.header, response_source(&parameter.source)));
-    let mut entries = Vec::new();
-    entries.extend(when.map(|when| ("when", when)));
-    entries.push(("status", Yaml::Plain(response.status.as_str().to_owned())));
-    let rest = [("headers", Yaml::map(headers)), ("templates", templates(&response.templates))];
-    entries.extend(rest.into_iter().filter(|(_, value)| !value.is_empty()));
-    entries.extend(convert(response.content_handling));
-    Yaml::map(entries)
+    let rest = [
+        ("status", Yaml::number(response.status.as_u16())),
+        ("headers", Yaml::map(headers)),
+        ("templates", templates(&response.templates)),
+    ];
+    let when = when.map(|when| ("when", when));
+    Yaml::filled(when.into_iter().chain(rest).chain(convert(response.content_handling)))
 }
 
 /// What may be answered, where it is not just what the responses say.
@@ -109,8 +105,5 @@ fn answer(answer: &MethodResponse, method: &Method, models: &mut Models) -> Yaml
         of_status.flat_map(|it| &it.parameters).map(|parameter| parameter.header.as_str()).collect();
     let is_set = |name: &String| set.iter().any(|known| known.eq_ignore_ascii_case(name));
     let headers = if answer.headers.iter().all(is_set) { &[] } else { answer.headers.as_slice() };
-    let mut entries =
-        vec![("headers", Yaml::texts(headers)), ("models", by_media_type(&answer.models, models))];
-    entries.retain(|(_, value)| !value.is_empty());
-    Yaml::map(entries)
+    Yaml::filled([("headers", Yaml::texts(headers)), ("models", by_media_type(&answer.models, models))])
 }

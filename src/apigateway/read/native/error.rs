@@ -24,10 +24,10 @@ impl<'a> Reader<'a> {
     }
 
     fn kind_of_error(&mut self, entry: &Entry) -> Option<Kind> {
-        let kind = Kind::ALL.iter().copied().find(|kind| name(*kind) == entry.key);
+        let kind = Kind::ALL.iter().copied().find(|kind| kind.key() == entry.key);
         if kind.is_none() {
             let problem = Diagnostic::error(format!("`{}` is no kind of error", entry.key));
-            let known: Vec<String> = Kind::ALL.iter().map(|kind| name(*kind)).collect();
+            let known: Vec<String> = Kind::ALL.iter().map(|kind| kind.key()).collect();
             let meant = self.meant(&entry.key, known.iter().map(String::as_str));
             let help = match meant {
                 Some(known) => format!("did you mean `{known}`?"),
@@ -53,9 +53,4 @@ impl<'a> Reader<'a> {
         }
         Some(GatewayResponse { status, headers, templates, place: Some(entry.key_place.clone()) })
     }
-}
-
-/// What a kind is called here: `integration_timeout`.
-pub fn name(kind: Kind) -> String {
-    kind.name().to_ascii_lowercase()
 }

@@ -166,11 +166,11 @@ impl<'a> Reader<'a> {
             }
             return IntegrationResponses::default();
         }
-        let Some(entry) = entry else {
+        let responses = entry.map(|entry| self.responses(&entry.node, kind)).unwrap_or_default();
+        if responses.selected.is_empty() && responses.default.is_none() {
             let problem = Diagnostic::warning("the route has no `responses`").at(&route.place);
             self.problems.push(problem.help("every answer is a 500; one without `when` is for all answers"));
-            return IntegrationResponses::default();
-        };
-        self.responses(&entry.node, kind)
+        }
+        responses
     }
 }

@@ -4,24 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::openapi::path_is_right;
+use super::super::operation::Asked;
 use super::super::reader::Reader;
 use super::super::schema::{Use, builtin};
-use crate::apigateway::model::{Location, Method, Model, Parameter, Validator, Verb};
-use crate::apigateway::route::{Segment, segments};
+use crate::apigateway::model::{Location, Method, Model, Validator, Verb};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Entry, Node, Value};
 
 const ROUTE: [&str; 6] = ["name", "match", "request", "integration", "responses", "answers"];
 const MATCH: [&str; 2] = ["path", "methods"];
 const REQUEST: [&str; 5] = ["headers", "query", "path", "models", "validate"];
-
-/// What a route asks of requests.
-#[derive(Default)]
-struct Asked {
-    parameters: Vec<Parameter>,
-    validator: Validator,
-    models: Vec<(String, Arc<Model>)>,
-}
 
 /// What the routes before one have taken.
 #[derive(Default)]
@@ -81,14 +73,10 @@ impl<'a> Reader<'a> {
 
     fn native_method(&mut self, node: &'a Node, path: &str, verb: Verb) -> Option<Method> {
         let name = self.get(node, "name").and_then(|name| name.text("a name", self.problems));
-        let mut asked = Asked::default();
-        for segment in segments(path) {
-            if let Segment::Parameter(name) | Segment::Greedy(name) = Segment::of(segment) {
-                asked.add(Location::Path, name, true);
-            }
-        }
+        let (mut asked, mut validator) = (Asked::default(), Validator::default());
+        asked.add_path(path);
         if let Some(request) = self.get(node, "request") {
-            self.native_request(request, &mut asked);
+            validator = self.native_request(request, &mut asked).unwrap_or_default();
         }
         let integration = self.native_integration(node);
         let responses = integration.as_ref().map(|integration| self.answers(node, integration));
@@ -97,7 +85,7 @@ impl<'a> Reader<'a> {
             verb,
             operation: name.map(str::to_owned),
             parameters: asked.parameters,
-            validator: asked.validator,
+            validator,
             request_models: asked.models,
             integration: integration?,
             responses: responses.unwrap_or_default(),
@@ -105,7 +93,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn native_request(&mut self, node: &'a Node, asked: &mut Asked) -> Option<()> {
+    fn native_request(&mut self, node: &'a Node, asked: &mut Asked) -> Option<Validator> {
         node.fields("`request`", &REQUEST, self.problems)?;
         for (key, location) in
             [("headers", Location::Header), ("query", Location::Query), ("path", Location::Path)]
@@ -117,16 +105,21 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        for item in self.get(node, "validate").map(Node::list_or_one).unwrap_or_default() {
+        asked.models = self.native_models(self.get(node, "models"), "request");
+        Some(self.validator(self.get(node, "validate")))
+    }
+
+    fn validator(&mut self, node: Option<&'a Node>) -> Validator {
+        let mut validator = Validator::default();
+        for item in node.map(Node::list_or_one).unwrap_or_default() {
             let words = [("parameters", false), ("body", true)];
             match item.word("something to validate", &words, self.problems) {
-                Some(true) => asked.validator.body = true,
-                Some(false) => asked.validator.parameters = true,
+                Some(true) => validator.body = true,
+                Some(false) => validator.parameters = true,
                 None => {}
             }
         }
-        asked.models = self.native_models(self.get(node, "models"), "request");
-        Some(())
+        validator
     }
 
     /// Models by media type: the name of one of `models`, or a schema.
@@ -175,12 +168,4 @@ fn reference(name: &str, place: &Place) -> Node {
     let target = Node { place: place.clone(), value: Value::Text(format!("#/models/{name}")) };
     let entry = Entry { key: "$ref".to_owned(), key_place: place.clone(), node: target };
     Node { place: place.clone(), value: Value::Map(vec![entry]) }
-}
-
-impl Asked {
-    fn add(&mut self, location: Location, name: &str, required: bool) {
-        if !self.parameters.iter().any(|known| known.location == location && known.name == name) {
-            self.parameters.push(Parameter { location, name: name.to_owned(), required });
-        }
-    }
 }
