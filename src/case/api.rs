@@ -1,21 +1,23 @@
-//! The API of a case: its definition, written right there or in a file beside it, and what that leaves open.
-//! Of an OpenAPI definition written right there the version may be left out.
+//! The API of a case: its definition, written right there or in a file beside it, and what that leaves open; or `api` as
+//! configurations have it. Of an OpenAPI definition written right there the version may be left out.
 
 use std::sync::Arc;
 
 use super::{Subject, content};
 use crate::apigateway::execute::{self, ResponseModels};
 use crate::apigateway::model::Api;
-use crate::apigateway::read::{self, Options};
+use crate::apigateway::read::{self, Options, native};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{Entry, Fields, Node, Value};
-use crate::rules::ReadFile;
+use crate::rules::{ReadFile, fill_in_templates};
 use crate::settings::Quick;
 
-pub(super) const KEYS: [&str; 7] =
-    ["openapi", "definition", "stage", "stage_variables", "parameters", "strict", "response_models"];
-/// The two ways to give a definition.
-const DEFINITIONS: [&str; 2] = ["openapi", "definition"];
+pub(super) const KEYS: [&str; 8] =
+    ["openapi", "definition", "api", "stage", "stage_variables", "parameters", "strict", "response_models"];
+/// The ways to give a definition.
+const DEFINITIONS: [&str; 3] = ["openapi", "definition", API];
+/// The key of an API as configurations have it, with all that it leaves open.
+const API: &str = "api";
 /// What a definition leaves open.
 const OPEN: [&str; 5] = ["stage", "stage_variables", "parameters", "strict", "response_models"];
 /// The version of a definition that names none.
@@ -34,6 +36,8 @@ enum Definition {
     Here(Node),
     /// A text in the case file, or a file of its own.
     Text(Arc<Source>),
+    /// An API in Candor's own words.
+    Own(Node),
 }
 
 /// An API, ready to be asked.
@@ -53,18 +57,34 @@ impl ApiSetup {
         read_file: ReadFile<'_>,
         diagnostics: &mut Diagnostics,
     ) -> ApiSetup {
-        let given = content::only(fields, &DEFINITIONS, "there is one definition", diagnostics);
+        let base = match content::only(fields, &DEFINITIONS, "there is one definition", diagnostics) {
+            Some(entry) if entry.key == API => ApiSetup::of_api(&entry.node, read_file, diagnostics),
+            Some(entry) => ApiSetup {
+                definition: Definition::read(entry, read_file, diagnostics),
+                open: self.open.clone(),
+            },
+            None => self.clone(),
+        };
         let open = OPEN.iter().filter_map(|key| {
-            let own = self.open.iter().find(|entry| entry.key == *key);
+            let own = base.open.iter().find(|entry| entry.key == *key);
             fields.entry(key).or(own).cloned()
         });
-        ApiSetup {
-            definition: match given {
-                Some(entry) => Definition::read(entry, read_file, diagnostics),
-                None => self.definition.clone(),
-            },
-            open: open.collect(),
-        }
+        ApiSetup { open: open.collect(), definition: base.definition }
+    }
+
+    /// What a configuration says of its API; how it is reached has no bearing on a case.
+    fn of_api(node: &Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) -> ApiSetup {
+        let entries = node.entries("an API", diagnostics).unwrap_or_default();
+        let open = entries.iter().filter(|entry| OPEN.contains(&entry.key.as_str())).cloned().collect();
+        let definition = match node.entry("definition") {
+            Some(definition) => Definition::read(definition, read_file, diagnostics),
+            None => {
+                let mut own = node.clone();
+                fill_in_templates(&mut own, read_file, diagnostics);
+                Some(Definition::Own(own))
+            }
+        };
+        ApiSetup { definition, open }
     }
 
     /// What a case is about that has this API. `None` when there is an error in it.
@@ -89,6 +109,7 @@ impl ApiSetup {
         let api = match self.definition.as_ref()? {
             Definition::Here(node) => read::read_node(&with_version(node), &options, diagnostics),
             Definition::Text(source) => read::read(source, &options, diagnostics),
+            Definition::Own(node) => native::read(node, &options, diagnostics),
         };
         Some(Gateway { api: api?, settings })
     }
@@ -172,15 +193,17 @@ pub(super) fn of_configuration(
     read_file: ReadFile<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<ApiSetup> {
-    let api = document.entry("api").filter(|_| document.entry("routes").is_none())?;
-    let Value::Map(entries) = &api.node.value else { return None };
-    let definition = entries.iter().find(|entry| entry.key == "definition")?;
-    let mut open: Vec<Entry> =
-        entries.iter().filter(|entry| OPEN.contains(&entry.key.as_str())).cloned().collect();
+    let api = entry_of_configuration(document)?;
+    let mut setup = ApiSetup::of_api(&api.node, read_file, diagnostics);
     for (key, pairs) in [("stage_variables", &quick.stage_variables), ("parameters", &quick.parameters)] {
-        open.extend(map_of_pairs(key, pairs));
+        setup.open.extend(map_of_pairs(key, pairs));
     }
-    Some(ApiSetup { definition: Definition::read(definition, read_file, diagnostics), open })
+    Some(setup)
+}
+
+/// `api` of a configuration whose cases are about it: one without routes.
+pub(super) fn entry_of_configuration(document: &Node) -> Option<&Entry> {
+    document.entry(API).filter(|_| document.entry("routes").is_none())
 }
 
 /// `NAME=VALUE` of flags as the map that a file would have.

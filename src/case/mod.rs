@@ -130,8 +130,13 @@ fn with_its_configuration(node: &Node) -> Node {
     let (cases, configuration) = entries.iter().cloned().partition(|entry| entry.key == "cases");
     let mut entries: Vec<Entry> = cases;
     let place = node.place.clone();
-    let configuration = Node { place: place.clone(), value: Value::Map(configuration) };
-    entries.push(Entry { key: "config".to_owned(), key_place: place.clone(), node: configuration });
+    entries.push(match api::entry_of_configuration(node) {
+        Some(api) => api.clone(),
+        None => {
+            let configuration = Node { place: place.clone(), value: Value::Map(configuration) };
+            Entry { key: "config".to_owned(), key_place: place.clone(), node: configuration }
+        }
+    });
     Node { place, value: Value::Map(entries) }
 }
 
@@ -196,7 +201,7 @@ impl<'f> Shared<'f> {
             }
         };
         if about == About::Api && subject.is_none() && !diagnostics.has_errors() {
-            diagnostics.error(fields.place(), "there is no definition: `openapi` or `definition`");
+            diagnostics.error(fields.place(), "there is no definition: `openapi`, `definition` or `api`");
         }
         (about, subject)
     }

@@ -162,7 +162,7 @@ fn deployed(gateway: Gateway) -> Snapshot {
     let functions = gateway.api.methods.iter().filter_map(|method| function(&method.integration.backend));
     let lambda = |function: &Function| {
         let name = wire::function_name(function);
-        format!("'{name}': 'http://{name}.test{}'", wire::function_path(&name))
+        format!("'{name}': 'http://functions.test{}'", wire::function_path(&name))
     };
     let lambdas: BTreeSet<String> = functions.map(lambda).collect();
     let lambdas = lambdas.into_iter().collect::<Vec<_>>().join(", ");
