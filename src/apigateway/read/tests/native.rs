@@ -138,7 +138,7 @@ routes:
       type: lambda
       url: http://a
       function: a/b
-      parameters: { body.x: 1, header.x: { from: request.heder.x }, header.y: { form: x } }
+      parameters: { body.x: 1, header.x: { from: request.cookie.x }, header.y: { form: x } }
       templates: { application/json: "#if" }
       timeout: 10ms
     responses:
@@ -168,7 +168,7 @@ errors: { unauthorised: {}, default_5xx: { status: 200, body: x } }
             "11: unknown key `url` in an integration of type `lambda`",
             "12: `a/b` is not the name of a function",
             "13: `body.x` is no part of a request",
-            "13: `request.heder.x` is no part of the exchange",
+            "13: `request.cookie.x` is no part of the exchange",
             "13: a value that is not text needs `from`",
             "13: unknown key `form` in a value",
             "14: mapping template: the template ends here, the `(` of `#if` was expected",
@@ -223,7 +223,7 @@ fn a_broken_model_is_told_once_wherever_it_is_used() {
         assert_eq!(problems, expected, "{text}");
     };
     let route = "routes:\n  - match: { path: /a }\n    request: { models: { a/b: M } }\n    integration: { type: http_proxy, url: http://a }\n    answers: { 200: { models: { a/b: M } } }\n";
-    check(&format!("{route}models: {{ M: {{ type: objet }} }}\n"), &["6: model `M`"]);
+    check(&format!("{route}models: {{ M: {{ type: 1 }} }}\n"), &["6: model `M`"]);
     check(&format!("{route}models: {{ M: {{}}, N: {{ type: 1 }} }}\n"), &["6: model `N`"]);
     check(
         &format!("{route}models: {{ M: {{ $ref: '#/models/N' }}, N: {{ $ref: '#/models/M' }} }}\n"),
