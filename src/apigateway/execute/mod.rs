@@ -24,6 +24,7 @@ mod response_model;
 mod tests;
 mod url;
 mod validate;
+mod validation;
 mod values;
 
 use std::cell::OnceCell;
