@@ -1,5 +1,5 @@
-//! The API of a case: its definition, written right there or in a file beside it, and what that leaves open; or `api` as
-//! configurations have it. Of an OpenAPI definition written right there the version may be left out.
+//! The API of a case: its definition, written right there or in a file beside it, and what that leaves open; or that of a
+//! configuration. Of an OpenAPI definition written right there the version may be left out.
 
 use std::sync::Arc;
 
@@ -12,12 +12,10 @@ use crate::document::{Entry, Fields, Node, Value};
 use crate::rules::{ReadFile, fill_in_templates};
 use crate::settings::Quick;
 
-pub(super) const KEYS: [&str; 8] =
-    ["openapi", "definition", "api", "stage", "stage_variables", "parameters", "strict", "response_models"];
-/// The ways to give a definition.
-const DEFINITIONS: [&str; 3] = ["openapi", "definition", API];
-/// The key of an API as configurations have it, with all that it leaves open.
-const API: &str = "api";
+pub(super) const KEYS: [&str; 7] =
+    ["openapi", "definition", "stage", "stage_variables", "parameters", "strict", "response_models"];
+/// The two ways to give a definition.
+const DEFINITIONS: [&str; 2] = ["openapi", "definition"];
 /// What a definition leaves open.
 const OPEN: [&str; 5] = ["stage", "stage_variables", "parameters", "strict", "response_models"];
 /// The version of a definition that names none.
@@ -57,19 +55,18 @@ impl ApiSetup {
         read_file: ReadFile<'_>,
         diagnostics: &mut Diagnostics,
     ) -> ApiSetup {
-        let base = match content::only(fields, &DEFINITIONS, "there is one definition", diagnostics) {
-            Some(entry) if entry.key == API => ApiSetup::of_api(&entry.node, read_file, diagnostics),
-            Some(entry) => ApiSetup {
-                definition: Definition::read(entry, read_file, diagnostics),
-                open: self.open.clone(),
-            },
-            None => self.clone(),
-        };
+        let given = content::only(fields, &DEFINITIONS, "there is one definition", diagnostics);
         let open = OPEN.iter().filter_map(|key| {
-            let own = base.open.iter().find(|entry| entry.key == *key);
+            let own = self.open.iter().find(|entry| entry.key == *key);
             fields.entry(key).or(own).cloned()
         });
-        ApiSetup { open: open.collect(), definition: base.definition }
+        ApiSetup {
+            definition: match given {
+                Some(entry) => Definition::read(entry, read_file, diagnostics),
+                None => self.definition.clone(),
+            },
+            open: open.collect(),
+        }
     }
 
     /// What a configuration says of its API; how it is reached has no bearing on a case.
@@ -193,17 +190,23 @@ pub(super) fn of_configuration(
     read_file: ReadFile<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<ApiSetup> {
-    let api = entry_of_configuration(document)?;
+    let api = document.entry("api").filter(|_| document.entry("routes").is_none())?;
     let mut setup = ApiSetup::of_api(&api.node, read_file, diagnostics);
     for (key, pairs) in [("stage_variables", &quick.stage_variables), ("parameters", &quick.parameters)] {
-        setup.open.extend(map_of_pairs(key, pairs));
+        if let Some(given) = map_of_pairs(key, pairs) {
+            lay_over(&mut setup.open, given);
+        }
     }
     Some(setup)
 }
 
-/// `api` of a configuration whose cases are about it: one without routes.
-pub(super) fn entry_of_configuration(document: &Node) -> Option<&Entry> {
-    document.entry(API).filter(|_| document.entry("routes").is_none())
+/// Puts the entries of a map in the place of those that have their names.
+fn lay_over(open: &mut Vec<Entry>, given: Entry) {
+    let Some(known) = open.iter_mut().find(|known| known.key == given.key) else { return open.push(given) };
+    if let (Value::Map(known), Value::Map(given)) = (&mut known.node.value, given.node.value) {
+        known.retain(|entry| !given.iter().any(|it| it.key == entry.key));
+        known.extend(given);
+    }
 }
 
 /// `NAME=VALUE` of flags as the map that a file would have.

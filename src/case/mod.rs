@@ -130,13 +130,8 @@ fn with_its_configuration(node: &Node) -> Node {
     let (cases, configuration) = entries.iter().cloned().partition(|entry| entry.key == "cases");
     let mut entries: Vec<Entry> = cases;
     let place = node.place.clone();
-    entries.push(match api::entry_of_configuration(node) {
-        Some(api) => api.clone(),
-        None => {
-            let configuration = Node { place: place.clone(), value: Value::Map(configuration) };
-            Entry { key: "config".to_owned(), key_place: place.clone(), node: configuration }
-        }
-    });
+    let configuration = Node { place: place.clone(), value: Value::Map(configuration) };
+    entries.push(Entry { key: "config".to_owned(), key_place: place.clone(), node: configuration });
     Node { place, value: Value::Map(entries) }
 }
 
@@ -209,7 +204,7 @@ impl<'f> Shared<'f> {
             Some((About::Api, _, api)) => (About::Api, api.into_subject(diagnostics)),
         };
         if about == About::Api && subject.is_none() && !diagnostics.has_errors() {
-            diagnostics.error(fields.place(), "there is no definition: `openapi`, `definition` or `api`");
+            diagnostics.error(fields.place(), "there is no definition: `openapi` or `definition`");
         }
         (about, subject)
     }
