@@ -30,7 +30,13 @@ impl Execution<'_> {
         self.sign(&mut headers);
         let status = written.and_then(|written| written.status).unwrap_or(fault.status);
         let answer = Answer { status, headers, body: Bytes::from(body) };
-        Finished { answer, fault: Some(fault), chosen: self.chosen.take(), misfits: Vec::new() }
+        Finished {
+            answer,
+            fault: Some(fault),
+            chosen: self.chosen.take(),
+            trace: self.trace.take(),
+            misfits: Vec::new(),
+        }
     }
 
     /// By `Accept`, else the one for JSON, else the first.

@@ -9,11 +9,11 @@ use super::super::model::{
 use super::content::{self, Payload};
 use super::fault::Fault;
 use super::headers::Headers;
-use super::render::{Meets, failed_request, for_request};
+use super::render::{Keeps, Meets, failed_request, for_request};
 use super::request::{Call, METHOD_OVERRIDE, Received, Target};
 use super::url::url;
 use super::validate::validate;
-use super::{Execution, Prepared};
+use super::{BodyBy, Execution, Prepared};
 use crate::vtl::gateway::RequestOverrides;
 use crate::vtl::{Heap, Limits, Value, json};
 
@@ -74,7 +74,7 @@ impl<'a> Execution<'a> {
     fn mock(&mut self, integration: &Integration) -> Result<i64, Fault> {
         let body = self.mapped_body(integration, &mut Mapped::default())?;
         let status = match &body {
-            Payload::Text(text) => status_code(text),
+            Payload::Text(text) => status_code(text.as_str()),
             Payload::Binary(_) => None,
         };
         let problem =
@@ -185,11 +185,12 @@ impl<'a> Execution<'a> {
     }
 
     /// What `requestParameters` make of the request.
-    fn mapped(&self, integration: &Integration) -> Result<Mapped, Fault> {
+    fn mapped(&mut self, integration: &Integration) -> Result<Mapped, Fault> {
         let mut mapped = Mapped::default();
         for parameter in &integration.parameters {
             let values = self.requested(&parameter.source)?;
             if values.is_empty() {
+                self.note(|trace| trace.without_value.push(parameter.target.to_string()));
                 continue;
             }
             match &parameter.target {
@@ -213,13 +214,19 @@ impl<'a> Execution<'a> {
         let body = content::of_request(&request.body, is_binary, integration.content_handling)
             .map_err(|_| Fault::configuration("Unable to base64 decode the body."))?;
         match for_request(&integration.templates, headers, integration.passthrough) {
-            Meets::Passes => Ok(body),
+            Meets::Passes => {
+                self.note(|trace| trace.request_body = Some(BodyBy::Passing));
+                Ok(body)
+            }
             Meets::Refused => Err(Fault::told(Kind::UnsupportedMediaType, "Unsupported Media Type")),
             Meets::Template(template) => {
-                let rendered = self.render(template, &body).map_err(|cause| failed_request(cause, &body))?;
+                let by = || BodyBy::Template(template.source.name.clone());
+                self.note(|trace| trace.request_body = Some(by()));
+                let rendered = self.render(template, &body, Keeps::Left);
+                let rendered = rendered.map_err(|cause| failed_request(cause, &body))?;
                 self.leave(rendered.left, rendered.overrides.response);
                 mapped.overridden(rendered.overrides.request);
-                Ok(Payload::Text(rendered.text))
+                Ok(Payload::from(rendered.text))
             }
         }
     }

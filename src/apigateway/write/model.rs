@@ -24,7 +24,7 @@ pub struct Models {
 
 impl Models {
     /// The names of all models of an API that have one, with the place where each is first used.
-    pub fn of(api: &Api) -> Vec<(String, &Place)> {
+    pub fn of(api: &Api) -> Vec<(String, Option<&Place>)> {
         let (mut models, mut places) = (Models::default(), Vec::new());
         let used = api.methods.iter().flat_map(|method| {
             let answers = method.responses.iter().flat_map(|answer| &answer.models);
@@ -34,7 +34,7 @@ impl Models {
             models.reference(model);
             let new = models.named.get(places.len()..).unwrap_or_default();
             // A name that had to be made unique is that of no schema.
-            let place = |name: &String| model.places.get(name).unwrap_or(&model.place);
+            let place = |name: &String| model.places.get(name).or(model.place.as_ref());
             places.extend(new.iter().map(|(name, _)| (name.clone(), place(name))));
         }
         places

@@ -44,9 +44,7 @@ impl Report {
     /// What becomes of a definition that was read into this API with these problems.
     pub fn new(api: &Api, problems: &[Diagnostic]) -> Report {
         let mut items: Vec<Item> = api.methods.iter().flat_map(|method| of_method(method)).collect();
-        items.extend(
-            Models::of(api).into_iter().map(|(name, place)| exact(format!("model {name}"), Some(place))),
-        );
+        items.extend(Models::of(api).into_iter().map(|(name, place)| exact(format!("model {name}"), place)));
         let errors = api.gateway_responses.iter();
         items.extend(
             errors.map(|(kind, error)| {

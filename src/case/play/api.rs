@@ -49,7 +49,7 @@ fn sent(call: Call<'_>) -> SentRequest {
 }
 
 fn played(request: &Request, sent: Sent, finished: Finished) -> Played {
-    let Finished { answer, fault, chosen, misfits } = finished;
+    let Finished { answer, fault, chosen, misfits, trace: _ } = finished;
     let has_body = request.snapshot.method != Method::HEAD && allows_body(answer.status);
     Played {
         status: answer.status,

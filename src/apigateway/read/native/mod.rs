@@ -47,6 +47,7 @@ impl Reader<'_> {
         let (stage, stage_variables) = deployed(&self.options, &base_path);
         let methods = self.native_routes();
         self.check_models();
+        self.compile_models();
         Api {
             name: self.native_text("name", "a name").unwrap_or_default().to_owned(),
             base_path,

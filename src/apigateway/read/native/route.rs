@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         method.map(Verb::Only)
     }
 
-    fn native_method(&mut self, node: &'a Node, path: &str, verb: Verb) -> Option<Method> {
+    fn native_method(&mut self, node: &'a Node, path: &'a str, verb: Verb) -> Option<Method> {
         let name = self.get(node, "name").and_then(|name| name.text("a name", self.problems));
         let (mut asked, mut validator) = (Asked::default(), Validator::default());
         asked.add_path(path);
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn native_request(&mut self, node: &'a Node, asked: &mut Asked) -> Option<Validator> {
+    fn native_request(&mut self, node: &'a Node, asked: &mut Asked<'a>) -> Option<Validator> {
         node.fields("`request`", &REQUEST, self.problems)?;
         for (key, location) in
             [("headers", Location::Header), ("query", Location::Query), ("path", Location::Path)]

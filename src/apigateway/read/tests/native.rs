@@ -84,8 +84,8 @@ errors:
         ]
     );
     assert!(put.validator.parameters && put.validator.body);
-    assert!(put.request_models[0].1.validator.is_valid(&serde_json::json!({ "lines": [{}] })));
-    assert!(!put.request_models[0].1.validator.is_valid(&serde_json::json!({ "lines": [1] })));
+    assert_eq!(put.request_models[0].1.misfits(&serde_json::json!({ "lines": [{}] })), []);
+    assert_eq!(put.request_models[0].1.misfits(&serde_json::json!({ "lines": [1] })).len(), 1);
     let integration = &put.integration;
     let Backend::Http(endpoint) = &integration.backend else { panic!("{:?}", integration.backend) };
     assert_eq!(endpoint.method, Some(http::Method::POST));
