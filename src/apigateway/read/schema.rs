@@ -209,7 +209,7 @@ fn localize(schema: &mut Value, wanted: &mut BTreeSet<String>) {
 }
 
 /// A reference as the key of a definition: no character that a JSON pointer gives a meaning.
-fn escaped(reference: &str) -> String {
+pub fn escaped(reference: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let known = HOMES.iter().find_map(|home| reference.strip_prefix(home));
     known.unwrap_or(reference).chars().map(|c| if is_plain(c) { c } else { '_' }).collect()

@@ -46,7 +46,7 @@ impl Reader<'_> {
         let base_path = self.native_text("base_path", "a path").map(one_slash_before).unwrap_or_default();
         let (stage, stage_variables) = deployed(&self.options, &base_path);
         let methods = self.native_routes();
-        self.check_models();
+        self.unused_models();
         self.compile_models();
         Api {
             name: self.native_text("name", "a name").unwrap_or_default().to_owned(),

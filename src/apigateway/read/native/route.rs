@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::openapi::path_is_right;
 use super::super::operation::Asked;
 use super::super::reader::Reader;
-use super::super::schema::{Use, builtin};
+use super::super::schema::{Use, builtin, escaped};
 use crate::apigateway::model::{Location, Method, Model, Validator, Verb};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Entry, Node, Value};
@@ -140,10 +140,14 @@ impl<'a> Reader<'a> {
         models
     }
 
-    /// Tells of models that are no schemas, those too that no route has.
-    pub fn check_models(&mut self) {
+    /// Reads the models that no route has, so that they are told too where they are no schemas.
+    pub fn unused_models(&mut self) {
+        let used: HashSet<String> =
+            self.enforced.iter().flat_map(|(model, _)| model.places.keys().cloned()).collect();
         for entry in self.entries(self.get(self.root, "models"), "`models`") {
-            self.model(&reference(&entry.key, &entry.node.place), &entry.key, Use::Enforced);
+            if !used.contains(&compiled_name(&entry.key)) {
+                self.model(&reference(&entry.key, &entry.node.place), &entry.key, Use::Enforced);
+            }
         }
     }
 
@@ -161,6 +165,11 @@ impl<'a> Reader<'a> {
         }
         is_known
     }
+}
+
+/// What a model is called in the schemas that refer to it.
+fn compiled_name(name: &str) -> String {
+    escaped(&format!("#/models/{name}"))
 }
 
 /// `$ref` to one of the API's models.
