@@ -68,6 +68,16 @@ fn what_is_printed_is_easy_to_read() {
 }
 
 #[test]
+fn what_stands_in_one_line_is_told_by_its_column() {
+    let text = files::text("tests/definitions/petstore.json").replace("${stageVariables.photos}", "photos");
+    let text = serde_json::from_str::<Value>(&text).unwrap().to_string();
+    let mut problems = Diagnostics::default();
+    let api = read(&Source::new("api.json", &text), &Options::default(), &mut problems).unwrap();
+    let column = text.find("\"get\"").unwrap() + 1;
+    assert!(write(&api, "api.json").contains(&format!("# api.json:1:{column}\n")));
+}
+
+#[test]
 fn what_is_printed_says_all_that_was_read() {
     for (name, stage_variables) in DEFINITIONS {
         let (api, _) = defined(name, stage_variables);

@@ -76,7 +76,10 @@ fn error(response: &GatewayResponse) -> Yaml {
     }
 }
 
-/// Where something comes from, as a comment says it.
+/// Where something comes from: its line, or its place in a file that is all one line.
 fn origin(place: &Place) -> String {
-    format!("{}:{}", place.source.name, place.line)
+    match place.source.line(2) {
+        Some(_) => format!("{}:{}", place.source.name, place.line),
+        None => place.to_string(),
+    }
 }

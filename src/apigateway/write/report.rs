@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::model::{Api, IntegrationResponse, Method};
 use super::model::Models;
+use super::origin;
 use crate::diagnostic::{Diagnostic, Loss, Place};
 
 /// How true something is carried over.
@@ -126,7 +127,7 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<16}  ", self.carried.word())?;
         if let Some(place) = &self.place {
-            write!(f, "{}:{}: ", place.source.name, place.line)?;
+            write!(f, "{}: ", origin(place))?;
         }
         f.write_str(&self.what)
     }
