@@ -144,7 +144,6 @@ rule_sets: {}
         ..upstream("ant", "http://a:1")
     };
     let expected = Settings {
-        api: None,
         server: Server {
             listen: "[::1]:80".parse().unwrap(),
             workers: Some(512),
@@ -171,6 +170,7 @@ rule_sets: {}
         },
         admin: Admin { listen: None },
         upstreams: vec![zebra, ant],
+        api: None,
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },
         hold_total_bytes: 1 << 20,
         inspect: Inspect {

@@ -19,6 +19,7 @@ mod examples;
 mod explain;
 mod faults;
 mod hygiene;
+mod import;
 mod properties;
 mod protocols;
 mod proxy;
