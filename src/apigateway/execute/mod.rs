@@ -25,6 +25,7 @@ mod tests;
 mod trace;
 mod url;
 mod validate;
+mod validation;
 mod values;
 
 use std::cell::OnceCell;

@@ -180,7 +180,7 @@ impl Execution<'_> {
     pub(super) fn finished(&self, answer: Answer, backend: &Backend) -> Answer {
         let mut headers = remapped(answer.headers, backend);
         let is_proxied = matches!(backend, Backend::HttpProxy(_));
-        if !is_proxied && !headers.contains("content-type") {
+        if !headers.contains("content-type") {
             headers.append("Content-Type", "application/json");
         }
         if !is_proxied
