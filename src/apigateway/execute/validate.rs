@@ -52,12 +52,10 @@ fn body(method: &Method, received: &Received<'_>) -> Result<(), Fault> {
     let named = |wanted: &str| method.request_models.iter().find(|(known, _)| known == wanted);
     let Some((_, model)) = named(media_type).or_else(|| named(DEFAULT)) else { return Ok(()) };
     let body: &[u8] = if received.request.body.is_empty() { b"{}" } else { &received.request.body };
-    let problems = match serde_json::from_slice::<Value>(body) {
-        Ok(value) => match model.compile() {
-            Ok(validator) => validation::problems(validator, &value),
-            Err(problem) => Some(format!("[the model is no schema: {problem}]")),
-        },
-        Err(error) => Some(format!("[the body is no JSON: {error}]")),
+    let problems = match (serde_json::from_slice::<Value>(body), model.compile()) {
+        (Ok(value), Ok(validator)) => validation::problems(validator, &value),
+        (Err(error), _) => Some(format!("[the body is no JSON: {error}]")),
+        (_, Err(problem)) => Some(format!("[the model is no schema: {problem}]")),
     };
     let Some(problems) = problems else { return Ok(()) };
     let cause = format!("the body does not fit the model `{}`: {problems}", model.name);
