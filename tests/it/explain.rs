@@ -91,9 +91,9 @@ fn every_stage_of_an_exchange_is_told() {
       POST http://legacy/v1/7
       left out, as there is nothing to map: integration.request.header.X-Trace
       headers:
+        Content-Type: application/json
         Accept: application/json
         User-Agent: AmazonAPIGateway_candor
-        Content-Type: application/json
       body after transformations, by the template at api.yaml:18:47:
         {"n":""}
 
