@@ -23,7 +23,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::hold::{Hold, Inspect};
 
-pub use api::{Api, Definition, Lambda};
+pub use api::{Api, Definition, Lambda, api_keys};
 pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};

@@ -13,6 +13,7 @@ mod operation;
 mod reader;
 mod response;
 mod schema;
+mod security;
 mod selection;
 mod serverless;
 mod template;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Options;
 use super::operation::{Defaults, Inherited};
 use super::reader::{Keys, Reader};
+use super::security::KEY_SOURCE;
 use crate::apigateway::model::{Api, Method, Validator, Verb};
 use crate::apigateway::route::{CATCH_ALL, Routes, Segment, segments};
 use crate::diagnostic::{Diagnostic, Place};
@@ -29,13 +30,14 @@ const ROOT: Keys<'_> = Keys {
         "x-amazon-apigateway-gateway-responses",
         "x-amazon-apigateway-request-validators",
         "x-amazon-apigateway-request-validator",
+        "securityDefinitions",
+        KEY_SOURCE,
     ],
     silent: &[
         "host",
         "schemes",
         "tags",
         "externalDocs",
-        "securityDefinitions",
         "x-amazon-apigateway-documentation",
         "x-amazon-apigateway-importexport-version",
         "x-amazon-apigateway-endpoint-configuration",
@@ -43,14 +45,13 @@ const ROOT: Keys<'_> = Keys {
         "x-amazon-apigateway-endpoint-access-mode",
     ],
     unsupported: &[
-        ("security", "requests are not authorized"),
         ("x-amazon-apigateway-policy", "resource policies are not enforced"),
-        ("x-amazon-apigateway-api-key-source", "API keys are not asked for"),
         ("x-amazon-apigateway-minimum-compression-size", "answers are not compressed"),
         ("x-amazon-apigateway-cors", "preflight requests of HTTP APIs are not answered"),
         ("x-amazon-apigateway-authorizer", "requests are not authorized"),
     ],
-    inert: &[],
+    // Operations say it for themselves, or nobody does.
+    inert: &["security"],
 };
 
 /// The HTTP methods that a path has, as they are written.
@@ -263,6 +264,7 @@ fn defaults<'a>(reader: &mut Reader<'a>) -> Defaults<'a> {
         produces: reader.get(root, "produces"),
         validators,
         validator: Validator::default(),
+        schemes: reader.schemes(),
     };
     let chosen = reader.get(root, "x-amazon-apigateway-request-validator");
     defaults.validator = chosen.and_then(|node| validator(reader, node, &defaults)).unwrap_or_default();

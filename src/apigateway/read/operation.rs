@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::openapi;
 use super::reader::{Keys, Reader};
 use super::schema::Use;
+use super::security::{KEY_SOURCE, Schemes};
 use crate::apigateway::model::{Location, Method, Model, Parameter, Validator, Verb};
 use crate::apigateway::route::{Segment, segments};
 use crate::diagnostic::{Diagnostic, Place};
@@ -24,6 +25,7 @@ const OPERATION: Keys<'_> = Keys {
         "produces",
         INTEGRATION,
         VALIDATOR,
+        "security",
     ],
     silent: &[
         "tags",
@@ -34,9 +36,10 @@ const OPERATION: Keys<'_> = Keys {
         "servers",
         "schemes",
         "callbacks",
+        // It is the API's, wherever else some write it.
+        KEY_SOURCE,
     ],
     unsupported: &[
-        ("security", "requests are not authorized, and API keys are not asked for"),
         ("x-amazon-apigateway-auth", "requests are not authorized"),
         ("x-amazon-apigateway-authtype", "requests are not authorized"),
     ],
@@ -49,6 +52,7 @@ pub struct Defaults<'a> {
     pub produces: Option<&'a Node>,
     pub validators: HashMap<&'a str, Validator>,
     pub validator: Validator,
+    pub schemes: Schemes<'a>,
 }
 
 /// What an operation has from its path and from the definition.
@@ -79,6 +83,7 @@ impl<'a> Reader<'a> {
         let validator = self.get(node, VALIDATOR);
         let validator =
             validator.and_then(|name| openapi::validator(self, name, defaults)).unwrap_or(defaults.validator);
+        let asks_for_key = self.asks_for_key(node, &defaults.schemes);
         let asked = self.asked(inherited, node, validator);
         let responses = self.method_responses(node, defaults);
         let Some(integration) = self.get(node, INTEGRATION) else {
@@ -94,6 +99,7 @@ impl<'a> Reader<'a> {
             verb,
             operation: self.get(node, "operationId").and_then(Node::scalar_text).map(str::to_owned),
             parameters: asked.parameters,
+            asks_for_key,
             validator,
             request_models: asked.models,
             integration: self.integration(integration, &responses)?,

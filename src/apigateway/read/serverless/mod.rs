@@ -9,6 +9,7 @@ use super::Options;
 use super::cloudformation::as_openapi;
 use super::openapi;
 use super::reader::Reader;
+use super::security::KEY_SOURCE;
 use crate::apigateway::model::Api;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
@@ -30,6 +31,9 @@ const EVENT: [&str; 14] = [
     "private",
     "summary",
 ];
+
+/// What a scheme is called that is an API key.
+const KEY: &str = "api_key";
 
 struct Event<'a> {
     /// The key of its function.
@@ -128,7 +132,6 @@ fn event<'a>(
 fn left_out(entry: &Entry, problems: &mut Diagnostics) {
     let meaning = match entry.key.as_str() {
         "authorizer" => "requests are not authorized",
-        "private" => "API keys are not asked for",
         key if EVENT.contains(&key) => return,
         _ => "Candor does not know it",
     };
@@ -197,10 +200,28 @@ fn operation(event: &Event<'_>, root: &Node, problems: &mut Diagnostics) -> Node
     if !kind.ends_with("_proxy") {
         mapping::write(event, &kind, &mut integration, &mut operation);
     }
+    if event.get("private").is_some_and(|node| node.value == Value::Bool(true)) {
+        operation.push(security(place));
+    }
     operation.extend(schemas(event, root, problems));
     operation.push(entry("x-amazon-apigateway-request-validator", place, text("all", place)));
     operation.push(entry("x-amazon-apigateway-integration", place, map(integration, place)));
     map(operation, place)
+}
+
+/// What an operation says that asks for an API key.
+fn security(place: &Place) -> Entry {
+    let none = Node { place: place.clone(), value: Value::List(Vec::new()) };
+    let requirement = map(vec![entry(KEY, place, none)], place);
+    entry("security", place, Node { place: place.clone(), value: Value::List(vec![requirement]) })
+}
+
+/// The API key among the ways to show who one is.
+fn schemes(place: &Place) -> Entry {
+    let pairs = [("type", "apiKey"), ("in", "header"), ("name", "x-api-key")];
+    let key = map(pairs.map(|(key, value)| entry(key, place, text(value, place))).into(), place);
+    let schemes = entry("securitySchemes", place, map(vec![entry(KEY, place, key)], place));
+    entry("components", place, map(vec![schemes], place))
 }
 
 /// `request.schemas`: a schema, `{ schema: … }`, or the name of one that the provider has.
@@ -238,7 +259,11 @@ fn document(root: &Node, paths: Vec<Entry>) -> Node {
         entry("info", place, map(vec![entry("title", place, text(title, place))], place)),
         entry("paths", place, map(paths, place)),
         entry("x-amazon-apigateway-request-validators", place, validators),
+        schemes(place),
     ];
+    if let Some(source) = at(root, &["provider", "apiGateway", "apiKeySourceType"]) {
+        entries.push(entry(KEY_SOURCE, place, source.clone()));
+    }
     if let Some(types) = at(root, &["provider", "apiGateway", "binaryMediaTypes"]) {
         entries.push(entry("x-amazon-apigateway-binary-media-types", place, types.clone()));
     }
