@@ -132,8 +132,11 @@ fn refuse_without_api(quick: &Quick, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// API keys by name.
+/// API keys by name; nothing in their place is no list at all.
 pub fn api_keys(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<ApiKey>> {
+    if node.value == Value::Null {
+        return None;
+    }
     let mut keys = Vec::new();
     for Entry { key, node, .. } in node.entries("`keys`", diagnostics)? {
         let value = node.text("an API key (text)", diagnostics)?.to_owned();

@@ -233,7 +233,8 @@ impl<'a> Execution<'a> {
 
     fn made_context(&self) -> Map<String, Value> {
         let key = self.method.and_then(|method| self.admitted(method).ok()).flatten();
-        let mut context = context::context(self.api, &self.settings.identity, self.method, &self.received, key);
+        let mut context =
+            context::context(self.api, &self.settings.identity, self.method, &self.received, key);
         for (name, value) in &self.told {
             context.insert((*name).to_owned(), value.clone());
         }

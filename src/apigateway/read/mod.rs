@@ -6,6 +6,7 @@ mod cloudformation;
 mod function;
 mod gateway_response;
 mod integration;
+mod key;
 mod mapping;
 pub mod native;
 mod openapi;

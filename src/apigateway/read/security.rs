@@ -39,8 +39,9 @@ impl<'a> Reader<'a> {
         let Some(node) = self.get(self.root, KEY_SOURCE) else { return false };
         match node.text("`HEADER` or `AUTHORIZER`", self.problems).map(str::to_ascii_uppercase).as_deref() {
             Some("AUTHORIZER") => {
-                let message =
-                    format!("`{KEY_SOURCE}` is not carried out: no authorizer gives keys, so none is asked for");
+                let message = format!(
+                    "`{KEY_SOURCE}` is not carried out: no authorizer gives keys, so none is asked for"
+                );
                 self.left_out(&node.place, message);
                 true
             }
@@ -63,7 +64,8 @@ impl<'a> Reader<'a> {
                     asks = true;
                     continue;
                 }
-                let message = format!("`security` by `{}` is not carried out: requests are not authorized", entry.key);
+                let message =
+                    format!("`security` by `{}` is not carried out: requests are not authorized", entry.key);
                 self.left_out(&entry.key_place, message);
             }
         }

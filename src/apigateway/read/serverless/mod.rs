@@ -7,6 +7,7 @@ mod variables;
 
 use super::Options;
 use super::cloudformation::as_openapi;
+use super::key;
 use super::openapi;
 use super::reader::Reader;
 use super::security::KEY_SOURCE;
@@ -31,9 +32,6 @@ const EVENT: [&str; 14] = [
     "private",
     "summary",
 ];
-
-/// What a scheme is called that is an API key.
-const KEY: &str = "api_key";
 
 struct Event<'a> {
     /// The key of its function.
@@ -201,27 +199,13 @@ fn operation(event: &Event<'_>, root: &Node, problems: &mut Diagnostics) -> Node
         mapping::write(event, &kind, &mut integration, &mut operation);
     }
     if event.get("private").is_some_and(|node| node.value == Value::Bool(true)) {
-        operation.push(security(place));
+        let security = Value::List(vec![key::requirement(place)]);
+        operation.push(entry("security", place, Node { place: place.clone(), value: security }));
     }
     operation.extend(schemas(event, root, problems));
     operation.push(entry("x-amazon-apigateway-request-validator", place, text("all", place)));
     operation.push(entry("x-amazon-apigateway-integration", place, map(integration, place)));
     map(operation, place)
-}
-
-/// What an operation says that asks for an API key.
-fn security(place: &Place) -> Entry {
-    let none = Node { place: place.clone(), value: Value::List(Vec::new()) };
-    let requirement = map(vec![entry(KEY, place, none)], place);
-    entry("security", place, Node { place: place.clone(), value: Value::List(vec![requirement]) })
-}
-
-/// The API key among the ways to show who one is.
-fn schemes(place: &Place) -> Entry {
-    let pairs = [("type", "apiKey"), ("in", "header"), ("name", "x-api-key")];
-    let key = map(pairs.map(|(key, value)| entry(key, place, text(value, place))).into(), place);
-    let schemes = entry("securitySchemes", place, map(vec![entry(KEY, place, key)], place));
-    entry("components", place, map(vec![schemes], place))
 }
 
 /// `request.schemas`: a schema, `{ schema: … }`, or the name of one that the provider has.
@@ -259,7 +243,7 @@ fn document(root: &Node, paths: Vec<Entry>) -> Node {
         entry("info", place, map(vec![entry("title", place, text(title, place))], place)),
         entry("paths", place, map(paths, place)),
         entry("x-amazon-apigateway-request-validators", place, validators),
-        schemes(place),
+        entry("securityDefinitions", place, map(vec![key::scheme(place)], place)),
     ];
     if let Some(source) = at(root, &["provider", "apiGateway", "apiKeySourceType"]) {
         entries.push(entry(KEY_SOURCE, place, source.clone()));

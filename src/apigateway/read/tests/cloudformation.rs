@@ -169,3 +169,45 @@ fn one_of_several_apis_is_chosen_by_name() {
     let (_, problems) = read_with(template, &Options { api: Some("C".into()), ..Options::default() });
     assert_eq!(problems, ["1:1 error: the template has no API `C` with a definition inside"]);
 }
+
+#[test]
+fn keys_are_asked_for_where_sam_says_so() {
+    let template = |auth: &str, event: &str| {
+        format!(
+            r##"
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: prod
+      Auth: {{ {auth} }}
+      DefinitionBody:
+        swagger: "2.0"
+        paths:
+          /a:
+            get: &op
+              responses: {{}}
+              x-amazon-apigateway-integration: {{ type: aws_proxy, httpMethod: POST, uri: !Sub "arn:${{AWS::Partition}}:lambda:::function:f" }}
+            options: *op
+            x-amazon-apigateway-any-method: *op
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        A: {{ Type: Api, Properties: {{ RestApiId: !Ref Api, Path: /a, Method: get, {event} }} }}
+        Any: {{ Type: Api, Properties: {{ RestApiId: !Ref Api, Path: /a, Method: any }} }}
+"##
+        )
+    };
+    let check = |auth: &str, event: &str, expected: [bool; 3]| {
+        let (api, problems) = read_with(&template(auth, event), &Options::default());
+        assert_eq!(problems, Vec::<String>::new(), "{auth} {event}");
+        let asking: Vec<bool> = api.unwrap().methods.iter().map(|method| method.asks_for_key).collect();
+        assert_eq!(asking, expected, "{auth} {event}");
+    };
+    check("", "", [false, false, false]);
+    check("ApiKeyRequired: true", "", [true, true, true]);
+    check("ApiKeyRequired: true, AddApiKeyRequiredToCorsPreflight: false", "", [true, false, true]);
+    check("", "Auth: { ApiKeyRequired: true }", [true, false, false]);
+    check("ApiKeyRequired: true", "Auth: { ApiKeyRequired: false }", [false, true, true]);
+}

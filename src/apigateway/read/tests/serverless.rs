@@ -158,3 +158,12 @@ fn problems_keep_their_places() {
         ]
     );
 }
+
+#[test]
+fn a_private_event_asks_for_a_key() {
+    let api = good(
+        "      - http: { path: a, method: get, private: true }\n      - http: { path: b, method: get, private: false }\n",
+    );
+    let asking: Vec<bool> = api.methods.iter().map(|method| method.asks_for_key).collect();
+    assert_eq!(asking, [true, false]);
+}
