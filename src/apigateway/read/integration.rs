@@ -24,7 +24,6 @@ const INTEGRATION: Keys<'_> = Keys {
         "responses",
         "timeoutInMillis",
         "payloadFormatVersion",
-        "integrationSubtype",
         "connectionType",
     ],
     silent: &["cacheNamespace", "connectionId", "credentials"],
@@ -33,6 +32,7 @@ const INTEGRATION: Keys<'_> = Keys {
         ("tlsConfig", "the upstream's own settings hold"),
         ("responseTransferMode", "a mapped answer is sent when it is complete"),
         ("integrationTarget", "the upstream's own settings hold"),
+        ("responseParameters", "the mapping of an HTTP API"),
     ],
     inert: &[],
 };
@@ -53,6 +53,12 @@ pub const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 50..=900_000;
 
 impl<'a> Reader<'a> {
     pub fn integration(&mut self, node: &'a Node, declared: &[MethodResponse]) -> Option<Integration> {
+        if let Some(subtype) = self.resolve(node)?.entry("integrationSubtype") {
+            let message =
+                "the operation is left out: with `integrationSubtype` an HTTP API calls a service by itself";
+            self.left_out(&subtype.key_place, message);
+            return None;
+        }
         let node = self.map(node, "an integration", &INTEGRATION)?;
         let backend = self.backend(node);
         let parameters = self.request_parameters(self.get(node, "requestParameters"));
@@ -150,13 +156,6 @@ impl<'a> Reader<'a> {
     }
 
     fn service(&mut self, node: &'a Node, is_proxy: bool) -> Option<Backend> {
-        if let Some(subtype) = node.entry("integrationSubtype") {
-            self.error(
-                &subtype.key_place,
-                "`integrationSubtype` is not supported: an HTTP API calls a service by itself",
-            );
-            return None;
-        }
         let method = self.http_method(node);
         let format = self.payload_format(node).unwrap_or_default();
         let uri = self.uri_node(node)?;

@@ -21,12 +21,14 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod uri;
+mod variables;
 
 use std::sync::Arc;
 
 use super::model::Api;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{self, Node, Tags, Value};
+use function::Functions;
 use reader::Reader;
 
 pub(super) use integration::TIMEOUT;
@@ -47,7 +49,8 @@ pub struct Options {
     pub stage: Option<String>,
     /// Stage variables. They win over a template's own.
     pub stage_variables: Vec<(String, String)>,
-    /// Parameters of a template: values for `Ref` and `Fn::Sub`. `AWS::Region` and its like may be among them.
+    /// Parameters of a template: values for `Ref` and `Fn::Sub`, and for `${NAME}` in a definition that is a template
+    /// itself. `AWS::Region` and its like may be among them.
     pub parameters: Vec<(String, String)>,
 }
 
@@ -109,9 +112,23 @@ fn read_root(root: &Node, options: &Options, problems: &mut Diagnostics) -> Opti
         return None;
     };
     match format {
-        Format::OpenApi => Some(openapi::read(Reader::new(root, options.clone(), problems))),
+        Format::OpenApi => {
+            let filled = filled(root, options, problems)?;
+            Some(openapi::read(Reader::new(filled.as_ref().unwrap_or(root), options.clone(), problems)))
+        }
         Format::CloudFormation => cloudformation::read(root, options, problems),
         Format::Serverless => serverless::read(root, options, problems),
+    }
+}
+
+/// A definition that a template brings in has functions in it, and one that is a template itself has variables. `Some(None)`
+/// where there are neither.
+fn filled(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Option<Node>> {
+    let named = (!options.parameters.is_empty()).then(|| variables::filled(root, &options.parameters));
+    let definition = named.as_ref().unwrap_or(root);
+    match function::are_in(definition) {
+        true => Functions::without_template(definition, options, problems).fill(definition).map(Some),
+        false => Some(named),
     }
 }
 

@@ -12,7 +12,10 @@ use crate::apigateway::route::{Segment, segments};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::Node;
 
-const INTEGRATION: &str = "x-amazon-apigateway-integration";
+pub const INTEGRATION: &str = "x-amazon-apigateway-integration";
+/// What helps where one is missing.
+pub const WITHOUT_INTEGRATION: &str =
+    "`x-amazon-apigateway-integration` says where requests go; an export has it with `extensions=apigateway`";
 const VALIDATOR: &str = "x-amazon-apigateway-request-validator";
 
 const OPERATION: Keys<'_> = Keys {
@@ -36,6 +39,8 @@ const OPERATION: Keys<'_> = Keys {
         "servers",
         "schemes",
         "callbacks",
+        // `/$default` says it by its name.
+        "isDefaultRoute",
         // It is the API's, wherever else some write it.
         KEY_SOURCE,
     ],
@@ -88,10 +93,7 @@ impl<'a> Reader<'a> {
         let responses = self.method_responses(node, defaults);
         let Some(integration) = self.get(node, INTEGRATION) else {
             let problem = Diagnostic::error(format!("{verb} {} has no integration", inherited.resource));
-            let help = format!(
-                "`{INTEGRATION}` says where its requests go; an export has it with `extensions=apigateway`"
-            );
-            self.problems.push(problem.at(place).help(help));
+            self.problems.push(problem.at(place).help(WITHOUT_INTEGRATION));
             return None;
         };
         Some(Method {

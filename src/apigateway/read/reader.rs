@@ -134,12 +134,12 @@ impl<'a> Reader<'a> {
         let node = self.resolve(node)?;
         let entries = node.entries(what, self.problems)?;
         for entry in entries {
-            self.key(entry, what, keys);
+            self.key(entry, entries, what, keys);
         }
         Some(node)
     }
 
-    fn key(&mut self, entry: &Entry, what: &str, keys: &Keys<'_>) {
+    fn key(&mut self, entry: &Entry, siblings: &[Entry], what: &str, keys: &Keys<'_>) {
         let key = entry.key.as_str();
         if keys.read.contains(&key) || keys.silent.contains(&key) {
             return;
@@ -160,7 +160,8 @@ impl<'a> Reader<'a> {
         }
         let problem =
             Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place).left_out();
-        let meant = self.meant(key, keys.read.iter().copied());
+        let is_free = |known: &&str| !siblings.iter().any(|sibling| sibling.key == *known);
+        let meant = self.meant(key, keys.read.iter().copied().filter(is_free));
         self.problems.push(match meant {
             Some(known) => problem.help(format!("did you mean `{known}`?")),
             None => problem.help("it is left out"),
@@ -186,15 +187,15 @@ impl<'a> Reader<'a> {
         node.and_then(|node| node.entries(what, self.problems)).unwrap_or_default()
     }
 
-    /// The value of a stage variable; none has the empty one, as on API Gateway.
-    pub fn stage_variable(&mut self, name: &str, place: &Place) -> String {
+    /// The value of a stage variable; that it has none is told.
+    pub fn stage_variable(&mut self, name: &str, place: &Place) -> Option<String> {
         let found = self.options.stage_variables.iter().find(|(known, _)| known == name);
         if let Some((_, value)) = found {
-            return value.clone();
+            return Some(value.clone());
         }
         let problem = Diagnostic::warning(format!("stage variable `{name}` has no value")).at(place);
         self.problems.push(problem.help(format!("give it one: `--stage-variable {name}=…`")));
-        String::new()
+        None
     }
 }
 

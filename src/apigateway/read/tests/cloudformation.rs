@@ -126,10 +126,10 @@ Resources:
   Api:
     Type: AWS::Serverless::Api
     Properties:
-      Auth: {}
+      Auth: { ApiKeyRequired: false, DefaultAuthorizer: A }
       DefinitionBody:
         openapi: 3.0.1
-        info: { title: !Ref P, version: !ImportValue X, description: !Ref Q, x-a: !If [Loop, 1, 2], x-b: !Sub "${Nope.Arn}${stageVariables.z}" }
+        info: { title: !Ref P, version: !ImportValue X, license: !Ref Q, x-a: !If [Loop, 1, 2], x-b: !Sub "${Nope.Arn}${stageVariables.z}" }
         paths: { }
         x-c: !Ref Bucket
         x-d: { Fn::Transform: { Name: AWS::Include } }
@@ -145,12 +145,12 @@ Resources:
             "7:29 warning: event `E` is left out: `/more` is not in `Api`",
             "9:3 warning: `More` is left out: only what is inside `Api` is read",
             "10:73 warning: `Elsewhere` is defined in another file",
-            "14:13 warning: `Auth` is not carried out: requests are not authorized",
+            "14:38 warning: `DefaultAuthorizer` is not carried out: requests are not authorized",
             "17:24 error: parameter `P` has no value",
-            "17:41 error: `Fn::ImportValue` has no value here",
-            "17:70 error: `Q` is neither a parameter nor a resource",
-            "17:106 error: there is no resource `Nope`",
-            "17:106 warning: `${stageVariables.z}` in `Fn::Sub` is taken for API Gateway's",
+            "17:41 warning: `X` is another stack's, and only known when it is deployed",
+            "17:66 error: `Q` is neither a parameter nor a resource",
+            "17:102 error: there is no resource `Nope`",
+            "17:102 warning: `${stageVariables.z}` in `Fn::Sub` is taken for API Gateway's",
             "19:14 warning: the name of `Bucket` is only known when it is deployed",
             "20:31 error: `Fn::Transform` brings in what is not in this file",
             "21:14 error: `Fn::Join` takes 2 values",
