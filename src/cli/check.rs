@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::load::{self, Configuration, Options};
-use super::{Exit, Format, counted};
+use super::{Exit, Format, counted, problems};
 
 /// Runs the command. The problems are the result, so they go to standard output.
 pub fn run(options: &Options, format: Format) -> Exit {
@@ -23,9 +23,7 @@ pub fn run(options: &Options, format: Format) -> Exit {
         println!("{}", json!({ "problems": problems }));
         return exit;
     }
-    for diagnostic in &loaded.diagnostics {
-        println!("{diagnostic}\n");
-    }
+    problems::shown(&loaded.diagnostics).iter().for_each(|text| println!("{text}\n"));
     match &loaded.configuration {
         Some(configuration) => println!("ok: {}", contents(configuration)),
         None => println!("{}", counted(loaded.diagnostics.len(), "problem")),

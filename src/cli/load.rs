@@ -1,7 +1,6 @@
 //! Files, environment and flags made into a configuration, with every problem in them. The one place where they
 //! are read from the machine; everything else works on text.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
 use crate::settings::{self, Flag, Layers, Settings};
 
-use super::{Exit, RuleFlags};
+use super::{Exit, RuleFlags, problems};
 
 /// What a configuration is made of.
 #[derive(Debug, Clone, Default)]
@@ -178,45 +177,9 @@ fn upstream_names(document: &Node, quick: bool) -> Vec<Arc<str>> {
     names
 }
 
-/// Prints problems for people on standard error. A warning that holds in several places is told at the first, with the
-/// lines of the others.
+/// Prints problems for people on standard error.
 pub fn tell(diagnostics: &[Diagnostic]) {
-    let mut same: HashMap<Said<'_>, Vec<&Diagnostic>> = HashMap::new();
-    let warnings = diagnostics.iter().filter(|it| it.severity == Severity::Warning);
-    warnings.for_each(|warning| same.entry(said(warning)).or_default().push(warning));
-    for diagnostic in diagnostics {
-        let same = same.get(&said(diagnostic)).map(Vec::as_slice).unwrap_or_default();
-        match same.split_first() {
-            _ if diagnostic.severity == Severity::Error => eprintln!("{diagnostic}\n"),
-            Some((first, _)) if !std::ptr::eq(*first, diagnostic) => {}
-            Some((first, others)) if !others.is_empty() => eprintln!("{diagnostic}{}\n", also(first, others)),
-            _ => eprintln!("{diagnostic}\n"),
-        }
-    }
-}
-
-/// What a problem says, wherever in its file it is.
-type Said<'d> = (&'d str, Option<&'d str>, Option<&'d str>);
-
-fn said(diagnostic: &Diagnostic) -> Said<'_> {
-    let file = diagnostic.place.as_ref().map(|place| place.source.name.as_str());
-    (&diagnostic.message, diagnostic.help.as_deref(), file)
-}
-
-/// The lines of the others; none if they are all in the line of the first.
-fn also(first: &Diagnostic, others: &[&Diagnostic]) -> String {
-    let line = |diagnostic: &Diagnostic| diagnostic.place.as_ref().map(|place| place.line);
-    let mut lines: Vec<usize> = others.iter().filter_map(|other| line(other)).collect();
-    lines.dedup();
-    lines.retain(|other| Some(*other) != line(first));
-    match lines.as_slice() {
-        [] => String::new(),
-        [one] => format!("\n  = also in line {one}"),
-        many => {
-            let many: Vec<String> = many.iter().map(usize::to_string).collect();
-            format!("\n  = also in lines {}", many.join(", "))
-        }
-    }
+    problems::shown(diagnostics).iter().for_each(|text| eprintln!("{text}\n"));
 }
 
 /// How a command ends whose configuration has these problems.

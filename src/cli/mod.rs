@@ -7,7 +7,8 @@ pub mod explain;
 pub mod health;
 pub mod import;
 pub mod load;
-pub mod render;
+pub mod problems;
+mod render;
 pub mod serve;
 pub mod test;
 

@@ -63,7 +63,8 @@ impl<'a> Reader<'a> {
         let backend = self.backend(node);
         let parameters = self.request_parameters(self.get(node, "requestParameters"));
         let templates = self.templates(self.get(node, "requestTemplates"));
-        let is_proxy = backend.as_ref().is_some_and(Backend::is_proxy);
+        let kind = self.get(node, "type").and_then(Node::scalar_text).unwrap_or_default();
+        let is_proxy = kind.to_ascii_lowercase().ends_with("_proxy");
         let integration = Integration {
             parameters,
             templates,

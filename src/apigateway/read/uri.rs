@@ -40,7 +40,7 @@ impl Reader<'_> {
         let text = node.text("a URI (text)", self.problems)?;
         let written = text.replace(&format!("${{{variables}"), &format!("${{{STAGE_VARIABLES}"));
         let mut filled = String::with_capacity(text.len());
-        let (mut rest, mut is_open) = (text, false);
+        let (mut rest, mut is_open, mut is_known) = (text, false, true);
         while let Some((before, after)) = rest.split_once("${") {
             filled.push_str(before);
             let Some((name, after)) = after.split_once('}') else {
@@ -54,13 +54,13 @@ impl Reader<'_> {
                 },
                 None => {
                     self.not_a_variable(name, variables, &node.place);
-                    return None;
+                    is_known = false;
                 }
             }
             rest = after;
         }
         filled.push_str(rest);
-        Some(Uri { written, filled, is_open })
+        is_known.then_some(Uri { written, filled, is_open })
     }
 
     fn not_a_variable(&mut self, name: &str, variables: &str, place: &Place) {
