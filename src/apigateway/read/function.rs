@@ -31,8 +31,10 @@ const NEVER_ASKED: [&str; 11] = [
     "x-amazon-apigateway-endpoint-configuration",
     "x-amazon-apigateway-policy",
 ];
-/// Keys of a definition under which anything may stand, and be meant as it is.
-const EXAMPLES: [&str; 4] = ["example", "examples", "default", "enum"];
+/// What begins a reference to Parameter Store or Secrets Manager.
+const DYNAMIC: &str = "{{resolve:";
+/// Keys of a definition under which anything may stand, and is meant as it is.
+const EXAMPLES: [&str; 2] = ["example", "examples"];
 
 /// Whether a value is the call of a function. What a schema says of a property `Ref` is none.
 fn is_function(node: &Node) -> bool {
@@ -138,18 +140,40 @@ impl<'a> Functions<'a> {
                 let filled = |entry: &Entry| {
                     let node = match entry.key.as_str() {
                         key if NEVER_ASKED.contains(&key) => without_functions(&entry.node),
-                        key if EXAMPLES.contains(&key) && !is_function(&entry.node) => {
-                            Some(entry.node.clone())
-                        }
+                        key if EXAMPLES.contains(&key) => Some(entry.node.clone()),
                         _ => self.filled(&entry.node),
                     };
                     Some(Entry { key: entry.key.clone(), key_place: entry.key_place.clone(), node: node? })
                 };
                 Value::Map(entries.iter().filter_map(filled).collect())
             }
+            Value::Text(text) if text.contains(DYNAMIC) => Value::Text(self.resolved(text, &node.place)),
             scalar => scalar.clone(),
         };
         Some(Node { place: node.place.clone(), value })
+    }
+
+    /// A text with what `{{resolve:…}}` in it stands for: values that only the cloud knows.
+    fn resolved(&mut self, text: &str, place: &Place) -> String {
+        let mut resolved = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, begun)) = rest.split_once(DYNAMIC)
+            && let Some((name, after)) = begun.split_once("}}")
+        {
+            resolved.push_str(before);
+            match self.options.parameters.iter().find(|(known, _)| known == name) {
+                Some((_, value)) => resolved.push_str(value),
+                None => {
+                    let message = format!("`{name}` is only known when it is deployed");
+                    let problem = Diagnostic::warning(message).at(place).approximated();
+                    let help = format!("its last part stands in for it; or give `{name}` as a parameter");
+                    self.problems.push(problem.help(help));
+                    resolved.push_str(name.rsplit(['/', ':']).next().unwrap_or(name));
+                }
+            }
+            rest = after;
+        }
+        resolved + rest
     }
 
     /// The text of a value.
@@ -214,6 +238,7 @@ impl<'a> Functions<'a> {
                 None
             }
         }?;
+        let text = if text.contains(DYNAMIC) { self.resolved(&text, place) } else { text };
         self.makes(text.len(), place).then(|| Node { place: place.clone(), value: Value::Text(text) })
     }
 

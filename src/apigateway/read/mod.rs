@@ -20,6 +20,7 @@ mod serverless;
 mod template;
 #[cfg(test)]
 mod tests;
+mod twice;
 mod uri;
 mod variables;
 
@@ -100,6 +101,8 @@ fn read_text(source: &Arc<Source>, options: &Options, problems: &mut Diagnostics
 }
 
 fn read_root(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    let without = twice::without_earlier(root, problems);
+    let root = without.as_ref().unwrap_or(root);
     let Some(format) = format(root) else {
         let Place { source, line, .. } = &root.place;
         problems.push(

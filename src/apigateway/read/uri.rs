@@ -111,7 +111,8 @@ impl Reader<'_> {
 
     /// A function by its name or ARN.
     pub fn function(&mut self, node: &Node, variables: &str) -> Option<Function> {
-        let Uri { written, filled, .. } = self.uri(node, variables)?;
+        let Uri { written, filled, is_open } = self.uri(node, variables)?;
+        let filled = if is_open { written.clone() } else { filled };
         let Some(Arn::Lambda { arn, name, qualifier }) = lambda(&filled) else {
             let problem = Diagnostic::error(format!("`{filled}` is not the name of a function"));
             self.problems

@@ -33,6 +33,14 @@ const EVENT: [&str; 14] = [
     "summary",
 ];
 
+/// What a service says of its API that is not carried out.
+const UNSUPPORTED: [(&str, &str); 4] = [
+    ("minimumCompressionSize", "answers are not compressed"),
+    ("resourcePolicy", "resource policies are not enforced"),
+    ("usagePlan", "requests are neither counted nor throttled"),
+    ("apiKeys", "which keys are good says `api.keys` of the configuration"),
+];
+
 struct Event<'a> {
     /// The key of its function.
     function: &'a str,
@@ -63,10 +71,22 @@ pub fn read(root: &Node, options: &Options, problems: &mut Diagnostics) -> Optio
             put(&mut paths, &event.path, event.place, entry("options", &cors.place, preflight));
         }
     }
+    left_out_of_provider(root, problems);
     let document = document(root, paths);
     let stage = provider(root, "stage").and_then(Node::scalar_text).map(str::to_owned);
     let options = Options { stage: options.stage.clone().or(stage), ..options.clone() };
     Some(openapi::read(Reader::new(&document, options, problems)))
+}
+
+/// Tells of what the service says of its API that is not carried out.
+fn left_out_of_provider(root: &Node, problems: &mut Diagnostics) {
+    for (key, meaning) in UNSUPPORTED {
+        let found = at(root, &["provider", "apiGateway"]).and_then(|node| node.entry(key));
+        if let Some(entry) = found.or_else(|| root.entry("provider")?.node.entry(key)) {
+            let message = format!("`{key}` is not carried out: {meaning}");
+            problems.push(Diagnostic::warning(message).at(&entry.key_place).left_out());
+        }
+    }
 }
 
 fn provider<'a>(root: &'a Node, key: &str) -> Option<&'a Node> {
@@ -79,9 +99,7 @@ fn at<'a>(node: &'a Node, path: &[&str]) -> Option<&'a Node> {
 
 fn events<'a>(root: &'a Node, problems: &mut Diagnostics) -> Vec<Event<'a>> {
     let mut events = Vec::new();
-    let functions = root.entry("functions").map(|entry| &entry.node);
-    let functions = functions.and_then(|node| node.entries("functions", problems)).unwrap_or_default();
-    for function in functions {
+    for function in functions(root, problems) {
         let Some(list) = function.node.entry("events") else { continue };
         let name = function.node.entry("name").and_then(|it| it.node.scalar_text()).unwrap_or(&function.key);
         for item in list.node.list("events", problems).unwrap_or_default() {
@@ -95,6 +113,16 @@ fn events<'a>(root: &'a Node, problems: &mut Diagnostics) -> Vec<Event<'a>> {
         }
     }
     events
+}
+
+/// The functions: a map, or a list of maps, which is how they come out of several files.
+fn functions<'a>(root: &'a Node, problems: &mut Diagnostics) -> Vec<&'a Entry> {
+    let Some(written) = root.entry("functions").map(|entry| &entry.node) else { return Vec::new() };
+    let maps = match &written.value {
+        Value::List(maps) => maps.as_slice(),
+        _ => std::slice::from_ref(written),
+    };
+    maps.iter().flat_map(|map| map.entries("functions", problems).unwrap_or_default()).collect()
 }
 
 fn event<'a>(
@@ -131,6 +159,8 @@ fn left_out(entry: &Entry, problems: &mut Diagnostics) {
     let meaning = match entry.key.as_str() {
         "authorizer" => "requests are not authorized",
         key if EVENT.contains(&key) => return,
+        "caching" => "answers are not cached",
+        "throttling" => "requests are not throttled",
         _ => "Candor does not know it",
     };
     problems.push(

@@ -7,6 +7,7 @@ mod hostile_cases;
 mod large;
 mod native;
 mod openapi;
+mod real;
 mod security;
 mod serverless;
 mod size;
