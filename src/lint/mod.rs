@@ -1,2 +1,69 @@
-//! Advice on rules that load and work, and probably not as their author meant.
+//! Advice on rules that load and work, and probably not as their author meant: each with a place, a reason, what to
+//! write instead, and where it can be had a value that shows it. What rules can match at all is decided exactly
+//! ([`logic`]); what costs too much to decide is said to be undecided.
+
+mod advice;
+mod checks;
+mod edit;
 pub mod logic;
+mod scene;
+
+use crate::document::Node;
+use crate::engine::hold::Inspect;
+use crate::rules::{self, Quick, Rules};
+
+pub use advice::{Advice, Lint, Undecided};
+pub use edit::{Edit, Edited, edited};
+
+use scene::Scene;
+
+/// A configuration without problems.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// As written, its layers merged.
+    pub document: Option<&'a Node>,
+    /// Rules of flags.
+    pub quick: Quick<'a>,
+    /// The same, compiled.
+    pub rules: &'a Rules,
+    /// Which bodies are looked at.
+    pub inspect: &'a Inspect,
+}
+
+/// What there is to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// In the order of the files.
+    pub advice: Vec<Advice>,
+    /// What could not be told.
+    pub undecided: Vec<Undecided>,
+}
+
+/// Advice on the rules of a configuration.
+pub fn lint(given: &Given<'_>) -> Report {
+    let mut report = Report::default();
+    let written = rules::written(given.document, given.quick);
+    for set in &given.rules.sets {
+        let mut scene = Scene::new(set, &written, given.inspect);
+        checks::reach::check(&mut scene, &mut report);
+        for index in scene.own() {
+            checks::patterns::check(&scene, index, &mut report);
+            checks::bodies::check(&mut scene, index, &mut report);
+            checks::retry::check(&mut scene, index, &mut report);
+            checks::excluded::check(&mut scene, index, &mut report);
+        }
+    }
+    checks::selector::check(given, &mut report);
+    report.sort();
+    report
+}
+
+impl Report {
+    /// In the order of the files, each once: a rule of a flag is in every rule set.
+    fn sort(&mut self) {
+        self.advice.sort_by(|a, b| (a.place.order(), a.lint).cmp(&(b.place.order(), b.lint)));
+        self.advice.dedup();
+        self.undecided.sort_by(|a, b| a.place.order().cmp(&b.place.order()));
+        self.undecided.dedup();
+    }
+}

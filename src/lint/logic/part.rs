@@ -7,6 +7,7 @@ use std::mem::discriminant;
 use crate::engine::json::{Path, Step};
 use crate::engine::subject::{JsonPlace, JsonSubject, Subject};
 
+use super::super::advice::shown;
 use super::language::Language;
 
 /// A number as JSON writes it (RFC 8259, section 6).
@@ -40,6 +41,17 @@ impl Value {
             Value::Bool(true) => Some("true"),
             Value::Bool(false) => Some("false"),
             Value::Number(text) | Value::Composite(text) | Value::Text(text) => Some(text),
+        }
+    }
+}
+
+/// As messages show it.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) | Value::Number(text) | Value::Composite(text) => f.write_str(&shown(text)),
+            Value::Bool(value) => write!(f, "`{value}`"),
+            Value::Null => f.write_str("`null`"),
         }
     }
 }
@@ -130,6 +142,14 @@ impl Part {
         match &self.steps {
             Some(steps) => format!("{steps:?}"),
             None => format!("{:?} {}", discriminant(&self.subject), self.subject),
+        }
+    }
+
+    /// Whether a subject is this part.
+    pub fn is(&self, subject: &Subject) -> bool {
+        match (&self.steps, steps(subject)) {
+            (Some(own), Some(other)) => *own == other,
+            _ => self.subject.same_as(subject),
         }
     }
 

@@ -176,11 +176,12 @@ mod tests {
         check(&[r"4\d{2}"], &[], Some("400"));
         check(&[r"4\d{2}"], &["404"], Some("400"));
         check(&[r"4\d{2}"], &["40."], Some("410"));
-        check(&[r"4\d{2}"], &["40.", "4[1-9]."], None);
-        check(&[r"(?-u)4\d{2}"], &["[0-9]+"], None);
+        check(&["4[0-9]{2}"], &["40.", "4[1-9]."], None);
+        // `\d` is a digit of any script.
+        check(&[r"4\d{2}"], &["[0-9]+"], Some("40\u{660}"));
         check(&[r"4\d{2}", "...4"], &[], None);
         check(&[r"(?s).*4\d{2}.*", "[1-9][0-9]*"], &[r"4\d{2}"], Some("1400"));
-        check(&["(?s).*not found.*"], &[".*not found.*"], Some("\nnot found"));
+        check(&["(?s).*not found.*"], &[".*not found.*"], Some("not found\n"));
         check(&["(?s).*"], &[".*"], Some("\n"));
         check(&[".*"], &["(?s).*"], None);
         check(&["é|ü"], &["é"], Some("ü"));
@@ -190,9 +191,9 @@ mod tests {
 
     #[test]
     fn too_much_is_not_decided() {
-        let words: Vec<String> = (0..40).map(|n| format!("(?s).*a.{{{n}}}b.*")).collect();
+        let words: Vec<String> = ('a'..='z').map(|letter| format!("(?s).*{letter}{letter}.*")).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        assert_eq!(asked(&words, &["(?s).*a{60}.*"]), Member::Unknown);
+        assert_eq!(asked(&words, &[]), Member::Unknown);
     }
 
     fn pattern() -> impl Strategy<Value = String> {

@@ -1,0 +1,194 @@
+//! Rules that match no answer, and rules that earlier ones always come before.
+
+use crate::engine::condition::{Condition, Leaf};
+use crate::engine::ruleset::Mode;
+use crate::engine::subject::Subject;
+
+use super::super::advice::{Advice, Lint, Undecided};
+use super::super::logic::formula::Formula;
+use super::super::logic::solve::{Answer, Model, solve};
+use super::super::logic::universe::BodyIs;
+use super::super::scene::{Ruled, Scene};
+use super::super::Report;
+
+/// Earlier rules that are weighed together before it is given up.
+const TOGETHER_MAX: usize = 48;
+
+/// Reports rules that can never decide.
+pub fn check(scene: &mut Scene<'_>, report: &mut Report) {
+    for index in scene.own() {
+        match scene.can_match(index, None) {
+            Answer::With(model) => shadow(scene, index, &model, report),
+            Answer::No => impossible(scene, index, report),
+            Answer::Unknown => undecided(scene, index, "can match at all", report),
+        }
+    }
+}
+
+fn undecided(scene: &Scene<'_>, index: usize, what: &str, report: &mut Report) {
+    let Some(ruled) = scene.rule(index) else { return };
+    let message = format!("not decided whether {} {what}: it would take too long", ruled.name());
+    report.undecided.push(Undecided { place: ruled.written.place.clone(), message });
+}
+
+fn impossible(scene: &Scene<'_>, index: usize, report: &mut Report) {
+    let Some(ruled) = scene.rule(index) else { return };
+    let unread: Vec<&Formula> = [&ruled.known].into_iter().chain(scene.laws()).collect();
+    let message = format!("{} can never match", ruled.name());
+    if let Answer::With(model) = solve(&scene.universe, &unread) {
+        let head = heads(ruled);
+        let because = match head.as_str() {
+            "" => String::new(),
+            head => format!(" ({head})"),
+        };
+        let advice = Advice::new(Lint::BodyNotRead, message, &ruled.written.place)
+            .because(format!("it looks at the body of answers whose body is never looked at{because}"))
+            .fix("ask for the status, headers or the request alone, or for other answers")
+            .witness(scene.shown(index, &model));
+        report.advice.push(advice);
+        return;
+    }
+    let reason = culprit(scene, ruled).unwrap_or("no answer fits all of its conditions at once".to_owned());
+    let lower = ruled.when.leaves().any(|leaf| matches!(leaf.subject, Subject::ContentType));
+    let fix = match lower {
+        true => "remove it, or correct the condition; content types are compared in lower case, without parameters",
+        false => "remove it, or correct the condition",
+    };
+    report.advice.push(Advice::new(Lint::NeverMatches, message, &ruled.written.place).because(reason).fix(fix));
+}
+
+/// What a rule asks of the head of an answer.
+fn heads(ruled: &Ruled<'_>) -> String {
+    let heads = ruled.when.leaves().filter(|leaf| !leaf.subject.reads_body());
+    heads.map(|leaf| format!("{} {}", leaf.subject, leaf.test)).collect::<Vec<_>>().join(", ")
+}
+
+/// The tests of one part that cannot hold together.
+fn culprit(scene: &Scene<'_>, ruled: &Ruled<'_>) -> Option<String> {
+    let all = match ruled.when {
+        Condition::All(parts) => parts.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let (tests, formulas) = match &ruled.known {
+        Formula::All(formulas) => (all, formulas.as_slice()),
+        one => (all, std::slice::from_ref(one)),
+    };
+    let asked: Vec<(&Formula, String, &Leaf)> = formulas.iter().zip(tests).filter_map(|(formula, part)| {
+        match part {
+            Condition::Leaf(leaf) => Some((formula, leaf.test.to_string(), leaf)),
+            Condition::Not(inner) => match &**inner {
+                Condition::Leaf(leaf) => Some((formula, format!("not {}", leaf.test), leaf)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }).collect();
+    let cannot = |formulas: &[&Formula]| solve(&scene.universe, formulas) == Answer::No;
+    if let Some((_, test, leaf)) = asked.iter().find(|(formula, _, _)| cannot(&[formula])) {
+        return Some(format!("no {} {test}", leaf.subject));
+    }
+    asked.iter().enumerate().find_map(|(index, (first, one, leaf))| {
+        let (_, other, _) = asked.iter().skip(index + 1).find(|(second, _, _)| cannot(&[first, second]))?;
+        Some(format!("no {} {one} and {other}", leaf.subject))
+    })
+}
+
+/// What is found of a rule and those before it.
+enum Covered {
+    /// Some answer is left to it.
+    No,
+    /// These leave nothing.
+    By(Vec<usize>),
+    Unknown,
+}
+
+fn shadow(scene: &Scene<'_>, index: usize, model: &Model, report: &mut Report) {
+    let mut by = Vec::new();
+    for body in [BodyIs::Known, BodyIs::Withheld] {
+        match covered(scene, index, body) {
+            Covered::No => return,
+            Covered::Unknown => return undecided(scene, index, "is ever reached", report),
+            Covered::By(rules) => by.extend(rules),
+        }
+    }
+    by.sort_unstable();
+    by.dedup();
+    let Some(ruled) = scene.rule(index) else { return };
+    let first: Vec<&Ruled<'_>> = by.iter().filter_map(|earlier| scene.rule(*earlier)).collect();
+    let names: Vec<String> = first
+        .iter()
+        .map(|earlier| format!("{} (line {})", earlier.name(), earlier.written.place.line))
+        .collect();
+    let (reason, fix) = match names.as_slice() {
+        [one] => (format!("{one} matches every answer that this one would"), "it"),
+        several => (format!("{} together match every answer that this one would", list(several)), "them"),
+    };
+    let mut advice = Advice::new(Lint::ShadowedRule, format!("{} is never reached", ruled.name()), &ruled.written.place)
+        .fix(format!("put the narrower rule before {fix}, or remove it"));
+    let shown = scene.shown(index, model);
+    let who = first.iter().find(|it| {
+        [BodyIs::Known, BodyIs::Withheld].iter().any(|body| model.fits(it.matches(*body), &scene.universe) == Some(true))
+    });
+    advice = match who {
+        Some(who) if !shown.is_empty() => {
+            let reason = format!("{reason}: of {shown}, {} decides", who.name());
+            advice.because(reason).witness(shown)
+        }
+        _ => advice.because(reason),
+    };
+    report.advice.push(advice);
+}
+
+fn list(names: &[String]) -> String {
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Whether an answer is left that a rule matches and none before it. Rules that stand in the way of an example are
+/// taken in one after the other, until there is an example with none in its way, or no example.
+fn covered(scene: &Scene<'_>, index: usize, body: BodyIs) -> Covered {
+    let Some(ruled) = scene.rule(index) else { return Covered::Unknown };
+    let earlier: Vec<(usize, Formula)> = scene
+        .own()
+        .into_iter()
+        .take_while(|earlier| *earlier < index)
+        .filter_map(|earlier| Some((earlier, scene.rule(earlier)?)))
+        .filter(|(_, earlier)| earlier.rule.mode == Mode::Enforce)
+        .map(|(index, earlier)| (index, earlier.matches(body).clone().not()))
+        .collect();
+    let musts: Vec<&Formula> = [ruled.matches(body)].into_iter().chain(scene.world(body)).collect();
+    let mut taken: Vec<&(usize, Formula)> = Vec::new();
+    loop {
+        let formulas: Vec<&Formula> =
+            musts.iter().copied().chain(taken.iter().map(|(_, formula)| formula)).collect();
+        let model = match solve(&scene.universe, &formulas) {
+            Answer::With(model) => model,
+            Answer::Unknown => return Covered::Unknown,
+            Answer::No => return Covered::By(needed(scene, &musts, taken)),
+        };
+        let mut standing = earlier.iter().filter(|it| !taken.iter().any(|taken| taken.0 == it.0));
+        match standing.find(|(_, formula)| model.fits(formula, &scene.universe) != Some(true)) {
+            None => return Covered::No,
+            Some(_) if taken.len() == TOGETHER_MAX => return Covered::Unknown,
+            Some(standing) => taken.push(standing),
+        }
+    }
+}
+
+/// Those of the rules without which something would be left.
+fn needed(scene: &Scene<'_>, musts: &[&Formula], taken: Vec<&(usize, Formula)>) -> Vec<usize> {
+    let mut needed = taken;
+    let mut at = 0;
+    while at < needed.len() {
+        let others = needed.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, it)| &it.1);
+        let formulas: Vec<&Formula> = musts.iter().copied().chain(others).collect();
+        if solve(&scene.universe, &formulas) == Answer::No {
+            needed.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+    needed.into_iter().map(|(index, _)| *index).collect()
+}
