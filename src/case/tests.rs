@@ -189,6 +189,7 @@ fn what_a_door_does_not_tell_is_not_compared() {
         reason: "OK".to_owned(),
         headers: HeaderMap::new(),
         body: Bytes::new(),
+        sent: Sent::Unseen,
         decision: Decision::Unseen,
     };
     assert_eq!(case.expectation.mismatches(&played), []);

@@ -75,6 +75,15 @@ impl Deployment {
         }
     }
 
+    /// The upstream that stands in for every host and for the services of AWS, if there is one, by its index in the
+    /// settings.
+    pub fn stand_in(&self) -> Option<usize> {
+        match &self.hosts {
+            Hosts::All(upstream) => Some(*upstream),
+            Hosts::Each(_) => None,
+        }
+    }
+
     /// Who answers for a function, by its index: one that is named with its alias goes first.
     pub fn callee(&self, function: &Function) -> Option<(usize, &Callee)> {
         let is_meant = |callee: &Callee| answers_for(&callee.name, function);

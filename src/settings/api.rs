@@ -91,13 +91,9 @@ impl Api {
         let text = |key: &str, what: &str, diagnostics: &mut Diagnostics| {
             section.read(key, |node, found| node.text(what, found).map(str::to_owned), diagnostics)
         };
-        let models = [
-            ("off", ResponseModels::Off),
-            ("warn", ResponseModels::Warn),
-            ("enforce", ResponseModels::Enforce),
-        ];
-        let models =
-            |node: &Node, found: &mut Diagnostics| node.word("a choice of `response_models`", &models, found);
+        let models = |node: &Node, found: &mut Diagnostics| {
+            node.word("a choice of `response_models`", &ResponseModels::NAMED, found)
+        };
         Some(Api {
             definition: section.read("definition", definition, diagnostics),
             resource: text("resource", "the id of a resource", diagnostics),

@@ -33,8 +33,8 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 
-/// The top-level keys. The last three are decoded where rules are.
-const KEYS: [&str; 12] = [
+/// The top-level keys. The last four are decoded where rules and cases are.
+const KEYS: [&str; 13] = [
     "version",
     "server",
     "admin",
@@ -47,6 +47,7 @@ const KEYS: [&str; 12] = [
     "routes",
     "selector",
     "rule_sets",
+    "cases",
 ];
 
 /// All settings, complete and valid.

@@ -20,6 +20,12 @@ pub enum ResponseModels {
     Enforce,
 }
 
+impl ResponseModels {
+    /// All of them, as they are written.
+    pub const NAMED: [(&str, ResponseModels); 3] =
+        [("off", ResponseModels::Off), ("warn", ResponseModels::Warn), ("enforce", ResponseModels::Enforce)];
+}
+
 /// Where an answer differs from its model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {

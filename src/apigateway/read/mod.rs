@@ -56,8 +56,20 @@ pub enum Format {
 
 /// Reads a definition. Nothing is returned if there is an error in it.
 pub fn read(source: &Arc<Source>, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    without_errors(problems, |found| read_text(source, options, found))
+}
+
+/// Reads a definition that stands within another document. Nothing is returned if there is an error in it.
+pub fn read_node(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    without_errors(problems, |found| read_root(root, options, found))
+}
+
+fn without_errors(
+    problems: &mut Diagnostics,
+    read: impl FnOnce(&mut Diagnostics) -> Option<Api>,
+) -> Option<Api> {
     let mut found = Diagnostics::default();
-    let api = read_text(source, options, &mut found);
+    let api = read(&mut found);
     let usable = !found.has_errors();
     found.into_sorted().into_iter().for_each(|problem| problems.push(problem));
     api.filter(|_| usable)
@@ -70,10 +82,15 @@ fn read_text(source: &Arc<Source>, options: &Options, problems: &mut Diagnostics
         return None;
     }
     let root = document::parse_with(source, Tags::Functions, VALUES_MAX, problems)?;
-    let Some(format) = format(&root) else {
+    read_root(&root, options, problems)
+}
+
+fn read_root(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    let Some(format) = format(root) else {
+        let Place { source, line, .. } = &root.place;
         problems.push(
             Diagnostic::error(format!("`{}` is no definition of an API", source.name))
-                .at(&Place { source: Arc::clone(source), line: 1, column: 1, width: 1 })
+                .at(&Place { source: Arc::clone(source), line: *line, column: 1, width: 1 })
                 .help(
                     "expected `openapi: 3.0.1` or `swagger: \"2.0\"`, a template with `Resources`, or a `serverless.yml`",
                 ),
@@ -81,9 +98,9 @@ fn read_text(source: &Arc<Source>, options: &Options, problems: &mut Diagnostics
         return None;
     };
     match format {
-        Format::OpenApi => Some(openapi::read(Reader::new(&root, options.clone(), problems))),
-        Format::CloudFormation => cloudformation::read(&root, options, problems),
-        Format::Serverless => serverless::read(&root, options, problems),
+        Format::OpenApi => Some(openapi::read(Reader::new(root, options.clone(), problems))),
+        Format::CloudFormation => cloudformation::read(root, options, problems),
+        Format::Serverless => serverless::read(root, options, problems),
     }
 }
 
