@@ -1,0 +1,81 @@
+//! Advice for people, 80 columns wide where the user's own text allows.
+
+use std::io::{self, Write};
+
+use super::super::colour::Colour;
+use super::super::counted;
+use super::fix::Fixed;
+use crate::lint::{Advice, Report};
+
+const COLUMNS: usize = 80;
+
+/// All of it, and the sum.
+pub fn print(out: &mut impl Write, colour: Colour, report: &Report) -> io::Result<()> {
+    for advice in &report.advice {
+        one(out, colour, advice)?;
+    }
+    for undecided in &report.undecided {
+        writeln!(out, "{}: {}", colour.dim("note"), undecided.message)?;
+        writeln!(out, "{}\n", undecided.place.excerpt())?;
+    }
+    let pieces = report.advice.len();
+    if pieces == 0 {
+        return writeln!(out, "{}", colour.green("ok: nothing to advise"));
+    }
+    let fixable = report.advice.iter().filter(|advice| advice.edit.is_some()).count();
+    let by_fix = if fixable == 0 { String::new() } else { format!(", {fixable} of which `--fix` can follow") };
+    writeln!(out, "{}", colour.red(format!("{} of advice{by_fix}", counted(pieces, "piece"))))
+}
+
+fn one(out: &mut impl Write, colour: Colour, advice: &Advice) -> io::Result<()> {
+    let code = colour.dim(format!("[{}]", advice.lint));
+    writeln!(out, "{}: {} {code}", colour.red("advice"), advice.message)?;
+    writeln!(out, "{}", advice.place.excerpt())?;
+    note(out, colour, "why", &advice.reason)?;
+    note(out, colour, "fix", &advice.fix)?;
+    writeln!(out)
+}
+
+fn note(out: &mut impl Write, colour: Colour, word: &str, text: &str) -> io::Result<()> {
+    let label = format!("  = {word}: ");
+    for (index, line) in wrapped(text, COLUMNS - label.len()).iter().enumerate() {
+        match index {
+            0 => writeln!(out, "  {} {line}", colour.dim(format!("= {word}:")))?,
+            _ => writeln!(out, "{}{line}", " ".repeat(label.len()))?,
+        }
+    }
+    Ok(())
+}
+
+/// Words in lines of so many columns; a longer word has a line of its own.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// What `--fix` changed, line by line, and what it could not.
+pub fn changes(out: &mut impl Write, colour: Colour, fixed: &Fixed) -> io::Result<()> {
+    for file in &fixed.files {
+        writeln!(out, "{}", file.name)?;
+        for (number, (old, new)) in file.before.lines().zip(file.after.lines()).enumerate() {
+            if old != new {
+                writeln!(out, "  {}", colour.red(format!("{} - {old}", number + 1)))?;
+                writeln!(out, "  {}", colour.green(format!("{} + {new}", number + 1)))?;
+            }
+        }
+        writeln!(out)?;
+    }
+    for (place, why) in &fixed.skipped {
+        writeln!(out, "{}: not changed: {place}: {why}", colour.dim("note"))?;
+    }
+    writeln!(out, "{} changed\n", counted(fixed.made(), "place"))
+}
