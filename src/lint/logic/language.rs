@@ -6,6 +6,8 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::{primitives::StateID, start};
 use regex_automata::Anchored;
 
+use crate::engine::pattern::Pattern;
+
 /// Bytes that one automaton, and the making of it, may take.
 const TABLE_BYTES_MAX: usize = 4 << 20;
 
@@ -14,6 +16,34 @@ const TABLE_BYTES_MAX: usize = 4 << 20;
 pub struct Language {
     dfa: dense::DFA<Vec<u32>>,
     start: StateID,
+}
+
+/// The texts that one pattern fits, or that equal one of a list.
+#[derive(Debug)]
+pub struct Texts {
+    /// All of them, unless that would be too large.
+    pub language: Option<Language>,
+    /// Tells of one text what the automaton cannot.
+    pattern: Option<Pattern>,
+}
+
+impl Texts {
+    /// The values that a pattern fits.
+    pub fn of(pattern: &Pattern) -> Texts {
+        Texts { language: Language::of(&[pattern.over_whole_value()]), pattern: Some(pattern.clone()) }
+    }
+
+    /// Whether a text is one of them.
+    pub fn holds(&self, text: &str) -> Option<bool> {
+        let told = self.language.as_ref().and_then(|language| language.holds(text));
+        told.or_else(|| self.pattern.as_ref().map(|pattern| pattern.is_match(text)))
+    }
+}
+
+impl From<Option<Language>> for Texts {
+    fn from(language: Option<Language>) -> Texts {
+        Texts { language, pattern: None }
+    }
 }
 
 /// What comes of a step.

@@ -13,3 +13,4 @@ pub mod part;
 pub mod product;
 pub mod solve;
 pub mod universe;
+mod wanted;

@@ -8,9 +8,10 @@ use crate::engine::pattern::Pattern;
 use crate::engine::subject::Subject;
 
 use super::formula::Formula;
-use super::language::Language;
+use super::language::{Language, Texts};
 use super::part::{Kind, Part, Value};
-use super::product::{self, Member};
+use super::product::Member;
+use super::wanted::Wanted;
 
 /// Parts and tests, known by their numbers.
 #[derive(Debug, Default)]
@@ -42,18 +43,17 @@ struct Asked {
 enum What {
     /// There is a value that is not `null`.
     Exists,
-    /// The text of a value is one of these; `None` where they could not be told.
-    Texts(Option<Language>),
+    /// The text of a value is in one of these.
+    Texts(Vec<Texts>),
     /// The value is one of these.
-    Literals { texts: Option<Language>, numbers: Vec<usize>, booleans: Vec<bool>, null: bool },
+    Literals { texts: Vec<Texts>, numbers: Vec<usize>, booleans: Vec<bool>, null: bool },
 }
 
 /// What a test says of values of one kind.
 enum Fit<'a> {
     Never,
     Always,
-    Texts(&'a Language),
-    Unknown,
+    Texts(&'a [Texts]),
 }
 
 /// What makes two tests the same: the part, the operator, and what is compared with.
@@ -128,20 +128,17 @@ impl Universe {
     }
 
     fn what(&mut self, part: usize, test: &Test) -> What {
-        let Some(part) = self.parts.get_mut(part) else { return What::Texts(None) };
+        let Some(part) = self.parts.get_mut(part) else { return What::Texts(Vec::new()) };
         match test {
             Test::Exists(_) => What::Exists,
-            Test::Matches(patterns) => {
-                let patterns: Vec<String> = patterns.iter().map(Pattern::over_whole_value).collect();
-                What::Texts(Language::of(&patterns))
-            }
+            Test::Matches(patterns) => What::Texts(patterns.iter().map(Texts::of).collect()),
             Test::Contains(needles) => {
                 let around = |needle: &String| format!("^(?s:.*){}(?s:.*)$", regex_syntax::escape(needle));
-                What::Texts(Language::of(&needles.iter().map(around).collect::<Vec<_>>()))
+                What::Texts(needles.iter().map(|needle| Language::of(&[around(needle)]).into()).collect())
             }
             Test::Equals(literals) => {
                 let text = |literal| text_of(literal, part.is_json());
-                let texts = Language::exactly(literals.iter().filter_map(text));
+                let texts = vec![Language::exactly(literals.iter().filter_map(text)).into()];
                 let numbers = literals.iter().filter_map(|literal| match literal {
                     Literal::Number(number) => Some(part.number(number)),
                     _ => None,
@@ -250,66 +247,18 @@ impl Universe {
     }
 
     fn value_of(&self, part: &Part, kind: Kind, hold: &[usize], fail: &[usize]) -> Member {
-        let (mut inside, mut outside, mut unknown) = (Vec::new(), Vec::new(), false);
+        let (mut inside, mut outside) = (Vec::new(), Vec::new());
         for (tests, wanted) in [(hold, true), (fail, false)] {
             for asked in tests.iter().filter_map(|test| self.tests.get(*test)) {
                 match (asked.fit(kind), wanted) {
                     (Fit::Never, true) | (Fit::Always, false) => return Member::None,
                     (Fit::Never, false) | (Fit::Always, true) => {}
-                    (Fit::Texts(language), true) => inside.push(language),
-                    (Fit::Texts(language), false) => outside.push(language),
-                    (Fit::Unknown, _) => unknown = true,
+                    (Fit::Texts(texts), true) => inside.push(texts),
+                    (Fit::Texts(texts), false) => outside.extend(texts),
                 }
             }
         }
-        let found = match kind {
-            Kind::Null => Member::Found(String::new()),
-            Kind::Bool(value) => constant(if value { "true" } else { "false" }, &inside, &outside),
-            Kind::Text | Kind::Composite | Kind::Number | Kind::Equal(_) => {
-                text(part, kind, inside, outside)
-            }
-        };
-        // What is not known can only take away.
-        if unknown && found != Member::None { Member::Unknown } else { found }
-    }
-}
-
-/// A text that values of this kind can have.
-fn text<'a>(part: &'a Part, kind: Kind, inside: Vec<&'a Language>, outside: Vec<&'a Language>) -> Member {
-    let within = |texts: Option<&'a Language>, more: Vec<&'a Language>| match texts {
-        Some(texts) => {
-            let inside: Vec<&Language> = [texts].into_iter().chain(inside.iter().copied()).collect();
-            let outside: Vec<&Language> = outside.iter().copied().chain(more).collect();
-            product::member(&inside, &outside)
-        }
-        None => Member::Unknown,
-    };
-    let plain = within(part.texts(kind), Vec::new());
-    match (kind, plain) {
-        // The same number can be written in more ways than an automaton can tell.
-        (Kind::Equal(index), Member::None) => match within(part.otherwise_written(index), Vec::new()) {
-            Member::None => Member::None,
-            Member::Found(text) if part.numbers.get(index).is_some_and(|it| it.equals(&text)) => {
-                Member::Found(text)
-            }
-            _ => Member::Unknown,
-        },
-        (Kind::Number, Member::Found(number)) if part.names_number(&number) => {
-            let named = (0..part.numbers.len()).filter_map(|index| part.texts(Kind::Equal(index))).collect();
-            match within(part.texts(kind), named) {
-                Member::Found(number) if part.names_number(&number) => Member::Unknown,
-                other => other,
-            }
-        }
-        (_, plain) => plain,
-    }
-}
-
-fn constant(text: &str, inside: &[&Language], outside: &[&Language]) -> Member {
-    let holds = |language: &&Language, wanted| language.holds(text) == Some(wanted);
-    match inside.iter().all(|it| holds(it, true)) && outside.iter().all(|it| holds(it, false)) {
-        true => Member::Found(text.to_owned()),
-        false => Member::None,
+        Wanted { part, kind, outside }.text(&inside)
     }
 }
 
@@ -319,9 +268,7 @@ impl Asked {
         match (&self.what, kind) {
             (What::Exists, kind) => settled(kind != Kind::Null),
             (What::Texts(_), Kind::Null) => Fit::Never,
-            (What::Texts(texts), _) | (What::Literals { texts, .. }, Kind::Text) => {
-                texts.as_ref().map_or(Fit::Unknown, Fit::Texts)
-            }
+            (What::Texts(texts), _) | (What::Literals { texts, .. }, Kind::Text) => Fit::Texts(texts),
             (What::Literals { numbers, .. }, Kind::Equal(index)) => settled(numbers.contains(&index)),
             (What::Literals { booleans, .. }, Kind::Bool(value)) => settled(booleans.contains(&value)),
             (What::Literals { null, .. }, Kind::Null) => settled(*null),
@@ -342,8 +289,18 @@ impl Asked {
         match self.fit(kind) {
             Fit::Never => Some(false),
             Fit::Always => Some(true),
-            Fit::Texts(language) => language.holds(value.text()?),
-            Fit::Unknown => None,
+            Fit::Texts(texts) => {
+                let text = value.text()?;
+                let mut holds = Some(false);
+                for texts in texts {
+                    match texts.holds(text) {
+                        Some(true) => return Some(true),
+                        Some(false) => {}
+                        None => holds = None,
+                    }
+                }
+                holds
+            }
         }
     }
 }
