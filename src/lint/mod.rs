@@ -17,6 +17,9 @@ pub use edit::{Edit, Edited, edited};
 
 use scene::Scene;
 
+#[cfg(test)]
+mod tests;
+
 /// A configuration without problems.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a> {

@@ -35,10 +35,10 @@ pub struct Ruled<'a> {
     pub when: &'a Condition,
     /// What it produces.
     pub then: &'a Action,
-    /// That it matches an answer whose body is read.
-    pub known: Formula,
-    /// That it matches an answer whose body is not.
-    pub withheld: Formula,
+    /// That it matches an answer whose body is read, and that it does not.
+    known: (Formula, Formula),
+    /// The same of an answer whose body is not.
+    withheld: (Formula, Formula),
 }
 
 impl<'a> Scene<'a> {
@@ -51,8 +51,11 @@ impl<'a> Scene<'a> {
         let rules = own.filter_map(|written| {
             let rule = compiled.find(|rule| *rule.label == *written.label)?;
             let RuleKind::Translate { when, then } = &rule.kind else { return None };
-            let known = universe.formula(when, BodyIs::Known);
-            let withheld = universe.formula(when, BodyIs::Withheld);
+            let mut both = |body| {
+                let matches = universe.formula(when, body);
+                (matches.clone(), matches.not())
+            };
+            let (known, withheld) = (both(BodyIs::Known), both(BodyIs::Withheld));
             Some(Ruled { written, rule, when, then, known, withheld })
         });
         let rules = rules.collect();
@@ -65,6 +68,12 @@ impl<'a> Scene<'a> {
     pub fn own(&self) -> Vec<usize> {
         let looked_at = self.rules.iter().enumerate().filter(|(_, ruled)| ruled.rule.mode != Mode::Off);
         looked_at.map(|(index, _)| index).collect()
+    }
+
+    /// The rules before one that decide about answers, with their indexes.
+    pub fn before(&self, index: usize) -> impl Iterator<Item = (usize, &Ruled<'a>)> {
+        let rules = self.rules.iter().enumerate().take(index);
+        rules.filter(|(_, earlier)| earlier.rule.mode == Mode::Enforce)
     }
 
     /// A rule.
@@ -127,6 +136,15 @@ impl<'a> Scene<'a> {
 impl<'a> Ruled<'a> {
     /// That it matches.
     pub fn matches(&self, body: BodyIs) -> &Formula {
+        &self.both(body).0
+    }
+
+    /// That it does not.
+    pub fn passes_over(&self, body: BodyIs) -> &Formula {
+        &self.both(body).1
+    }
+
+    fn both(&self, body: BodyIs) -> &(Formula, Formula) {
         match body {
             BodyIs::Known => &self.known,
             BodyIs::Withheld => &self.withheld,

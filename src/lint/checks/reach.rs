@@ -1,7 +1,6 @@
 //! Rules that match no answer, and rules that earlier ones always come before.
 
 use crate::engine::condition::{Condition, Leaf};
-use crate::engine::ruleset::Mode;
 use crate::engine::subject::Subject;
 
 use super::super::advice::{Advice, Lint, Undecided};
@@ -27,13 +26,13 @@ pub fn check(scene: &mut Scene<'_>, report: &mut Report) {
 
 fn undecided(scene: &Scene<'_>, index: usize, what: &str, report: &mut Report) {
     let Some(ruled) = scene.rule(index) else { return };
-    let message = format!("not decided whether {} {what}: it would take too long", ruled.name());
+    let message = format!("not decided whether {} {what}", ruled.name());
     report.undecided.push(Undecided { place: ruled.written.place.clone(), message });
 }
 
 fn impossible(scene: &Scene<'_>, index: usize, report: &mut Report) {
     let Some(ruled) = scene.rule(index) else { return };
-    let unread: Vec<&Formula> = [&ruled.known].into_iter().chain(scene.laws()).collect();
+    let unread: Vec<&Formula> = [ruled.matches(BodyIs::Known)].into_iter().chain(scene.laws()).collect();
     let message = format!("{} can never match", ruled.name());
     if let Answer::With(model) = solve(&scene.universe, &unread) {
         let head = heads(ruled);
@@ -69,7 +68,7 @@ fn culprit(scene: &Scene<'_>, ruled: &Ruled<'_>) -> Option<String> {
         Condition::All(parts) => parts.as_slice(),
         one => std::slice::from_ref(one),
     };
-    let (tests, formulas) = match &ruled.known {
+    let (tests, formulas) = match ruled.matches(BodyIs::Known) {
         Formula::All(formulas) => (all, formulas.as_slice()),
         one => (all, std::slice::from_ref(one)),
     };
@@ -150,19 +149,13 @@ fn list(names: &[String]) -> String {
 /// taken in one after the other, until there is an example with none in its way, or no example.
 fn covered(scene: &Scene<'_>, index: usize, body: BodyIs) -> Covered {
     let Some(ruled) = scene.rule(index) else { return Covered::Unknown };
-    let earlier: Vec<(usize, Formula)> = scene
-        .own()
-        .into_iter()
-        .take_while(|earlier| *earlier < index)
-        .filter_map(|earlier| Some((earlier, scene.rule(earlier)?)))
-        .filter(|(_, earlier)| earlier.rule.mode == Mode::Enforce)
-        .map(|(index, earlier)| (index, earlier.matches(body).clone().not()))
-        .collect();
+    let earlier: Vec<(usize, &Formula)> =
+        scene.before(index).map(|(index, earlier)| (index, earlier.passes_over(body))).collect();
     let musts: Vec<&Formula> = [ruled.matches(body)].into_iter().chain(scene.world(body)).collect();
-    let mut taken: Vec<&(usize, Formula)> = Vec::new();
+    let mut taken: Vec<(usize, &Formula)> = Vec::new();
     loop {
         let formulas: Vec<&Formula> =
-            musts.iter().copied().chain(taken.iter().map(|(_, formula)| formula)).collect();
+            musts.iter().copied().chain(taken.iter().map(|(_, formula)| *formula)).collect();
         let model = match solve(&scene.universe, &formulas) {
             Answer::With(model) => model,
             Answer::Unknown => return Covered::Unknown,
@@ -172,17 +165,17 @@ fn covered(scene: &Scene<'_>, index: usize, body: BodyIs) -> Covered {
         match standing.find(|(_, formula)| model.fits(formula, &scene.universe) != Some(true)) {
             None => return Covered::No,
             Some(_) if taken.len() == TOGETHER_MAX => return Covered::Unknown,
-            Some(standing) => taken.push(standing),
+            Some(standing) => taken.push(*standing),
         }
     }
 }
 
 /// Those of the rules without which something would be left.
-fn needed(scene: &Scene<'_>, musts: &[&Formula], taken: Vec<&(usize, Formula)>) -> Vec<usize> {
+fn needed(scene: &Scene<'_>, musts: &[&Formula], taken: Vec<(usize, &Formula)>) -> Vec<usize> {
     let mut needed = taken;
     let mut at = 0;
     while at < needed.len() {
-        let others = needed.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, it)| &it.1);
+        let others = needed.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, (_, formula))| *formula);
         let formulas: Vec<&Formula> = musts.iter().copied().chain(others).collect();
         if solve(&scene.universe, &formulas) == Answer::No {
             needed.remove(at);
@@ -190,5 +183,5 @@ fn needed(scene: &Scene<'_>, musts: &[&Formula], taken: Vec<&(usize, Formula)>) 
             at += 1;
         }
     }
-    needed.into_iter().map(|(index, _)| *index).collect()
+    needed.into_iter().map(|(index, _)| index).collect()
 }

@@ -50,16 +50,17 @@ pub fn of_bodies(universe: &Universe) -> Vec<Formula> {
     let mut laws = Vec::new();
     let tests: Vec<(usize, usize)> = (0..universe.tests()).map(|test| (test, universe.part_of(test))).collect();
     let subject = |part: usize| universe.parts().get(part).map(|part| part.subject());
-    let empty = tests.iter().filter(|(_, part)| matches!(subject(*part), Some(Subject::EmptyBody)));
-    for (empty, _) in empty.filter(|(test, _)| is_true_of(universe, *test, "true")) {
+    let empties = tests.iter().filter(|(_, part)| matches!(subject(*part), Some(Subject::EmptyBody)));
+    for (empty, _) in empties {
+        let (of_empty, of_other) = (is_true_of(universe, *empty, "true"), is_true_of(universe, *empty, "false"));
         for (test, part) in &tests {
             match subject(*part) {
                 Some(Subject::Json(_) | Subject::Error(_) | Subject::Xml { .. }) => {
-                    laws.push(not_both(*test, *empty));
+                    laws.push(either((*test, false), (*empty, of_other)));
                 }
-                Some(Subject::Body) => {
-                    let holds = is_true_of(universe, *test, "");
-                    laws.push(Formula::Any(vec![Formula::Test(*empty, false), Formula::Test(*test, holds)]));
+                // A byte order mark alone is no text, and yet a body.
+                Some(Subject::Body) if of_empty != of_other => {
+                    laws.push(either((*empty, of_other), (*test, is_true_of(universe, *test, ""))));
                 }
                 _ => {}
             }
@@ -68,17 +69,17 @@ pub fn of_bodies(universe: &Universe) -> Vec<Formula> {
     for (inner, part) in &tests {
         for (outer, _) in tests.iter().filter(|(_, around)| within(universe, *part, *around)) {
             if universe.asks_existence(*outer) {
-                laws.push(Formula::Any(vec![Formula::Test(*inner, false), Formula::Test(*outer, true)]));
+                laws.push(either((*inner, false), (*outer, true)));
             } else if universe.compares(*outer) {
-                laws.push(not_both(*inner, *outer));
+                laws.push(either((*inner, false), (*outer, false)));
             }
         }
     }
     laws
 }
 
-fn not_both(a: usize, b: usize) -> Formula {
-    Formula::Any(vec![Formula::Test(a, false), Formula::Test(b, false)])
+fn either(one: (usize, bool), other: (usize, bool)) -> Formula {
+    Formula::Any(vec![Formula::Test(one.0, one.1), Formula::Test(other.0, other.1)])
 }
 
 fn is_true_of(universe: &Universe, test: usize, text: &str) -> bool {
