@@ -82,6 +82,8 @@ fn print(
     let mut told = to_json(report);
     if let (Some(fixed), Some(told)) = (fixed, told.as_object_mut()) {
         told.insert("fixed".to_owned(), json!(fixed.made()));
+        let skipped: Vec<Value> = fixed.skipped.iter().map(lint::Note::to_json).collect();
+        told.insert("skipped".to_owned(), skipped.into());
     }
     writeln!(out, "{told:#}")
 }
@@ -90,7 +92,7 @@ fn print(
 pub fn to_json(report: &Report) -> Value {
     json!({
         "advice": report.advice.iter().map(lint::Advice::to_json).collect::<Vec<_>>(),
-        "undecided": report.undecided.iter().map(lint::Undecided::to_json).collect::<Vec<_>>(),
+        "undecided": report.undecided.iter().map(lint::Note::to_json).collect::<Vec<_>>(),
     })
 }
 

@@ -133,16 +133,16 @@ impl Advice {
     }
 }
 
-/// A question about a rule that cost too much to answer.
+/// What is said and is no advice: that something was not decided, or not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undecided {
-    /// The rule.
+pub struct Note {
+    /// Where.
     pub place: Place,
-    /// What was not decided, lowercase, no full stop.
+    /// Lowercase, no full stop.
     pub message: String,
 }
 
-impl Undecided {
+impl Note {
     /// The machine-readable form.
     pub fn to_json(&self) -> serde_json::Value {
         json!({

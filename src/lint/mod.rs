@@ -12,7 +12,7 @@ use crate::document::Node;
 use crate::engine::hold::Inspect;
 use crate::rules::{self, Quick, Rules};
 
-pub use advice::{Advice, Lint, Undecided};
+pub use advice::{Advice, Lint, Note};
 pub use edit::{Edit, Edited, edited};
 
 use scene::Scene;
@@ -39,7 +39,7 @@ pub struct Report {
     /// In the order of the files.
     pub advice: Vec<Advice>,
     /// What could not be told.
-    pub undecided: Vec<Undecided>,
+    pub undecided: Vec<Note>,
 }
 
 /// Advice on the rules of a configuration.

@@ -7,15 +7,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Place};
-use crate::lint::{Edit, Report, edited};
+use crate::diagnostic::Diagnostic;
+use crate::lint::{Edit, Note, Report, edited};
 
 /// What became of the edits.
 pub struct Fixed {
     /// Files that were changed.
     pub files: Vec<Changed>,
     /// Places that were not, and why.
-    pub skipped: Vec<(Place, &'static str)>,
+    pub skipped: Vec<Note>,
     /// The advice that is left.
     pub left: Report,
 }
@@ -71,21 +71,20 @@ pub fn make(
     }
 }
 
-fn changed(name: &str, edits: &[&Edit], files: &mut Vec<Changed>, skipped: &mut Vec<(Place, &'static str)>) {
+fn changed(name: &str, edits: &[&Edit], files: &mut Vec<Changed>, skipped: &mut Vec<Note>) {
     let Some(first) = edits.first() else { return };
-    let Ok(before) = fs::read_to_string(name) else {
-        let why = "it was not given in a file";
-        return skipped.extend(edits.iter().map(|edit| (edit.place.clone(), why)));
+    let mut skip = |edit: &Edit, why: &str| {
+        let message = format!("`{}` is not changed: {why}", edit.from);
+        skipped.push(Note { place: edit.place.clone(), message });
     };
+    let mut skip_all = |why| edits.iter().for_each(|edit| skip(edit, why));
+    let Ok(before) = fs::read_to_string(name) else { return skip_all("it was not given in a file") };
     if before != first.place.source.text {
-        let why = "the file has changed since it was read";
-        return skipped.extend(edits.iter().map(|edit| (edit.place.clone(), why)));
+        return skip_all("the file has changed since it was read");
     }
     let edited = edited(&before, edits);
-    for (edit, made) in edits.iter().zip(&edited.made) {
-        if !made {
-            skipped.push((edit.place.clone(), "the value does not stand in the file as it is, on one line"));
-        }
+    for (edit, _) in edits.iter().zip(&edited.made).filter(|(_, made)| !**made) {
+        skip(edit, "it does not stand in the file as it is, on one line");
     }
     let places = edited.made.iter().filter(|made| **made).count();
     if places > 0 {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::super::colour::Colour;
 use super::super::counted;
 use super::fix::Fixed;
-use crate::lint::{Advice, Report};
+use crate::lint::{Advice, Note, Report};
 
 const COLUMNS: usize = 80;
 
@@ -14,9 +14,8 @@ pub fn print(out: &mut impl Write, colour: Colour, report: &Report) -> io::Resul
     for advice in &report.advice {
         one(out, colour, advice)?;
     }
-    for undecided in &report.undecided {
-        writeln!(out, "{}: {}", colour.dim("note"), undecided.message)?;
-        writeln!(out, "{}\n", undecided.place.excerpt())?;
+    for note in &report.undecided {
+        noted(out, colour, note)?;
     }
     let pieces = report.advice.len();
     if pieces == 0 {
@@ -31,12 +30,17 @@ fn one(out: &mut impl Write, colour: Colour, advice: &Advice) -> io::Result<()> 
     let code = colour.dim(format!("[{}]", advice.lint));
     writeln!(out, "{}: {} {code}", colour.red("advice"), advice.message)?;
     writeln!(out, "{}", advice.place.excerpt())?;
-    note(out, colour, "why", &advice.reason)?;
-    note(out, colour, "fix", &advice.fix)?;
+    labelled(out, colour, "why", &advice.reason)?;
+    labelled(out, colour, "fix", &advice.fix)?;
     writeln!(out)
 }
 
-fn note(out: &mut impl Write, colour: Colour, word: &str, text: &str) -> io::Result<()> {
+fn noted(out: &mut impl Write, colour: Colour, note: &Note) -> io::Result<()> {
+    writeln!(out, "{}: {}", colour.dim("note"), note.message)?;
+    writeln!(out, "{}\n", note.place.excerpt())
+}
+
+fn labelled(out: &mut impl Write, colour: Colour, word: &str, text: &str) -> io::Result<()> {
     let label = format!("  = {word}: ");
     for (index, line) in wrapped(text, COLUMNS - label.len()).iter().enumerate() {
         match index {
@@ -74,8 +78,8 @@ pub fn changes(out: &mut impl Write, colour: Colour, fixed: &Fixed) -> io::Resul
         }
         writeln!(out)?;
     }
-    for (place, why) in &fixed.skipped {
-        writeln!(out, "{}: not changed: {place}: {why}", colour.dim("note"))?;
+    for note in &fixed.skipped {
+        noted(out, colour, note)?;
     }
     writeln!(out, "{} changed\n", counted(fixed.made(), "place"))
 }

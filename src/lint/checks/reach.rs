@@ -3,7 +3,7 @@
 use crate::engine::condition::{Condition, Leaf};
 use crate::engine::subject::Subject;
 
-use super::super::advice::{Advice, Lint, Undecided};
+use super::super::advice::{Advice, Lint, Note};
 use super::super::logic::formula::Formula;
 use super::super::logic::solve::{Answer, Model, solve};
 use super::super::logic::universe::BodyIs;
@@ -27,7 +27,7 @@ pub fn check(scene: &mut Scene<'_>, report: &mut Report) {
 fn undecided(scene: &Scene<'_>, index: usize, what: &str, report: &mut Report) {
     let Some(ruled) = scene.rule(index) else { return };
     let message = format!("not decided whether {} {what}", ruled.name());
-    report.undecided.push(Undecided { place: ruled.written.place.clone(), message });
+    report.undecided.push(Note { place: ruled.written.place.clone(), message });
 }
 
 fn impossible(scene: &Scene<'_>, index: usize, report: &mut Report) {

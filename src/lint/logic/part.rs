@@ -104,6 +104,7 @@ pub struct Part {
 #[derive(Debug)]
 pub struct Numeral {
     written: String,
+    value: Option<f64>,
     plain: OnceCell<Option<Language>>,
     otherwise: OnceCell<Option<Language>>,
 }
@@ -179,11 +180,11 @@ impl Part {
 
     /// The index of a number among those that are compared with; equal ones have one.
     pub fn number(&mut self, written: &str) -> usize {
-        if let Some(index) = self.numbers.iter().position(|known| same_number(&known.written, written)) {
+        if let Some(index) = self.numbers.iter().position(|known| known.equals(written)) {
             return index;
         }
-        let written = canonical(written);
-        self.numbers.push(Numeral { written, plain: OnceCell::new(), otherwise: OnceCell::new() });
+        let (written, value) = (canonical(written), written.parse().ok());
+        self.numbers.push(Numeral { written, value, plain: OnceCell::new(), otherwise: OnceCell::new() });
         self.numbers.len() - 1
     }
 
@@ -231,7 +232,7 @@ impl Part {
 
     /// Whether a number equals one that a rule compares with.
     pub fn names_number(&self, text: &str) -> bool {
-        self.numbers.iter().any(|numeral| same_number(&numeral.written, text))
+        self.numbers.iter().any(|numeral| numeral.equals(text))
     }
 
     /// The value of this kind and text.
@@ -248,7 +249,7 @@ impl Part {
 
 impl Numeral {
     fn is_large(&self) -> bool {
-        self.written.parse::<f64>().is_ok_and(|number| number.abs() >= WHOLE_MAX)
+        self.value.is_some_and(|number| number.abs() >= WHOLE_MAX)
     }
 
     fn is_whole(&self) -> bool {
@@ -257,7 +258,7 @@ impl Numeral {
 
     /// Whether a text is this number, as rules compare.
     pub fn equals(&self, text: &str) -> bool {
-        same_number(&self.written, text)
+        self.written == text || text.parse::<f64>().is_ok_and(|number| self.value == Some(number))
     }
 }
 
@@ -289,8 +290,4 @@ fn canonical(written: &str) -> String {
         Ok(number) if number.fract() == 0.0 && number.abs() < WHOLE_MAX => format!("{}", number + 0.0),
         _ => written.to_owned(),
     }
-}
-
-fn same_number(a: &str, b: &str) -> bool {
-    a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
 }

@@ -282,9 +282,13 @@ impl Asked {
             Value::Composite(_) => Kind::Composite,
             Value::Bool(value) => Kind::Bool(*value),
             Value::Null => Kind::Null,
-            Value::Number(text) => {
-                part.numbers.iter().position(|it| it.equals(text)).map_or(Kind::Number, Kind::Equal)
-            }
+            Value::Number(text) => match &self.what {
+                What::Literals { numbers, .. } => {
+                    let equal = numbers.iter().filter_map(|index| part.numbers.get(*index));
+                    return Some(equal.into_iter().any(|numeral| numeral.equals(text)));
+                }
+                What::Exists | What::Texts(_) => Kind::Number,
+            },
         };
         match self.fit(kind) {
             Fit::Never => Some(false),
