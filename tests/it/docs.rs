@@ -42,7 +42,14 @@ fn configurations_that_ship_are_taken() {
     let folders = ["config", "deploy"].map(|folder| files::with_extension(folder, &["yaml", "yml"]));
     let paths: Vec<String> = folders.into_iter().flatten().filter(shipped).collect();
     assert!(!paths.is_empty(), "no configuration ships");
-    let told = |path: String| told(&configured(&path, &files::text(&path)));
+    let told = |path: String| {
+        let text = files::text(&path);
+        let advised = || {
+            let report = advice(&path, &text);
+            (!report.advice.is_empty()).then(|| format!("{report:#?}"))
+        };
+        told(&configured(&path, &text)).or_else(advised)
+    };
     let problems: Vec<String> = paths.into_iter().filter_map(told).collect();
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
@@ -110,7 +117,9 @@ impl Block {
 
     /// The block as a configuration.
     pub fn configuration(&self) -> String {
-        let is_rule = self.word == "rule" || self.text.starts_with("name:") || self.text.starts_with("- ");
+        let may_be_rule = self.word.starts_with("advice ");
+        let looks_so = self.text.starts_with("name:") || self.text.starts_with("- ");
+        let is_rule = self.word == "rule" || (may_be_rule && looks_so);
         if is_rule { as_rules(&self.text) } else { self.text.clone() }
     }
 

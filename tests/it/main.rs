@@ -17,6 +17,7 @@ mod docs;
 mod encodings;
 mod faults;
 mod hygiene;
+mod lint;
 mod properties;
 mod protocols;
 mod proxy;
