@@ -13,7 +13,7 @@ use super::super::advice::{Advice, Lint, shown};
 use super::super::edit::Edit;
 use super::super::logic::language::Language;
 use super::super::logic::part::{Kind, Part};
-use super::super::logic::product::{Member, member};
+use super::super::logic::product::{self, Budget, Member};
 use super::super::scene::Scene;
 
 /// Texts without a line feed.
@@ -193,6 +193,10 @@ impl One<'_> {
                 .edit(self.edit(&dotted)),
         )
     }
+}
+
+fn member(inside: &[&Language], outside: &[&Language]) -> Member {
+    product::member(inside, outside, &Budget::default())
 }
 
 fn language(pattern: &str) -> Option<Language> {

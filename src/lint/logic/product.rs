@@ -1,6 +1,7 @@
 //! Whether some text is in all of these sets and in none of those: their automata run side by side, from the
 //! shortest text to longer ones. Bounded; over the bound it is not decided, and nobody guesses.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use regex_automata::util::primitives::StateID;
@@ -9,8 +10,32 @@ use super::language::{Language, Next};
 
 /// States that are looked at before it is given up.
 const STATES_MAX: usize = 20_000;
-/// Steps of single automata before it is given up: a few tenths of a second.
-const STEPS_MAX: usize = 20_000_000;
+/// Steps of single automata that one question may cost: a few tenths of a second.
+const STEPS_MAX: usize = 4_000_000;
+
+/// The steps that are left for one question, which may need several products.
+#[derive(Debug)]
+pub struct Budget(Cell<usize>);
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget(Cell::new(STEPS_MAX))
+    }
+}
+
+impl Budget {
+    /// For the next question.
+    pub fn renew(&self) {
+        self.0.set(STEPS_MAX);
+    }
+
+    /// Whether there were so many left.
+    fn spend(&self, steps: usize) -> bool {
+        let left = self.0.get().checked_sub(steps);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
+}
 
 /// What there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +49,7 @@ pub enum Member {
 }
 
 /// A text that is in all of `inside` and in none of `outside`. One of `inside` holds UTF-8 only.
-pub fn member(inside: &[&Language], outside: &[&Language]) -> Member {
+pub fn member(inside: &[&Language], outside: &[&Language], budget: &Budget) -> Member {
     let bytes = alphabet(inside, outside);
     let start = State {
         inside: inside.iter().map(|language| language.start()).collect(),
@@ -36,7 +61,7 @@ pub fn member(inside: &[&Language], outside: &[&Language]) -> Member {
     let (mut at, mut unknown) = (0, false);
     let steps_each = bytes.len() * (inside.len() + outside.len());
     while let Some((state, _, _)) = reached.get(at) {
-        if at * steps_each > STEPS_MAX {
+        if !budget.spend(steps_each) {
             return Member::Unknown;
         }
         let state = state.clone();
@@ -164,7 +189,7 @@ mod tests {
         let (inside, outside): (Vec<_>, Vec<_>) =
             (inside.iter().map(|p| language(p)).collect(), outside.iter().map(|p| language(p)).collect());
         let inside: Vec<&Language> = inside.iter().chain([&text]).collect();
-        member(&inside, &outside.iter().collect::<Vec<_>>())
+        member(&inside, &outside.iter().collect::<Vec<_>>(), &Budget::default())
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub enum Answer {
 
 /// Values for which all formulas hold.
 pub fn solve(universe: &Universe, formulas: &[&Formula]) -> Answer {
+    universe.budget.renew();
     let mut search = Search { universe, choices: 0 };
     search.run(formulas.iter().map(|formula| (*formula).clone()).collect(), BTreeMap::new())
 }

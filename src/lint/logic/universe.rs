@@ -10,7 +10,7 @@ use crate::engine::subject::Subject;
 use super::formula::Formula;
 use super::language::{Language, Texts};
 use super::part::{Kind, Part, Value};
-use super::product::Member;
+use super::product::{Budget, Member};
 use super::wanted::Wanted;
 
 /// Parts and tests, known by their numbers.
@@ -21,6 +21,8 @@ pub struct Universe {
     known_parts: HashMap<String, usize>,
     known: HashMap<Key, usize>,
     decided: RefCell<HashMap<Together, Possible>>,
+    /// What one question may cost.
+    pub budget: Budget,
 }
 
 /// What is known of a body when a condition is asked.
@@ -258,7 +260,7 @@ impl Universe {
                 }
             }
         }
-        Wanted { part, kind, outside }.text(&inside)
+        Wanted { part, kind, outside, budget: &self.budget }.text(&inside)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::language::{Language, Texts};
 use super::part::{Kind, Part};
-use super::product::{Member, member};
+use super::product::{Budget, Member, member};
 
 /// Ways to take one of each test's patterns that are tried before it is given up.
 const WAYS_MAX: usize = 256;
@@ -15,6 +15,8 @@ pub struct Wanted<'a> {
     pub kind: Kind,
     /// Where it must not be.
     pub outside: Vec<&'a Texts>,
+    /// What it may cost.
+    pub budget: &'a Budget,
 }
 
 impl<'a> Wanted<'a> {
@@ -92,7 +94,7 @@ impl<'a> Wanted<'a> {
         let inside: Vec<&Language> = [values].into_iter().chain(known).collect();
         let known = self.outside.iter().filter_map(|texts| texts.language.as_ref());
         let outside: Vec<&Language> = known.chain(not.iter().copied()).collect();
-        match member(&inside, &outside) {
+        match member(&inside, &outside, self.budget) {
             // Where there was no automaton, the text may be a wrong one, and another right.
             Member::Found(text) => self.checked(taken, text, Member::Unknown),
             other => other,
