@@ -47,7 +47,7 @@ pub fn lint(given: &Given<'_>) -> Report {
     let mut report = Report::default();
     let written = rules::written(given.document, given.quick);
     for set in &given.rules.sets {
-        let mut scene = Scene::new(set, &written, given.inspect);
+        let mut scene = Scene::new(set, &written, given.rules, given.inspect);
         checks::reach::check(&mut scene, &mut report);
         for index in scene.own() {
             checks::patterns::check(&scene, index, &mut report);

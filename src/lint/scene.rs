@@ -1,13 +1,16 @@
 //! The rules of one set as the checks see them: compiled, written, and as formulas of one universe.
 
+use http::Method;
+
 use crate::document::Node;
 use crate::engine::RuleSet;
 use crate::engine::action::Action;
 use crate::engine::condition::{Condition, Leaf, Test};
 use crate::engine::hold::Inspect;
+use crate::engine::route::Selectable;
 use crate::engine::ruleset::{Mode, Rule, RuleKind};
 use crate::engine::subject::Subject;
-use crate::rules::{WrittenRule, WrittenTest};
+use crate::rules::{Rules, WrittenRule, WrittenTest};
 
 use super::logic::formula::Formula;
 use super::logic::laws;
@@ -23,6 +26,9 @@ pub struct Scene<'a> {
     laws: Vec<Formula>,
     /// What holds of every answer whose body is read.
     read: Vec<Formula>,
+    /// The methods that routes to these rules take, and that a request has one of them. `None` where a route takes all,
+    /// and where no route is known.
+    methods: Option<(Vec<Method>, Formula)>,
 }
 
 /// A rule of the set itself, or of a flag.
@@ -43,12 +49,12 @@ pub struct Ruled<'a> {
 
 impl<'a> Scene<'a> {
     /// The rules of a set that stand in it, and those of flags before them.
-    pub fn new(set: &'a RuleSet, written: &'a [WrittenRule<'a>], inspect: &Inspect) -> Scene<'a> {
+    pub fn new(set: &'a RuleSet, written: &'a [WrittenRule<'a>], rules: &Rules, inspect: &Inspect) -> Scene<'a> {
         let mut universe = Universe::default();
         let own = written.iter().filter(|it| it.set.is_none_or(|name| *name == *set.name));
         // Both have the rules of flags first, and then those of the set in its order.
         let mut compiled = set.rules.iter();
-        let rules = own.filter_map(|written| {
+        let ruled = own.filter_map(|written| {
             let rule = compiled.find(|rule| *rule.label == *written.label)?;
             let RuleKind::Translate { when, then } = &rule.kind else { return None };
             let mut both = |body| {
@@ -58,10 +64,19 @@ impl<'a> Scene<'a> {
             let (known, withheld) = (both(BodyIs::Known), both(BodyIs::Withheld));
             Some(Ruled { written, rule, when, then, known, withheld })
         });
-        let rules = rules.collect();
+        let ruled = ruled.collect();
         let read = laws::body_is_read(inspect, &mut universe);
+        let methods = routed_methods(set, rules).map(|methods| {
+            let formula = laws::method_is_one_of(&methods, &mut universe);
+            (methods, formula)
+        });
         let laws = laws::of_bodies(&universe);
-        Scene { universe, rules, laws, read }
+        Scene { universe, rules: ruled, laws, read, methods }
+    }
+
+    /// The methods of requests that meet these rules, where not all do.
+    pub fn methods(&self) -> Option<&[Method]> {
+        self.methods.as_ref().map(|(methods, _)| methods.as_slice())
     }
 
     /// The indexes of rules that are looked at.
@@ -84,12 +99,14 @@ impl<'a> Scene<'a> {
     /// What is known where the body is, or is not.
     pub fn world(&self, body: BodyIs) -> impl Iterator<Item = &Formula> {
         let read = if body == BodyIs::Known { self.read.as_slice() } else { &[] };
-        read.iter().chain(&self.laws)
+        read.iter().chain(self.laws(true))
     }
 
-    /// What is known of every body, looked at or not.
-    pub fn laws(&self) -> impl Iterator<Item = &Formula> {
-        self.laws.iter()
+    /// What is known of every answer, its body looked at or not; perhaps only of answers to requests that meet these
+    /// rules.
+    pub fn laws(&self, routed: bool) -> impl Iterator<Item = &Formula> {
+        let methods = self.methods.iter().filter(move |_| routed).map(|(_, formula)| formula);
+        self.laws.iter().chain(methods)
     }
 
     /// Whether the rule can match an answer of which this holds, too.
@@ -165,6 +182,29 @@ impl<'a> Ruled<'a> {
     pub fn then(&self, path: &[&str]) -> Option<&'a Node> {
         path.iter().try_fold(self.written.then?, |node, key| node.entry(key).map(|entry| &entry.node))
     }
+}
+
+/// The methods of routes whose answers may meet a set, because they name it or one that uses it, or because a header
+/// can choose it there.
+fn routed_methods(set: &RuleSet, rules: &Rules) -> Option<Vec<Method>> {
+    let has = |other: &RuleSet| {
+        other.name == set.name || set.rules.iter().all(|own| other.rules.iter().any(|rule| rule.label == own.label))
+    };
+    let chosen = rules.selection.as_ref().is_some_and(|it| it.allow.values().flatten().any(|it| has(it)));
+    let mut methods = Vec::new();
+    for route in rules.routes.iter() {
+        let can_be_chosen = chosen && route.selectable != Selectable::Off;
+        if !can_be_chosen && !route.rule_set.as_ref().is_some_and(|it| has(it)) {
+            continue;
+        }
+        if route.methods.is_empty() {
+            return None;
+        }
+        methods.extend(route.methods.iter().cloned());
+    }
+    methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    methods.dedup();
+    (!methods.is_empty()).then_some(methods)
 }
 
 /// A test of a part, as a condition of its own.

@@ -72,6 +72,34 @@ fn what_holds_for_no_answer_is_told() {
 }
 
 #[test]
+fn what_routes_do_not_take_is_not_expected() {
+    let check = |routes: &str, expected: &[&str]| {
+        let text = format!(
+            "selector: {{ allow: [c], from: [127.0.0.1] }}\nroutes: [{routes}]\nrule_sets:\n  a: {{ rules: [{{ when: {{ method: POST, json: $.a }}, then: {{ status: 500, retry: {{ attempts: 1 }} }} }}] }}\n  b: {{ use: a }}\n  c: {{ rules: [{{ when: {{ json: $.a }}, then: {{ status: 500 }} }}] }}"
+        );
+        let mut diagnostics = Diagnostics::default();
+        let document = document::parse(&Source::new("f.yaml", &text), &mut diagnostics);
+        let rules = rules::read(document.as_ref(), Quick::default(), &["default".into()], &mut diagnostics);
+        assert!(diagnostics.is_empty(), "{:?}", diagnostics.into_sorted());
+        let inspect = Inspect::default();
+        let quick = Quick::default();
+        let report = lint(&Given { document: document.as_ref(), quick, rules: &rules, inspect: &inspect });
+        let told: Vec<String> = report.advice.iter().map(|it| format!("{} {}", it.message, it.lint)).collect();
+        assert_eq!(told, expected, "{routes}");
+    };
+    let never = "`a/rule-1` never has a request sent again retry-never";
+    check("{ rules: a, match: { methods: [GET, POST] } }", &[never]);
+    check("{ rules: a, match: { methods: [GET, HEAD] } }", &["`a/rule-1` can never match never-matches"]);
+    check("{ rules: a, match: { path: /a, methods: GET } }, { rules: b }", &[never]);
+    check("{ rules: a, match: { path: /a, methods: GET } }, { rules: b, match: { methods: POST } }", &[never]);
+    check(
+        "{ rules: a, selector: 'off' }, { rules: c, match: { path: /c, methods: HEAD } }",
+        &[never, "`c/rule-1` can never match body-not-read"],
+    );
+    check("{ rules: a }, { rules: c, match: { path: /c, methods: HEAD } }", &[never]);
+}
+
+#[test]
 fn what_costs_too_much_is_not_decided() {
     let words: Vec<String> = ('a'..='z').map(|c| format!("{{ json: $.a, search: '{c}{c}' }}")).collect();
     let report = linted(&[format!("{{ all: [{}] }}", words.join(", "))]).1;
@@ -275,7 +303,7 @@ proptest! {
         let rules = rules::read(document.as_ref(), Quick::default(), &["default".into()], &mut diagnostics);
         let written = rules::written(document.as_ref(), Quick::default());
         let set = rules.set("a").unwrap();
-        let mut scene = Scene::new(set, &written, &Inspect::default());
+        let mut scene = Scene::new(set, &written, &rules, &Inspect::default());
         if let logic::solve::Answer::With(model) = scene.can_match(0, None)
             && let Some(exchange) = of_model(&scene, &model)
         {

@@ -1,5 +1,7 @@
 //! Rules that match no answer, and rules that earlier ones always come before.
 
+use http::Method;
+
 use crate::engine::condition::{Condition, Leaf};
 use crate::engine::subject::Subject;
 
@@ -32,34 +34,49 @@ fn undecided(scene: &Scene<'_>, index: usize, what: &str, report: &mut Report) {
 
 fn impossible(scene: &Scene<'_>, index: usize, report: &mut Report) {
     let Some(ruled) = scene.rule(index) else { return };
-    let unread: Vec<&Formula> = [ruled.matches(BodyIs::Known)].into_iter().chain(scene.laws()).collect();
     let message = format!("{} can never match", ruled.name());
-    if let Answer::With(model) = solve(&scene.universe, &unread) {
-        let head = heads(ruled);
-        let because = match head.as_str() {
-            "" => String::new(),
-            head => format!(" ({head})"),
-        };
-        let advice = Advice::new(Lint::BodyNotRead, message, &ruled.written.place)
-            .because(format!("it looks at the body of answers whose body is never looked at{because}"))
-            .fix("ask for the status, headers or the request alone, or for other answers")
-            .witness(scene.shown(index, &model));
-        report.advice.push(advice);
-        return;
-    }
-    let reason = culprit(scene, ruled).unwrap_or("no answer fits all of its conditions at once".to_owned());
-    let lower = ruled.when.leaves().any(|leaf| matches!(leaf.subject, Subject::ContentType));
-    let fix = match lower {
-        true => "remove it, or correct the condition; content types are compared in lower case, without parameters",
-        false => "remove it, or correct the condition",
+    // Where it could match an answer whose body is read although it never is, that is the reason.
+    let if_read = |routed| {
+        let formulas: Vec<&Formula> = [ruled.matches(BodyIs::Known)].into_iter().chain(scene.laws(routed)).collect();
+        solve(&scene.universe, &formulas)
     };
-    report.advice.push(Advice::new(Lint::NeverMatches, message, &ruled.written.place).because(reason).fix(fix));
+    let advice = match (if_read(true), if_read(false), scene.methods()) {
+        (Answer::With(model), ..) => Advice::new(Lint::BodyNotRead, message, &ruled.written.place)
+            .because(format!("it looks at the body of answers whose body is never looked at{}", heads(scene, ruled)))
+            .fix("ask for the status, headers or the request alone, or for other answers")
+            .witness(scene.shown(index, &model)),
+        (_, Answer::With(_), Some(methods)) => Advice::new(Lint::NeverMatches, message, &ruled.written.place)
+            .because(format!("the routes that lead to it take no other requests than {}", joined(methods)))
+            .fix("remove it, or name the methods it is for in a route"),
+        _ => {
+            let reason = culprit(scene, ruled);
+            let reason = reason.unwrap_or_else(|| "no answer fits all of its conditions at once".to_owned());
+            let on_type = ruled.when.leaves().any(|leaf| matches!(leaf.subject, Subject::ContentType));
+            let hint = match on_type {
+                true => "; content types are compared in lower case, without parameters",
+                false => "",
+            };
+            Advice::new(Lint::NeverMatches, message, &ruled.written.place)
+                .because(reason)
+                .fix(format!("remove it, or correct the condition{hint}"))
+        }
+    };
+    report.advice.push(advice);
 }
 
-/// What a rule asks of the head of an answer.
-fn heads(ruled: &Ruled<'_>) -> String {
+fn joined(methods: &[Method]) -> String {
+    methods.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// What a rule asks of the head of an answer, in parentheses.
+fn heads(scene: &Scene<'_>, ruled: &Ruled<'_>) -> String {
     let heads = ruled.when.leaves().filter(|leaf| !leaf.subject.reads_body());
-    heads.map(|leaf| format!("{} {}", leaf.subject, leaf.test)).collect::<Vec<_>>().join(", ")
+    let heads = heads.map(|leaf| format!("{} {}", leaf.subject, leaf.test));
+    let routes = scene.methods().map(|methods| format!("routes for {}", joined(methods)));
+    match heads.chain(routes).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => String::new(),
+        heads => format!(" ({heads})"),
+    }
 }
 
 /// The tests of one part that cannot hold together.

@@ -1,6 +1,6 @@
 //! What holds of every exchange: how parts of one hang together, and when its body is read.
 
-use http::header;
+use http::{Method, header};
 
 use crate::engine::condition::{Condition, Leaf, Literal, Test};
 use crate::engine::hold::{Inspect, MediaRange};
@@ -32,6 +32,12 @@ pub fn body_is_read(inspect: &Inspect, universe: &mut Universe) -> Vec<Formula> 
         ]),
     ];
     head.iter().map(|condition| universe.formula(condition, BodyIs::Known)).collect()
+}
+
+/// A request with one of these methods.
+pub fn method_is_one_of(methods: &[Method], universe: &mut Universe) -> Formula {
+    let texts = methods.iter().map(|method| Literal::Text(method.as_str().to_owned())).collect();
+    universe.formula(&leaf(Subject::Method, Some(Test::Equals(texts))), BodyIs::Known)
 }
 
 fn matches(text: &str) -> Option<Test> {
