@@ -85,7 +85,7 @@ enum Command {
     Lint(Box<lint::LintArgs>),
     /// Play cases: exit 0 all hold, 1 one does not, 2 could not run
     Test(Box<test::TestArgs>),
-    /// Show what each rule makes of a saved answer, and why
+    /// Show what each rule, or each stage of an API, makes of a saved answer, and why
     Explain(Box<ExplainArgs>),
     /// Show what a mapping template makes of a body
     Render(Box<RenderArgs>),
@@ -165,11 +165,32 @@ pub struct ExplainArgs {
     /// A header of the request
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     header: Vec<String>,
+    /// The request's body, or `-` for standard input [default: an empty one]
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// The backend of an API does not answer, for this reason
+    #[arg(long, value_enum, value_name = "WHY", conflicts_with = "answer")]
+    failure: Option<FailureArg>,
     /// How the explanation is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// A saved answer (what `curl -i` prints), or `-` for standard input
-    answer: PathBuf,
+    /// A saved answer (what `curl -i` prints), or `-` for standard input; a mock integration needs none
+    answer: Option<PathBuf>,
+}
+
+/// Why a backend does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailureArg {
+    /// It took too long.
+    Timeout,
+    /// It could not be reached, or broke off.
+    Refused,
+    /// There is no such address.
+    InvalidAddress,
+    /// Its answer is larger than an answer may be.
+    TooLarge,
+    /// It has no room for another call.
+    Busy,
 }
 
 /// Arguments of `render`.

@@ -15,6 +15,8 @@ mod conformance;
 mod demo;
 mod docs;
 mod encodings;
+mod examples;
+mod explain;
 mod faults;
 mod hygiene;
 mod lint;

@@ -1,6 +1,7 @@
 //! CloudFormation's functions, as far as their values are known before anything is deployed.
 
 use super::Options;
+use super::budget::{Budget, VALUE_BYTES};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
@@ -21,11 +22,22 @@ pub struct Functions<'a> {
     pub options: &'a Options,
     pub problems: &'a mut Diagnostics,
     depth: usize,
+    budget: Budget,
 }
 
 impl<'a> Functions<'a> {
     pub fn new(template: &'a Node, options: &'a Options, problems: &'a mut Diagnostics) -> Functions<'a> {
-        Functions { template, options, problems, depth: 0 }
+        Functions {
+            template,
+            options,
+            problems,
+            depth: 0,
+            budget: Budget::of_bytes("the functions of the template"),
+        }
+    }
+
+    fn makes(&mut self, bytes: usize, place: &Place) -> bool {
+        self.budget.takes(bytes, place, self.problems)
     }
 
     /// A resource's entry.
@@ -52,6 +64,9 @@ impl<'a> Functions<'a> {
     }
 
     fn filled(&mut self, node: &Node) -> Option<Node> {
+        if !self.makes(VALUE_BYTES, &node.place) {
+            return None;
+        }
         let value = match &node.value {
             Value::List(items) => Value::List(items.iter().filter_map(|item| self.filled(item)).collect()),
             Value::Map(entries) => {
@@ -135,7 +150,7 @@ impl<'a> Functions<'a> {
                 None
             }
         }?;
-        Some(Node { place: place.clone(), value: Value::Text(text) })
+        self.makes(text.len(), place).then(|| Node { place: place.clone(), value: Value::Text(text) })
     }
 
     fn unknown(&mut self, function: &Entry) -> Option<Node> {
@@ -181,6 +196,9 @@ impl<'a> Functions<'a> {
     fn holds(&mut self, node: &Node) -> Option<bool> {
         if self.depth >= DEPTH_MAX {
             self.problems.error(&node.place, "a condition leads back to itself");
+            return None;
+        }
+        if !self.makes(VALUE_BYTES, &node.place) {
             return None;
         }
         let entries = node.entries("a condition", self.problems)?;
@@ -332,16 +350,18 @@ impl<'a> Functions<'a> {
         let text = text.text("text", self.problems)?.to_owned();
         let mut filled = String::with_capacity(text.len());
         let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once("${") {
+        while let Some((before, begun)) = rest.split_once("${")
+            && let Some((name, after)) = begun.split_once('}')
+        {
             filled.push_str(before);
-            let Some((name, after)) = after.split_once('}') else {
-                filled.push_str("${");
-                rest = after;
-                continue;
-            };
             match name.strip_prefix('!') {
                 Some(literal) => filled.push_str(&format!("${{{literal}}}")),
-                None => filled.push_str(&self.named(name.trim(), own, &argument.place).unwrap_or_default()),
+                None => {
+                    let value = self.named(name.trim(), own, &argument.place).unwrap_or_default();
+                    if self.makes(value.len(), &argument.place) {
+                        filled.push_str(&value);
+                    }
+                }
             }
             rest = after;
         }

@@ -98,8 +98,9 @@ fn template(text: &str) -> GatewayTemplate {
 /// The reference that a text begins with, its `$` gone, and what follows.
 fn reference(text: &str) -> Option<(RequestSource, &str)> {
     if let Some(braced) = text.strip_prefix('{') {
-        let (name, after) = braced.split_once('}')?;
-        return Some((value(name)?, after));
+        // No name has one of these in it, and to look on for the end would take long where there are many.
+        let end = braced.find(['}', '$'])?;
+        return Some((value(braced.get(..end)?)?, braced.get(end..)?.strip_prefix('}')?));
     }
     let text = text.strip_prefix('!').unwrap_or(text);
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';

@@ -7,7 +7,7 @@ use super::operation::{Defaults, Inherited};
 use super::reader::{Keys, Reader};
 use crate::apigateway::model::{Api, Method, Validator, Verb};
 use crate::apigateway::route::{CATCH_ALL, Routes, Segment, segments};
-use crate::diagnostic::{Diagnostic, Place, did_you_mean};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Entry, Node};
 
 const ROOT: Keys<'_> = Keys {
@@ -69,6 +69,9 @@ pub fn read(mut reader: Reader<'_>) -> Api {
     let base_path = base_path(&mut reader).unwrap_or_default();
     let last = base_path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("prod");
     let methods = methods(&mut reader);
+    let gateway_responses = reader.gateway_responses(root);
+    let binary_media_types = binary_media_types(&mut reader);
+    reader.compile_models();
     let mut stage_variables = reader.options.stage_variables.clone();
     stage_variables.sort();
     Api {
@@ -77,8 +80,8 @@ pub fn read(mut reader: Reader<'_>) -> Api {
         base_path,
         routes: Routes::new(&methods),
         methods,
-        gateway_responses: reader.gateway_responses(root),
-        binary_media_types: binary_media_types(&mut reader),
+        gateway_responses,
+        binary_media_types,
         stage_variables,
     }
 }
@@ -273,7 +276,8 @@ pub fn validator(reader: &mut Reader<'_>, node: &Node, defaults: &Defaults<'_>) 
     }
     let place: &Place = &node.place;
     let problem = Diagnostic::error(format!("there is no request validator `{name}`")).at(place);
-    reader.problems.push(match did_you_mean(name, defaults.validators.keys().copied()) {
+    let meant = reader.meant(name, defaults.validators.keys().copied());
+    reader.problems.push(match meant {
         Some(known) => problem.help(format!("did you mean `{known}`?")),
         None => problem.help("they are in `x-amazon-apigateway-request-validators`"),
     });

@@ -1,6 +1,6 @@
 //! An operation of a path: what it asks of requests, and with its integration and its answers, a [`Method`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::openapi;
@@ -59,8 +59,9 @@ pub struct Inherited<'a, 'd> {
 
 /// What an operation asks of requests.
 #[derive(Default)]
-struct Asked {
+struct Asked<'a> {
     parameters: Vec<Parameter>,
+    names: HashSet<(Location, &'a str)>,
     models: Vec<(String, Arc<Model>)>,
 }
 
@@ -101,7 +102,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn asked(&mut self, inherited: &Inherited<'a, '_>, node: &'a Node, validator: Validator) -> Asked {
+    fn asked(&mut self, inherited: &Inherited<'a, '_>, node: &'a Node, validator: Validator) -> Asked<'a> {
         let mut asked = Asked::default();
         let usage = if validator.body { Use::Enforced } else { Use::Told };
         let consumes = self.get(node, "consumes").or(inherited.defaults.consumes);
@@ -123,7 +124,7 @@ impl<'a> Reader<'a> {
         asked
     }
 
-    fn parameter(&mut self, node: &'a Node, consumes: Option<&'a Node>, usage: Use, asked: &mut Asked) {
+    fn parameter(&mut self, node: &'a Node, consumes: Option<&'a Node>, usage: Use, asked: &mut Asked<'a>) {
         let Some(node) = self.resolve(node) else { return };
         let text = |key: &str| node.entry(key).and_then(|entry| entry.node.scalar_text());
         let (Some(name), Some(location)) = (text("name"), text("in")) else {
@@ -155,7 +156,10 @@ impl<'a> Reader<'a> {
     /// `consumes` or `produces`; JSON where it is not there.
     pub fn media_types(&mut self, node: Option<&'a Node>) -> Vec<String> {
         let Some(node) = node else { return vec!["application/json".to_owned()] };
-        let texts = node.list_or_one().iter().filter_map(|item| item.text("a media type", self.problems));
+        let items = node.list_or_one();
+        // One list may hold for all operations.
+        let items = if self.takes(items.len(), &node.place) { items } else { &[] };
+        let texts = items.iter().filter_map(|item| item.text("a media type", self.problems));
         texts.map(str::to_ascii_lowercase).collect()
     }
 
@@ -172,9 +176,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Asked {
-    fn add(&mut self, location: Location, name: &str, required: bool) {
-        if !self.parameters.iter().any(|known| known.location == location && known.name == name) {
+impl<'a> Asked<'a> {
+    fn add(&mut self, location: Location, name: &'a str, required: bool) {
+        if self.names.insert((location, name)) {
             self.parameters.push(Parameter { location, name: name.to_owned(), required });
         }
     }

@@ -112,8 +112,11 @@ pub fn pattern(text: &str) -> UriPattern {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         plain.push_str(before);
-        match after.split_once('}') {
-            Some((name, after)) if !name.is_empty() && !name.contains('{') => {
+        match after
+            .find(['{', '}'])
+            .and_then(|end| Some((after.get(..end)?, after.get(end..)?.strip_prefix('}')?)))
+        {
+            Some((name, after)) if !name.is_empty() => {
                 if !plain.is_empty() {
                     parts.push(UriPart::Text(std::mem::take(&mut plain)));
                 }

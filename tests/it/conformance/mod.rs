@@ -128,6 +128,18 @@ fn shares(one: &Subject, next: &Subject) -> bool {
     }
 }
 
+/// A fact about API Gateway is found by its name, wherever it stands.
+#[test]
+fn no_two_cases_of_apis_have_one_name() {
+    let mut names = BTreeSet::new();
+    let cases = cases();
+    let of_apis = cases.iter().filter(|case| matches!(case.subject, Subject::Api { .. }));
+    let twice: Vec<&str> =
+        of_apis.map(|case| case.name.as_str()).filter(|name| !names.insert(*name)).collect();
+    assert!(names.len() > 500, "only {} cases", names.len());
+    assert_eq!(twice, Vec::<&str>::new());
+}
+
 /// The case's configuration with every upstream at this address.
 fn in_front_of(upstream: SocketAddr, subject: &Subject) -> Snapshot {
     let mut snapshot = match subject {
@@ -145,8 +157,8 @@ fn deployed(gateway: Gateway) -> Snapshot {
     let name = "backend";
     let functions = gateway.api.methods.iter().filter_map(|method| function(&method.integration.backend));
     let lambda = |function: &Function| {
-        let name = wire::function_name(function);
-        format!("'{name}': 'http://{name}.test{}'", wire::function_path(&name))
+        let function = wire::function_name(function);
+        format!("'{function}': 'http://{name}.test{}'", wire::function_path(&function))
     };
     let lambdas: BTreeSet<String> = functions.map(lambda).collect();
     let lambdas = lambdas.into_iter().collect::<Vec<_>>().join(", ");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 pub(super) use super::{Answer, Failure, Finished, Headers, Request, Settings};
 use super::{Call, Execution, Step, Target};
-use crate::apigateway::model::Api;
+use crate::apigateway::model::{Api, Method};
 use crate::apigateway::read::{Options, read};
 use crate::diagnostic::{Diagnostics, Source};
 
@@ -90,8 +90,12 @@ pub(super) fn play_with(
     request.path_parameters =
         parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut execution = Execution::new(api, &method, &request, settings);
+    let traced = traced(api, &method, &request, settings, &outcome);
     match execution.begin() {
-        Step::Done(finished) => (None, finished),
+        Step::Done(finished) => {
+            assert_eq!(traced, finished, "asked for its trace");
+            (None, finished)
+        }
         Step::Call(Call { target, method, headers, body, .. }) => {
             let target = match target {
                 Target::Url(url) => url,
@@ -99,9 +103,28 @@ pub(super) fn play_with(
                 Target::Service(service, path) => format!("{}:{path}", service.name),
             };
             let body = String::from_utf8_lossy(&body).into_owned();
-            (Some((target, method, headers, body)), execution.finish(outcome))
+            let finished = execution.finish(outcome);
+            assert_eq!(traced, finished, "asked for its trace");
+            (Some((target, method, headers, body)), finished)
         }
     }
+}
+
+/// The same by an execution that keeps a trace, without it.
+fn traced(
+    api: &Api,
+    method: &Method,
+    request: &Request,
+    settings: &Settings,
+    outcome: &Result<Answer, Failure>,
+) -> Finished {
+    let mut execution = Execution::new(api, method, request, settings).traced();
+    let finished = match execution.begin() {
+        Step::Done(finished) => finished,
+        Step::Call(_) => execution.finish(outcome.clone()),
+    };
+    assert!(finished.trace.is_some());
+    Finished { trace: None, ..finished }
 }
 
 pub(super) fn play(api: &Api, request: &Request, answer: Answer) -> Finished {

@@ -2,6 +2,9 @@
 
 mod broken;
 mod cloudformation;
+mod hostile;
+mod hostile_cases;
+mod large;
 mod openapi;
 mod serverless;
 mod size;
