@@ -17,7 +17,7 @@ pub fn run(options: &Options, advise: bool, format: Format) -> Exit {
         Err(diagnostic) => return could_not(&diagnostic, format),
     };
     let advice = match &loaded.configuration {
-        Some(configuration) if advise => match lint::of(configuration, options) {
+        Some(configuration) if advise => match lint::of(configuration, options, false) {
             Ok(advice) => Some(advice),
             Err(diagnostic) => return could_not(&diagnostic, format),
         },

@@ -12,7 +12,7 @@ use super::colour::{Colour, When};
 use super::load::{self, Configuration, Options};
 use super::{Exit, Format, RuleFlags};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::lint::{self, Given, Report};
+use crate::lint::{self, Advice, Given, Note, Overlap, Report};
 use crate::rules::Quick;
 
 pub use human::print as print_human;
@@ -25,6 +25,9 @@ pub struct LintArgs {
     /// Make the changes that need no thinking in the files themselves, and show them
     #[arg(long)]
     fix: bool,
+    /// Tell which rules may match the same answer, too, so that their order matters; that is no advice
+    #[arg(long)]
+    overlaps: bool,
     /// How advice is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -43,8 +46,8 @@ pub fn run(arguments: &LintArgs) -> Exit {
     let mut out = io::stdout().lock();
     let colour = Colour::of(arguments.color, &out);
     let written = match arguments.fix {
-        true => fixed(&options, arguments.format, colour, &mut out),
-        false => match advice(&options) {
+        true => fixed(&options, arguments, colour, &mut out),
+        false => match advice(&options, arguments.overlaps) {
             Ok(report) => print(&report, None, arguments.format, colour, &mut out).map(|()| exit(&report)),
             Err(problems) => Ok(refused(&problems)),
         },
@@ -53,19 +56,19 @@ pub fn run(arguments: &LintArgs) -> Exit {
 }
 
 /// Makes the changes, and tells what is left.
-fn fixed(options: &Options, format: Format, colour: Colour, out: &mut impl Write) -> io::Result<Exit> {
-    let before = match advice(options) {
+fn fixed(options: &Options, arguments: &LintArgs, colour: Colour, out: &mut impl Write) -> io::Result<Exit> {
+    let before = match advice(options, false) {
         Ok(report) => report,
         Err(problems) => return Ok(refused(&problems)),
     };
-    let fixed = match fix::make(&before, || advice(options)) {
+    let fixed = match fix::make(&before, || advice(options, arguments.overlaps)) {
         Ok(fixed) => fixed,
         Err(problem) => return Ok(refused(&[problem])),
     };
-    if format == Format::Human {
+    if arguments.format == Format::Human {
         human::changes(out, colour, &fixed)?;
     }
-    print(&fixed.left, Some(&fixed), format, colour, out)?;
+    print(&fixed.left, Some(&fixed), arguments.format, colour, out)?;
     Ok(exit(&fixed.left))
 }
 
@@ -82,7 +85,7 @@ fn print(
     let mut told = to_json(report);
     if let (Some(fixed), Some(told)) = (fixed, told.as_object_mut()) {
         told.insert("fixed".to_owned(), json!(fixed.made()));
-        let skipped: Vec<Value> = fixed.skipped.iter().map(lint::Note::to_json).collect();
+        let skipped: Vec<Value> = fixed.skipped.iter().map(Note::to_json).collect();
         told.insert("skipped".to_owned(), skipped.into());
     }
     writeln!(out, "{told:#}")
@@ -90,10 +93,14 @@ fn print(
 
 /// The machine-readable form, as docs/schemas/lint.json describes it.
 pub fn to_json(report: &Report) -> Value {
-    json!({
-        "advice": report.advice.iter().map(lint::Advice::to_json).collect::<Vec<_>>(),
-        "undecided": report.undecided.iter().map(lint::Note::to_json).collect::<Vec<_>>(),
-    })
+    let mut told = json!({
+        "advice": report.advice.iter().map(Advice::to_json).collect::<Vec<_>>(),
+        "undecided": report.undecided.iter().map(Note::to_json).collect::<Vec<_>>(),
+    });
+    if let (Some(overlaps), Some(told)) = (&report.overlaps, told.as_object_mut()) {
+        told.insert("overlaps".to_owned(), overlaps.iter().map(Overlap::to_json).collect());
+    }
+    told
 }
 
 /// How a command ends that has this to say.
@@ -107,17 +114,17 @@ fn refused(problems: &[Diagnostic]) -> Exit {
 }
 
 /// The advice on a configuration, or what keeps it from being one.
-fn advice(options: &Options) -> Result<Report, Vec<Diagnostic>> {
+fn advice(options: &Options, overlaps: bool) -> Result<Report, Vec<Diagnostic>> {
     let loaded = load::load(options).map_err(|problem| vec![problem])?;
     let Some(configuration) = &loaded.configuration else { return Err(loaded.diagnostics) };
-    of(configuration, options).map_err(|problem| vec![problem])
+    of(configuration, options, overlaps).map_err(|problem| vec![problem])
 }
 
 /// The advice on a configuration that was loaded with these options.
 ///
 /// # Errors
 /// As [`load::load`].
-pub fn of(configuration: &Configuration, options: &Options) -> Result<Report, Diagnostic> {
+pub fn of(configuration: &Configuration, options: &Options, overlaps: bool) -> Result<Report, Diagnostic> {
     let merged = load::document(options, &mut Diagnostics::default())?;
     let (document, quick) = merged.unzip();
     let quick = quick.unwrap_or_default();
@@ -126,5 +133,6 @@ pub fn of(configuration: &Configuration, options: &Options) -> Result<Report, Di
         quick: Quick { presets: &quick.presets, lines: &quick.rules },
         rules: &configuration.rules,
         inspect: &configuration.settings.inspect,
+        overlaps,
     }))
 }

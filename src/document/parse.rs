@@ -195,9 +195,9 @@ impl<'s> Builder<'s> {
             ScalarStyle::DoubleQuoted => '"',
             _ => return place,
         };
-        let line = self.source.line(place.line).unwrap_or_default();
-        if let Some(width) = quoted_width(line.chars().skip(place.column - 1), quote) {
-            place.width = place.width.min(width);
+        let text = self.source.text_from(place.line, place.column).unwrap_or_default();
+        if let Some(width) = quoted_width(text.chars().take(place.width), quote) {
+            place.width = width;
         }
         place
     }

@@ -60,7 +60,8 @@ fn change(text: &str, edit: &Edit) -> Option<(Range<usize>, String)> {
 fn range(text: &str, place: &Place) -> Option<Range<usize>> {
     let before: usize = text.split_inclusive('\n').take(place.line.checked_sub(1)?).map(str::len).sum();
     let line = text.get(before..)?.lines().next()?;
-    let mut bytes = line.char_indices().map(|(byte, _)| byte).chain([line.len()]).skip(place.column.checked_sub(1)?);
+    let mut bytes =
+        line.char_indices().map(|(byte, _)| byte).chain([line.len()]).skip(place.column.checked_sub(1)?);
     let start = bytes.next()?;
     let end = bytes.nth(place.width.checked_sub(1)?)?;
     Some(before + start..before + end)

@@ -13,6 +13,7 @@ use crate::engine::hold::Inspect;
 use crate::rules::{self, Quick, Rules};
 
 pub use advice::{Advice, Lint, Note};
+pub use checks::overlap::Overlap;
 pub use edit::{Edit, Edited, edited};
 
 use scene::Scene;
@@ -31,6 +32,8 @@ pub struct Given<'a> {
     pub rules: &'a Rules,
     /// Which bodies are looked at.
     pub inspect: &'a Inspect,
+    /// Whether overlaps are wanted, too.
+    pub overlaps: bool,
 }
 
 /// What there is to say.
@@ -40,6 +43,8 @@ pub struct Report {
     pub advice: Vec<Advice>,
     /// What could not be told.
     pub undecided: Vec<Note>,
+    /// Rules whose order matters, where that was asked.
+    pub overlaps: Option<Vec<Overlap>>,
 }
 
 /// Advice on the rules of a configuration.
@@ -55,6 +60,9 @@ pub fn lint(given: &Given<'_>) -> Report {
             checks::retry::check(&mut scene, index, &mut report);
             checks::excluded::check(&mut scene, index, &mut report);
         }
+        if given.overlaps {
+            report.overlaps.get_or_insert_default().extend(checks::overlap::overlaps(&scene));
+        }
     }
     checks::selector::check(given, &mut report);
     report.sort();
@@ -68,5 +76,9 @@ impl Report {
         self.advice.dedup();
         self.undecided.sort_by(|a, b| a.place.order().cmp(&b.place.order()));
         self.undecided.dedup();
+        if let Some(overlaps) = &mut self.overlaps {
+            overlaps.sort_by(|a, b| (a.place.order(), &a.first).cmp(&(b.place.order(), &b.first)));
+            overlaps.dedup();
+        }
     }
 }

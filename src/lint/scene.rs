@@ -49,7 +49,12 @@ pub struct Ruled<'a> {
 
 impl<'a> Scene<'a> {
     /// The rules of a set that stand in it, and those of flags before them.
-    pub fn new(set: &'a RuleSet, written: &'a [WrittenRule<'a>], rules: &Rules, inspect: &Inspect) -> Scene<'a> {
+    pub fn new(
+        set: &'a RuleSet,
+        written: &'a [WrittenRule<'a>],
+        rules: &Rules,
+        inspect: &Inspect,
+    ) -> Scene<'a> {
         let mut universe = Universe::default();
         let own = written.iter().filter(|it| it.set.is_none_or(|name| *name == *set.name));
         // Both have the rules of flags first, and then those of the set in its order.
@@ -188,7 +193,8 @@ impl<'a> Ruled<'a> {
 /// can choose it there.
 fn routed_methods(set: &RuleSet, rules: &Rules) -> Option<Vec<Method>> {
     let has = |other: &RuleSet| {
-        other.name == set.name || set.rules.iter().all(|own| other.rules.iter().any(|rule| rule.label == own.label))
+        other.name == set.name
+            || set.rules.iter().all(|own| other.rules.iter().any(|rule| rule.label == own.label))
     };
     let chosen = rules.selection.as_ref().is_some_and(|it| it.allow.values().flatten().any(|it| has(it)));
     let mut methods = Vec::new();

@@ -21,7 +21,13 @@ fn linted(conditions: &[String]) -> (Arc<RuleSet>, Report) {
     let document = document::parse(&Source::new("f.yaml", &text), &mut diagnostics);
     let rules = rules::read(document.as_ref(), Quick::default(), &["default".into()], &mut diagnostics);
     let inspect = Inspect::default();
-    let given = Given { document: document.as_ref(), quick: Quick::default(), rules: &rules, inspect: &inspect };
+    let given = Given {
+        document: document.as_ref(),
+        quick: Quick::default(),
+        rules: &rules,
+        inspect: &inspect,
+        overlaps: false,
+    };
     (Arc::clone(rules.set("a").unwrap()), lint(&given))
 }
 
@@ -48,12 +54,18 @@ fn what_earlier_rules_leave_is_told_exactly() {
     check(&["{ json: $.a }", "{ json: $.a.b, equals: 1 }"], &["2: shadowed-rule"]);
     check(&["{ json: $.a.b, equals: 1 }", "{ json: $.a }"], &[]);
     check(&["{ json: $.a, equals: 100 }", "{ json: $.a, equals: 1e2 }"], &["2: shadowed-rule"]);
-    check(&["{ header: x, equals: a }", "{ header: x, equals: b }", "{ header: x, in: [a, b] }"], &["3: shadowed-rule"]);
+    check(
+        &["{ header: x, equals: a }", "{ header: x, equals: b }", "{ header: x, in: [a, b] }"],
+        &["3: shadowed-rule"],
+    );
     check(&["{ header: x, matches: 'a|b' }", "{ not: { header: x, equals: a } }"], &[]);
     check(&["{ not: { header: x } }", "{ not: { header: x, equals: a } }"], &[]);
     check(&["{ empty_body: true }", "{ json: $.a }"], &[]);
     check(&["{ empty_body: false }", "{ json: $.a }"], &["2: shadowed-rule"]);
-    check(&["{ any: [{ status: 200 }, { json: $.a }] }", "{ json: $.a, status: 200 }"], &["2: shadowed-rule"]);
+    check(
+        &["{ any: [{ status: 200 }, { json: $.a }] }", "{ json: $.a, status: 200 }"],
+        &["2: shadowed-rule"],
+    );
 }
 
 #[test]
@@ -83,20 +95,55 @@ fn what_routes_do_not_take_is_not_expected() {
         assert!(diagnostics.is_empty(), "{:?}", diagnostics.into_sorted());
         let inspect = Inspect::default();
         let quick = Quick::default();
-        let report = lint(&Given { document: document.as_ref(), quick, rules: &rules, inspect: &inspect });
-        let told: Vec<String> = report.advice.iter().map(|it| format!("{} {}", it.message, it.lint)).collect();
+        let report = lint(&Given {
+            document: document.as_ref(),
+            quick,
+            rules: &rules,
+            inspect: &inspect,
+            overlaps: false,
+        });
+        let told: Vec<String> =
+            report.advice.iter().map(|it| format!("{} {}", it.message, it.lint)).collect();
         assert_eq!(told, expected, "{routes}");
     };
     let never = "`a/rule-1` never has a request sent again retry-never";
     check("{ rules: a, match: { methods: [GET, POST] } }", &[never]);
     check("{ rules: a, match: { methods: [GET, HEAD] } }", &["`a/rule-1` can never match never-matches"]);
     check("{ rules: a, match: { path: /a, methods: GET } }, { rules: b }", &[never]);
-    check("{ rules: a, match: { path: /a, methods: GET } }, { rules: b, match: { methods: POST } }", &[never]);
+    check(
+        "{ rules: a, match: { path: /a, methods: GET } }, { rules: b, match: { methods: POST } }",
+        &[never],
+    );
     check(
         "{ rules: a, selector: 'off' }, { rules: c, match: { path: /c, methods: HEAD } }",
         &[never, "`c/rule-1` can never match body-not-read"],
     );
     check("{ rules: a }, { rules: c, match: { path: /c, methods: HEAD } }", &[never]);
+}
+
+#[test]
+fn rules_overlap_where_both_may_match() {
+    let check = |conditions: [&str; 2], expected: &[&str]| {
+        let text = format!(
+            "rule_sets: {{ a: {{ rules: [{{ when: {}, then: {{ status: 500 }} }}, {{ when: {}, then: {{ status: 500 }} }}] }} }}",
+            conditions[0], conditions[1]
+        );
+        let mut diagnostics = Diagnostics::default();
+        let document = document::parse(&Source::new("f.yaml", &text), &mut diagnostics);
+        let rules = rules::read(document.as_ref(), Quick::default(), &["default".into()], &mut diagnostics);
+        let written = rules::written(document.as_ref(), Quick::default());
+        let scene = Scene::new(rules.set("a").unwrap(), &written, &rules, &Inspect::default());
+        let witnesses: Vec<String> =
+            checks::overlap::overlaps(&scene).into_iter().map(|overlap| overlap.witness).collect();
+        assert_eq!(witnesses, expected, "{conditions:?}");
+    };
+    check(["{ json: $.a, matches: '40.' }", "{ json: $.a, matches: '.04' }"], &["$.a `404`"]);
+    check(["{ json: $.a, matches: '40.' }", "{ json: $.a, matches: '.14' }"], &[]);
+    check(["{ json: $.a, matches: '40.' }", "{ json: $.b }"], &[]);
+    check(
+        ["{ status: 200, json: $.a }", "{ status: '2..', json: $.b }"],
+        &["status `200`, $.b `` "].map(str::trim_end),
+    );
 }
 
 #[test]
@@ -213,19 +260,40 @@ fn exchange(status: u16, method: &str, content_type: Option<&str>, x_e: &[&str],
 
 fn exchanges() -> impl Strategy<Value = Exchange> {
     let bodies = vec![
-        "", "{}", r#"{"a":404}"#, r#"{"a":"404"}"#, r#"{"a":404.0,"b":"b"}"#, r#"{"a":4.04e2}"#,
-        r#"{"a":true}"#, r#"{"a":null}"#, r#"{"a":{"b":1}}"#, r#"{"a":{"b":null}}"#, r#"{"b":"abc"}"#,
-        r#"{"l":[1,2]}"#, r#"{"l":[3],"a":"4x"}"#, "a text", r#"{"a":["x"]}"#, r#"{"errorMessage":"4\n"}"#,
+        "",
+        "{}",
+        r#"{"a":404}"#,
+        r#"{"a":"404"}"#,
+        r#"{"a":404.0,"b":"b"}"#,
+        r#"{"a":4.04e2}"#,
+        r#"{"a":true}"#,
+        r#"{"a":null}"#,
+        r#"{"a":{"b":1}}"#,
+        r#"{"a":{"b":null}}"#,
+        r#"{"b":"abc"}"#,
+        r#"{"l":[1,2]}"#,
+        r#"{"l":[3],"a":"4x"}"#,
+        "a text",
+        r#"{"a":["x"]}"#,
+        r#"{"errorMessage":"4\n"}"#,
         "\u{feff}",
     ];
     (
         prop::sample::select(vec![200, 204, 206, 404, 500]),
         prop::sample::select(vec!["GET", "HEAD", "POST"]),
-        prop::sample::select(vec![None, Some("application/json"), Some("text/html; a=b"), Some("text/event-stream"), Some("image/png")]),
+        prop::sample::select(vec![
+            None,
+            Some("application/json"),
+            Some("text/html; a=b"),
+            Some("text/event-stream"),
+            Some("image/png"),
+        ]),
         prop::sample::select(vec![vec![], vec!["a"], vec!["b"], vec!["a", "b"], vec!["c"]]),
         prop::sample::select(bodies),
     )
-        .prop_map(|(status, method, content_type, x_e, body)| exchange(status, method, content_type, &x_e, body))
+        .prop_map(|(status, method, content_type, x_e, body)| {
+            exchange(status, method, content_type, &x_e, body)
+        })
 }
 
 fn decides(set: &RuleSet, exchange: &Exchange) -> Option<String> {

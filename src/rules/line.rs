@@ -47,7 +47,8 @@ pub fn tests(node: &Node) -> Vec<WrittenTest> {
     let mut tests = Vec::new();
     for written in when.split(" & ") {
         let term = Term::of(written, offset, node);
-        let pattern = term.pattern.map(|(pattern, place)| Node { place, value: Value::Text(pattern.to_owned()) });
+        let pattern =
+            term.pattern.map(|(pattern, place)| Node { place, value: Value::Text(pattern.to_owned()) });
         tests.push(WrittenTest { operator: None, values: pattern.into_iter().collect(), place: term.place });
         offset += written.chars().count() + 3;
     }

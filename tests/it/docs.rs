@@ -100,7 +100,9 @@ impl Block {
     fn problem(&self) -> Option<String> {
         match self.word.as_str() {
             "" if self.is_foreign() => None,
-            "" | "rule" => told(&configured(&self.place, &self.configuration())).or_else(|| self.advised(&[])),
+            "" | "rule" => {
+                told(&configured(&self.place, &self.configuration())).or_else(|| self.advised(&[]))
+            }
             "case" => self.case_problem(),
             "broken" => {
                 let refused =
@@ -196,6 +198,7 @@ pub fn advice(name: &str, text: &str) -> Report {
         quick: Quick { presets: &quick.presets, lines: &quick.rules },
         rules: &loaded.rules,
         inspect: &loaded.settings.inspect,
+        overlaps: false,
     })
 }
 

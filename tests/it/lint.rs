@@ -120,7 +120,9 @@ fn a_fixed_file_keeps_its_permissions_and_a_link_stays_one() {
 #[test]
 fn what_has_no_exact_place_is_left_and_told() {
     let rule = |pattern: &str| {
-        format!("version: 1\nrule_sets: {{ a: {{ rules: [{{ when: {{ error: {pattern} }}, then: {{ status: 404 }} }}] }} }}\n")
+        format!(
+            "version: 1\nrule_sets: {{ a: {{ rules: [{{ when: {{ error: {pattern} }}, then: {{ status: 404 }} }}] }} }}\n"
+        )
     };
     let text = rule("'${WORDS:-.*gone.*}'");
     let folder = Folder::with(&text);
@@ -140,8 +142,12 @@ fn a_word_for_an_operator_is_changed_in_the_style_of_the_file() {
         let (code, stdout, _) = folder.lint(&["--fix"]);
         assert_eq!((code, folder.text()), (0, text.replace("matches", "search")), "{stdout}");
     };
-    check("version: 1\nrule_sets:\n  a:\n    rules:\n      - when: { json: $.a, matches: '^ERR' }\n        then: { status: 404 }\n");
-    check(r#"{"version": 1, "rule_sets": {"a": {"rules": [{"when": {"body": {"matches": "gone$"}}, "then": {"status": 404}}]}}}"#);
+    check(
+        "version: 1\nrule_sets:\n  a:\n    rules:\n      - when: { json: $.a, matches: '^ERR' }\n        then: { status: 404 }\n",
+    );
+    check(
+        r#"{"version": 1, "rule_sets": {"a": {"rules": [{"when": {"body": {"matches": "gone$"}}, "then": {"status": 404}}]}}}"#,
+    );
 }
 
 #[test]
@@ -151,9 +157,13 @@ fn programs_get_json_as_the_schema_says() {
     assert_eq!(schema.pointer("/properties/advice/items/properties/lint/enum"), Some(&codes.into()));
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     let words: Vec<String> = ('a'..='z').map(|c| format!("{{ json: $.a, search: '{c}{c}' }}")).collect();
-    let undecided = format!("      - {{ when: {{ all: [{}] }}, then: {{ status: 500 }} }}\n", words.join(", "));
+    let undecided =
+        format!("      - {{ when: {{ all: [{}] }}, then: {{ status: 500 }} }}\n", words.join(", "));
     let folder = Folder::with(&format!("{RULES}{undecided}"));
-    for arguments in [&["--format", "json"] as &[&str], &["--format", "json", "--fix", "--rule", "error:.*x -> 404"]] {
+    for arguments in [
+        &["--format", "json"] as &[&str],
+        &["--format", "json", "--fix", "--overlaps", "--rule", "error:.*x -> 404"],
+    ] {
         let (code, stdout, _) = folder.lint(arguments);
         let told: Value = serde_json::from_str(&stdout).unwrap();
         let problems: Vec<String> = validator.iter_errors(&told).map(|e| e.to_string()).collect();
@@ -162,8 +172,19 @@ fn programs_get_json_as_the_schema_says() {
     }
     let (_, stdout, _) = folder.lint(&["--format", "json"]);
     let told: Value = serde_json::from_str(&stdout).unwrap();
-    let shadowed = told["advice"].as_array().unwrap().iter().find(|it| it["lint"] == "shadowed-rule").unwrap();
+    let shadowed =
+        told["advice"].as_array().unwrap().iter().find(|it| it["lint"] == "shadowed-rule").unwrap();
     assert_eq!((&shadowed["line"], &shadowed["witness"]), (&11.into(), &"$.code `410`, status `200`".into()));
+}
+
+#[test]
+fn overlaps_are_told_when_asked_and_are_no_advice() {
+    let rules = ["$.code:40. -> 404", "$.code:.04 -> 410", "$.other -> 500"];
+    let arguments: Vec<&str> = rules.iter().flat_map(|rule| ["--rule", rule]).collect();
+    let (code, stdout, _) =
+        ended(candor(&[&["lint", "--overlaps"], &arguments[..]].concat()).output().unwrap());
+    assert_eq!(code, 0);
+    insta::assert_snapshot!(stdout, @"");
 }
 
 #[test]
@@ -180,9 +201,14 @@ fn exit_codes_tell_advice_from_failure() {
     check(&["lint", "-c", &broken], 2, &["unknown key `rulez`"]);
     check(&["lint", "--rule", "$.a:\\d* -> 404"], 1, &["--rule:1:5", "[matches-empty]", "write `\\d+`"]);
     check(&["check", "--upstream", "http://app", "--rule", "$.a:\\d* -> 404"], 0, &["ok:"]);
-    check(&["check", "--lint", "--upstream", "http://app", "--rule", "$.a:\\d* -> 404"], 1, &["[matches-empty]"]);
+    check(
+        &["check", "--lint", "--upstream", "http://app", "--rule", "$.a:\\d* -> 404"],
+        1,
+        &["[matches-empty]"],
+    );
     check(&["check", "--lint", "-c", "config/minimal.yaml"], 0, &["nothing to advise", "ok: 1 upstream"]);
-    let json = ["check", "--lint", "--format", "json", "--upstream", "http://app", "--rule", "$.a:\\d* -> 404"];
+    let json =
+        ["check", "--lint", "--format", "json", "--upstream", "http://app", "--rule", "$.a:\\d* -> 404"];
     check(&json, 1, &["\"problems\":[]", "\"lint\":\"matches-empty\""]);
 }
 
@@ -209,6 +235,9 @@ fn every_lint_is_explained_with_a_bad_and_a_good_example() {
         // That the first has exactly this advice and the second none is held for all pages at once.
         let words: Vec<String> = blocks("docs/lint.md", text).into_iter().map(|block| block.word).collect();
         let good = |word: &str| ["", "rule"].contains(&word);
-        assert!(matches!(words.as_slice(), [bad, fixed] if *bad == format!("advice {code}") && good(fixed)), "{code}");
+        assert!(
+            matches!(words.as_slice(), [bad, fixed] if *bad == format!("advice {code}") && good(fixed)),
+            "{code}"
+        );
     }
 }

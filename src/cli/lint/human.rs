@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::super::colour::Colour;
 use super::super::counted;
 use super::fix::Fixed;
-use crate::lint::{Advice, Note, Report};
+use crate::lint::{Advice, Note, Overlap, Report};
 
 const COLUMNS: usize = 80;
 
@@ -17,12 +17,20 @@ pub fn print(out: &mut impl Write, colour: Colour, report: &Report) -> io::Resul
     for note in &report.undecided {
         noted(out, colour, note)?;
     }
+    for overlap in report.overlaps.iter().flatten() {
+        let Overlap { first, second, place, witness } = overlap;
+        writeln!(out, "{}: `{first}` comes before `{second}`", colour.dim("overlap"))?;
+        writeln!(out, "{}", place.excerpt())?;
+        labelled(out, colour, "for", &format!("both match {witness}"))?;
+        writeln!(out)?;
+    }
     let pieces = report.advice.len();
     if pieces == 0 {
         return writeln!(out, "{}", colour.green("ok: nothing to advise"));
     }
     let fixable = report.advice.iter().filter(|advice| advice.edit.is_some()).count();
-    let by_fix = if fixable == 0 { String::new() } else { format!(", {fixable} of which `--fix` can follow") };
+    let by_fix =
+        if fixable == 0 { String::new() } else { format!(", {fixable} of which `--fix` can follow") };
     writeln!(out, "{}", colour.red(format!("{} of advice{by_fix}", counted(pieces, "piece"))))
 }
 

@@ -28,7 +28,11 @@ pub fn check(scene: &mut Scene<'_>, index: usize, report: &mut Report) {
         (Some(StatusChoice::Table { rows, default, .. }), None)
             if !may_override(then)
                 && !rows.is_empty()
-                && rows.iter().map(|(_, status)| status).chain(default).all(|status| !allows_body(*status)) =>
+                && rows
+                    .iter()
+                    .map(|(_, status)| status)
+                    .chain(default)
+                    .all(|status| !allows_body(*status)) =>
         {
             "every status of the table is one without a body".to_owned()
         }
@@ -37,9 +41,10 @@ pub fn check(scene: &mut Scene<'_>, index: usize, report: &mut Report) {
         }
         _ => return,
     };
-    let advice = Advice::new(Lint::BodyUnder204, format!("the body that {name} produces is never sent"), &node.place)
-        .because(format!("{reason}; 204, 205 and 304 have no body"))
-        .fix("give a status that has a body, such as 200, or leave the body out");
+    let advice =
+        Advice::new(Lint::BodyUnder204, format!("the body that {name} produces is never sent"), &node.place)
+            .because(format!("{reason}; 204, 205 and 304 have no body"))
+            .fix("give a status that has a body, such as 200, or leave the body out");
     report.advice.push(advice);
 }
 
@@ -59,7 +64,9 @@ fn bodiless(status: i32) -> bool {
 fn may_override(then: &Action) -> bool {
     let of_body = match &then.body {
         BodyChoice::Template { template, .. } => template.names("context"),
-        BodyChoice::Templates { choices, .. } => choices.iter().any(|(_, template)| template.names("context")),
+        BodyChoice::Templates { choices, .. } => {
+            choices.iter().any(|(_, template)| template.names("context"))
+        }
         _ => false,
     };
     of_body || then.template.as_ref().is_some_and(|template| template.names("context"))
@@ -78,23 +85,32 @@ fn only_bodiless(scene: &mut Scene<'_>, index: usize) -> bool {
 fn status_of_template(text: &str) -> Option<i32> {
     let template = Template::parse(text, &Limits::default()).ok()?;
     let is_status = |target: &crate::vtl::ast::Reference| {
-        let names: Vec<&str> = target.steps.iter().filter_map(|step| match &step.action {
-            Step::Property(name) => Some(&**name),
-            _ => None,
-        }).collect();
+        let names: Vec<&str> = target
+            .steps
+            .iter()
+            .filter_map(|step| match &step.action {
+                Step::Property(name) => Some(&**name),
+                _ => None,
+            })
+            .collect();
         names == ["responseOverride", "status"]
     };
     let mut anywhere = 0;
     template.visit(&mut |mention| {
         anywhere += usize::from(mention.is_target && is_status(mention.reference));
     });
-    let outside: Vec<Option<i32>> = template.body().0.iter().filter_map(|piece| match piece {
-        Piece::Set(set) if set.target.as_ref().is_some_and(is_status) => Some(match &set.value {
-            Expression::Integer(status) => Some(*status),
-            Expression::String(status) => status.parse().ok(),
+    let outside: Vec<Option<i32>> = template
+        .body()
+        .0
+        .iter()
+        .filter_map(|piece| match piece {
+            Piece::Set(set) if set.target.as_ref().is_some_and(is_status) => Some(match &set.value {
+                Expression::Integer(status) => Some(*status),
+                Expression::String(status) => status.parse().ok(),
+                _ => None,
+            }),
             _ => None,
-        }),
-        _ => None,
-    }).collect();
+        })
+        .collect();
     (outside.len() == anywhere).then(|| outside.last().copied().flatten()).flatten()
 }

@@ -152,7 +152,9 @@ fn of_template(node: &Node) -> Vec<Reading> {
                     _ => None,
                 }
             }
-            ("rule", [Action::Property(captures), Action::Property(name), ..]) if **captures == *"captures" => {
+            ("rule", [Action::Property(captures), Action::Property(name), ..])
+                if **captures == *"captures" =>
+            {
                 Some(What::Capture(name.to_string()))
             }
             _ => None,

@@ -2,6 +2,7 @@
 
 pub mod bodies;
 pub mod excluded;
+pub mod overlap;
 pub mod patterns;
 pub mod reach;
 pub mod retry;

@@ -33,7 +33,9 @@ pub fn check(scene: &Scene<'_>, index: usize, report: &mut Report) {
             let one = One { leaf, pattern, hir, node, written };
             let advice = match pattern.extent() {
                 Extent::Anywhere => one.searches_for_nothing().or_else(|| one.unanchored_number()),
-                Extent::Whole => one.matches_empty().or_else(|| one.half_anchored()).or_else(|| one.dot_newline()),
+                Extent::Whole => {
+                    one.matches_empty().or_else(|| one.half_anchored()).or_else(|| one.dot_newline())
+                }
             };
             report.advice.extend(advice);
         }
@@ -67,9 +69,13 @@ impl One<'_> {
         let subject = &self.leaf.subject;
         let advice = self
             .advice(Lint::MatchesEmpty, format!("`{}` is found in every value", self.pattern))
-            .because("`search` looks for the pattern anywhere, and it fits the empty text, which is everywhere")
+            .because(
+                "`search` looks for the pattern anywhere, and it fits the empty text, which is everywhere",
+            )
             .witness("")
-            .fix(format!("write what must be there at least, or ask only whether there is a value at {subject}"));
+            .fix(format!(
+                "write what must be there at least, or ask only whether there is a value at {subject}"
+            ));
         Some(self.with_plus(advice))
     }
 
@@ -113,7 +119,8 @@ impl One<'_> {
             return None;
         }
         let own = Pattern::parse(&self.pattern.to_string(), Extent::Whole).ok()?;
-        let (whole, found) = (language(&own.over_whole_value())?, language(&self.pattern.over_whole_value())?);
+        let (whole, found) =
+            (language(&own.over_whole_value())?, language(&self.pattern.over_whole_value())?);
         let only_digits = member(&[&whole, &language("^(?s:.*)$")?], &[&language(DIGITS)?]) == Member::None;
         if !only_digits {
             return None;
@@ -159,8 +166,12 @@ impl One<'_> {
         let text = self.pattern.to_string();
         let fix = match (anchor, &edit) {
             (_, Some(_)) => format!("write `search: '{text}'`"),
-            ("^", None) => format!("write `(?s){text}.*`, or `{}` for the whole value", text.replacen('^', "", 1)),
-            (_, None) => format!("write `(?s).*{text}`, or `{}` for the whole value", text.trim_end_matches('$')),
+            ("^", None) => {
+                format!("write `(?s){text}.*`, or `{}` for the whole value", text.replacen('^', "", 1))
+            }
+            (_, None) => {
+                format!("write `(?s).*{text}`, or `{}` for the whole value", text.trim_end_matches('$'))
+            }
         };
         let advice = self
             .advice(Lint::HalfAnchored, format!("`{text}` fits one value only, and not what {open} so"))
@@ -209,9 +220,9 @@ fn says_empty(hir: &Hir) -> bool {
         HirKind::Empty => true,
         HirKind::Alternation(choices) => choices.iter().any(says_empty),
         HirKind::Capture(group) => says_empty(&group.sub),
-        HirKind::Concat(parts) => parts.iter().all(|part| {
-            matches!(part.kind(), HirKind::Look(Look::Start | Look::End)) || says_empty(part)
-        }),
+        HirKind::Concat(parts) => parts
+            .iter()
+            .all(|part| matches!(part.kind(), HirKind::Look(Look::Start | Look::End)) || says_empty(part)),
         _ => false,
     }
 }
@@ -219,9 +230,7 @@ fn says_empty(hir: &Hir) -> bool {
 /// Whether a pattern begins, and whether it ends, with `.*` or `.+` that stop at a line feed.
 fn margins(hir: &Hir) -> (bool, bool) {
     match hir.kind() {
-        HirKind::Concat(parts) => {
-            (parts.first().is_some_and(is_line), parts.last().is_some_and(is_line))
-        }
+        HirKind::Concat(parts) => (parts.first().is_some_and(is_line), parts.last().is_some_and(is_line)),
         _ => (is_line(hir), is_line(hir)),
     }
 }

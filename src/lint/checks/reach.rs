@@ -5,12 +5,12 @@ use http::Method;
 use crate::engine::condition::{Condition, Leaf};
 use crate::engine::subject::Subject;
 
+use super::super::Report;
 use super::super::advice::{Advice, Lint, Note};
 use super::super::logic::formula::Formula;
 use super::super::logic::solve::{Answer, Model, solve};
 use super::super::logic::universe::BodyIs;
 use super::super::scene::{Ruled, Scene};
-use super::super::Report;
 
 /// Earlier rules that are weighed together before it is given up.
 const TOGETHER_MAX: usize = 48;
@@ -37,12 +37,16 @@ fn impossible(scene: &Scene<'_>, index: usize, report: &mut Report) {
     let message = format!("{} can never match", ruled.name());
     // Where it could match an answer whose body is read although it never is, that is the reason.
     let if_read = |routed| {
-        let formulas: Vec<&Formula> = [ruled.matches(BodyIs::Known)].into_iter().chain(scene.laws(routed)).collect();
+        let formulas: Vec<&Formula> =
+            [ruled.matches(BodyIs::Known)].into_iter().chain(scene.laws(routed)).collect();
         solve(&scene.universe, &formulas)
     };
     let advice = match (if_read(true), if_read(false), scene.methods()) {
         (Answer::With(model), ..) => Advice::new(Lint::BodyNotRead, message, &ruled.written.place)
-            .because(format!("it looks at the body of answers whose body is never looked at{}", heads(scene, ruled)))
+            .because(format!(
+                "it looks at the body of answers whose body is never looked at{}",
+                heads(scene, ruled)
+            ))
             .fix("ask for the status, headers or the request alone, or for other answers")
             .witness(scene.shown(index, &model)),
         (_, Answer::With(_), Some(methods)) => Advice::new(Lint::NeverMatches, message, &ruled.written.place)
@@ -89,16 +93,18 @@ fn culprit(scene: &Scene<'_>, ruled: &Ruled<'_>) -> Option<String> {
         Formula::All(formulas) => (all, formulas.as_slice()),
         one => (all, std::slice::from_ref(one)),
     };
-    let asked: Vec<(&Formula, String, &Leaf)> = formulas.iter().zip(tests).filter_map(|(formula, part)| {
-        match part {
+    let asked: Vec<(&Formula, String, &Leaf)> = formulas
+        .iter()
+        .zip(tests)
+        .filter_map(|(formula, part)| match part {
             Condition::Leaf(leaf) => Some((formula, leaf.test.to_string(), leaf)),
             Condition::Not(inner) => match &**inner {
                 Condition::Leaf(leaf) => Some((formula, format!("not {}", leaf.test), leaf)),
                 _ => None,
             },
             _ => None,
-        }
-    }).collect();
+        })
+        .collect();
     let cannot = |formulas: &[&Formula]| solve(&scene.universe, formulas) == Answer::No;
     if let Some((_, test, leaf)) = asked.iter().find(|(formula, _, _)| cannot(&[formula])) {
         return Some(format!("no {} {test}", leaf.subject));
@@ -139,11 +145,14 @@ fn shadow(scene: &Scene<'_>, index: usize, model: &Model, report: &mut Report) {
         [one] => (format!("{one} matches every answer that this one would"), "it"),
         several => (format!("{} together match every answer that this one would", list(several)), "them"),
     };
-    let mut advice = Advice::new(Lint::ShadowedRule, format!("{} is never reached", ruled.name()), &ruled.written.place)
-        .fix(format!("put the narrower rule before {fix}, or remove it"));
+    let mut advice =
+        Advice::new(Lint::ShadowedRule, format!("{} is never reached", ruled.name()), &ruled.written.place)
+            .fix(format!("put the narrower rule before {fix}, or remove it"));
     let shown = scene.shown(index, model);
     let who = first.iter().find(|it| {
-        [BodyIs::Known, BodyIs::Withheld].iter().any(|body| model.fits(it.matches(*body), &scene.universe) == Some(true))
+        [BodyIs::Known, BodyIs::Withheld]
+            .iter()
+            .any(|body| model.fits(it.matches(*body), &scene.universe) == Some(true))
     });
     advice = match who {
         Some(who) if !shown.is_empty() => {
@@ -192,7 +201,8 @@ fn needed(scene: &Scene<'_>, musts: &[&Formula], taken: Vec<(usize, &Formula)>) 
     let mut needed = taken;
     let mut at = 0;
     while at < needed.len() {
-        let others = needed.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, (_, formula))| *formula);
+        let others =
+            needed.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, (_, formula))| *formula);
         let formulas: Vec<&Formula> = musts.iter().copied().chain(others).collect();
         if solve(&scene.universe, &formulas) == Answer::No {
             needed.remove(at);

@@ -40,9 +40,10 @@ pub fn check(scene: &mut Scene<'_>, index: usize, report: &mut Report) {
     let texts = repeatable.iter().map(|method| Literal::Text(method.as_str().to_owned())).collect();
     let asked = condition(Subject::Method, Test::Equals(texts));
     if scene.can_match(index, Some(&asked)) == Answer::No && scene.can_match(index, None) != Answer::No {
-        let advice = Advice::new(Lint::RetryNever, format!("{name} never has a request sent again"), &node.place)
-            .because("it matches only requests with methods that `retry` does not repeat")
-            .fix("write `key_header: true` if clients send an `Idempotency-Key`, or leave `retry` out");
+        let advice =
+            Advice::new(Lint::RetryNever, format!("{name} never has a request sent again"), &node.place)
+                .because("it matches only requests with methods that `retry` does not repeat")
+                .fix("write `key_header: true` if clients send an `Idempotency-Key`, or leave `retry` out");
         report.advice.push(advice);
     }
 }

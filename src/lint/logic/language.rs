@@ -1,10 +1,10 @@
 //! The texts that a test lets pass, as an automaton over bytes: exact, or not there at all.
 
+use regex_automata::Anchored;
 use regex_automata::MatchKind;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::{primitives::StateID, start};
-use regex_automata::Anchored;
 
 use crate::engine::pattern::Pattern;
 
@@ -65,9 +65,8 @@ impl Language {
             .unicode_word_boundary(true)
             .dfa_size_limit(Some(TABLE_BYTES_MAX))
             .determinize_size_limit(Some(TABLE_BYTES_MAX));
-        let thompson = thompson::Config::new()
-            .which_captures(WhichCaptures::None)
-            .nfa_size_limit(Some(TABLE_BYTES_MAX));
+        let thompson =
+            thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(TABLE_BYTES_MAX));
         let dfa = dense::Builder::new().configure(config).thompson(thompson).build_many(patterns).ok()?;
         let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).ok()?;
         Some(Language { dfa, start })

@@ -54,11 +54,13 @@ fn leaf(subject: Subject, test: Option<Test>) -> Condition {
 /// where there is a value the body is not empty.
 pub fn of_bodies(universe: &Universe) -> Vec<Formula> {
     let mut laws = Vec::new();
-    let tests: Vec<(usize, usize)> = (0..universe.tests()).map(|test| (test, universe.part_of(test))).collect();
+    let tests: Vec<(usize, usize)> =
+        (0..universe.tests()).map(|test| (test, universe.part_of(test))).collect();
     let subject = |part: usize| universe.parts().get(part).map(|part| part.subject());
     let empties = tests.iter().filter(|(_, part)| matches!(subject(*part), Some(Subject::EmptyBody)));
     for (empty, _) in empties {
-        let (of_empty, of_other) = (is_true_of(universe, *empty, "true"), is_true_of(universe, *empty, "false"));
+        let (of_empty, of_other) =
+            (is_true_of(universe, *empty, "true"), is_true_of(universe, *empty, "false"));
         for (test, part) in &tests {
             match subject(*part) {
                 Some(Subject::Json(_) | Subject::Error(_) | Subject::Xml { .. }) => {

@@ -13,8 +13,7 @@ use super::language::Language;
 /// A number as JSON writes it (RFC 8259, section 6).
 const NUMBER: &str = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$";
 /// The same with a fraction or an exponent, so that it can be equal to a number that is written otherwise.
-const OTHERWISE_WRITTEN: &str =
-    r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)$";
+const OTHERWISE_WRITTEN: &str = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)$";
 /// Beyond these, whole numbers that are written differently can be equal.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 

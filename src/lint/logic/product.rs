@@ -155,9 +155,10 @@ fn alphabet(inside: &[&Language], outside: &[&Language]) -> Vec<u8> {
 fn readable() -> impl Iterator<Item = u8> {
     let first = (b'0'..=b'9').chain(b'a'..=b'z').chain(b'A'..=b'Z');
     let printable = (b' '..=b'~').filter(|byte| !byte.is_ascii_alphanumeric());
-    first.chain(printable).chain([b'\n']).chain((0..=u8::MAX).filter(|byte| {
-        *byte != b'\n' && !(b' '..=b'~').contains(byte)
-    }))
+    first
+        .chain(printable)
+        .chain([b'\n'])
+        .chain((0..=u8::MAX).filter(|byte| *byte != b'\n' && !(b' '..=b'~').contains(byte)))
 }
 
 /// The bytes that led to a state.

@@ -26,12 +26,7 @@ impl<'a> Wanted<'a> {
         self.one_of_each(inside, &mut Vec::new(), &mut ways)
     }
 
-    fn one_of_each(
-        &self,
-        inside: &[&'a [Texts]],
-        taken: &mut Vec<&'a Texts>,
-        ways: &mut usize,
-    ) -> Member {
+    fn one_of_each(&self, inside: &[&'a [Texts]], taken: &mut Vec<&'a Texts>, ways: &mut usize) -> Member {
         let Some((first, rest)) = inside.split_first() else {
             *ways += 1;
             return if *ways > WAYS_MAX { Member::Unknown } else { self.within(taken) };
