@@ -7,6 +7,8 @@ mod checks;
 mod edit;
 pub mod logic;
 mod scene;
+#[cfg(test)]
+mod tests;
 
 use crate::document::Node;
 use crate::engine::hold::Inspect;
@@ -17,9 +19,6 @@ pub use checks::overlap::Overlap;
 pub use edit::{Edit, Edited, edited};
 
 use scene::Scene;
-
-#[cfg(test)]
-mod tests;
 
 /// A configuration without problems.
 #[derive(Debug, Clone, Copy)]
@@ -72,13 +71,25 @@ pub fn lint(given: &Given<'_>) -> Report {
 impl Report {
     /// In the order of the files, each once: a rule of a flag is in every rule set.
     fn sort(&mut self) {
+        once(&mut self.advice);
         self.advice.sort_by(|a, b| (a.place.order(), a.lint).cmp(&(b.place.order(), b.lint)));
-        self.advice.dedup();
+        once(&mut self.undecided);
         self.undecided.sort_by(|a, b| a.place.order().cmp(&b.place.order()));
-        self.undecided.dedup();
         if let Some(overlaps) = &mut self.overlaps {
-            overlaps.sort_by(|a, b| (a.place.order(), &a.first).cmp(&(b.place.order(), &b.first)));
-            overlaps.dedup();
+            once(overlaps);
+            overlaps.sort_by(|a, b| a.place.order().cmp(&b.place.order()));
+        }
+    }
+}
+
+/// Takes away what is there before.
+fn once<T: PartialEq>(items: &mut Vec<T>) {
+    let mut index = 0;
+    while let Some(item) = items.get(index) {
+        if items.iter().take(index).any(|earlier| earlier == item) {
+            items.remove(index);
+        } else {
+            index += 1;
         }
     }
 }

@@ -64,7 +64,7 @@ impl<'a> Scene<'a> {
             let RuleKind::Translate { when, then } = &rule.kind else { return None };
             let mut both = |body| {
                 let matches = universe.formula(when, body);
-                (matches.clone(), matches.not())
+                (matches.clone(), !matches)
             };
             let (known, withheld) = (both(BodyIs::Known), both(BodyIs::Withheld));
             Some(Ruled { written, rule, when, then, known, withheld })

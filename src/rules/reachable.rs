@@ -29,6 +29,7 @@ pub fn check(rules: &[Rule], places: &[Place], diagnostics: &mut Diagnostics) {
 }
 
 /// Whether `first` surely holds wherever `when` holds. May say no where it does; never says yes where it does not.
+/// The whole truth is for [`lint`](crate::lint): it takes automata, which nobody should wait for when rules are loaded.
 fn implies(when: &Condition, first: &Condition) -> bool {
     match (when, first) {
         (_, Condition::All(all)) => all.iter().all(|part| implies(when, part)),

@@ -184,7 +184,16 @@ fn overlaps_are_told_when_asked_and_are_no_advice() {
     let (code, stdout, _) =
         ended(candor(&[&["lint", "--overlaps"], &arguments[..]].concat()).output().unwrap());
     assert_eq!(code, 0);
-    insta::assert_snapshot!(stdout, @"");
+    insta::assert_snapshot!(stdout, @r"
+    overlap: `flags/rule-1` comes before `flags/rule-2`
+     --> --rule:1:1
+      |
+    1 | $.code:.04 -> 410
+      | ^^^^^^^^^^^^^^^^^
+      = for: both match $.code `404`
+
+    ok: nothing to advise
+    ");
 }
 
 #[test]

@@ -13,10 +13,12 @@ pub enum Formula {
     Test(usize, bool),
 }
 
-impl Formula {
-    /// What holds where this does not.
-    pub fn not(self) -> Formula {
-        let all = |parts: Vec<Formula>| parts.into_iter().map(Formula::not).collect();
+/// What holds where this does not.
+impl std::ops::Not for Formula {
+    type Output = Formula;
+
+    fn not(self) -> Formula {
+        let all = |parts: Vec<Formula>| parts.into_iter().map(|part| !part).collect();
         match self {
             Formula::Constant(value) => Formula::Constant(!value),
             Formula::All(parts) => Formula::Any(all(parts)),
@@ -24,7 +26,9 @@ impl Formula {
             Formula::Test(test, holds) => Formula::Test(test, !holds),
         }
     }
+}
 
+impl Formula {
     /// Whether it holds, `of` telling that of tests.
     pub fn holds(&self, of: &impl Fn(usize) -> Option<bool>) -> Option<bool> {
         match self {
