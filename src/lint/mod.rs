@@ -59,6 +59,9 @@ pub fn lint(given: &Given<'_>) -> Report {
             checks::retry::check(&mut scene, index, &mut report);
             checks::excluded::check(&mut scene, index, &mut report);
         }
+        if let Some(default) = written_default(given.document, &set.name) {
+            checks::retry::check_default(&set.default, default, &mut report);
+        }
         if given.overlaps {
             report.overlaps.get_or_insert_default().extend(checks::overlap::overlaps(&scene));
         }
@@ -66,6 +69,12 @@ pub fn lint(given: &Given<'_>) -> Report {
     checks::selector::check(given, &mut report);
     report.sort();
     report
+}
+
+/// What a set says of answers that no rule matches.
+fn written_default<'d>(document: Option<&'d Node>, set: &str) -> Option<&'d Node> {
+    let keys = ["rule_sets", set, "default"];
+    keys.iter().try_fold(document?, |node, key| node.entry(key).map(|entry| &entry.node))
 }
 
 impl Report {

@@ -156,6 +156,25 @@ fn what_costs_too_much_is_not_decided() {
 }
 
 #[test]
+fn what_a_default_sends_again_is_judged_too() {
+    let check = |retry: &str, expected: &[&str]| {
+        let text = format!("rule_sets: {{ a: {{ default: {{ retry: {{ attempts: 1, {retry} }} }} }} }}");
+        let mut diagnostics = Diagnostics::default();
+        let document = document::parse(&Source::new("f.yaml", &text), &mut diagnostics);
+        let quick = Quick::default();
+        let rules = rules::read(document.as_ref(), quick, &["default".into()], &mut diagnostics);
+        let inspect = Inspect::default();
+        let given =
+            Given { document: document.as_ref(), quick, rules: &rules, inspect: &inspect, overlaps: false };
+        let told: Vec<String> = lint(&given).advice.into_iter().map(|it| it.message).collect();
+        assert_eq!(told, expected, "{retry}");
+    };
+    check("methods: [GET, POST, PATCH]", &["a POST request is sent again", "a PATCH request is sent again"]);
+    check("methods: GET", &[]);
+    check("key_header: true", &[]);
+}
+
+#[test]
 fn patterns_are_judged_by_what_they_fit() {
     let on = |part: &str, test: &str, expected: &[&str]| check(&[&format!("{{ {part}, {test} }}")], expected);
     on("json: $.a", r"matches: '\d*'", &["1: matches-empty"]);

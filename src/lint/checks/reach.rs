@@ -85,13 +85,9 @@ fn heads(scene: &Scene<'_>, ruled: &Ruled<'_>) -> String {
 
 /// The tests of one part that cannot hold together.
 fn culprit(scene: &Scene<'_>, ruled: &Ruled<'_>) -> Option<String> {
-    let all = match ruled.when {
-        Condition::All(parts) => parts.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let (tests, formulas) = match ruled.matches(BodyIs::Known) {
-        Formula::All(formulas) => (all, formulas.as_slice()),
-        one => (all, std::slice::from_ref(one)),
+    let (tests, formulas) = match (ruled.when, ruled.matches(BodyIs::Known)) {
+        (Condition::All(tests), Formula::All(formulas)) => (tests.as_slice(), formulas.as_slice()),
+        (one, formula) => (std::slice::from_ref(one), std::slice::from_ref(formula)),
     };
     let asked: Vec<(&Formula, String, &Leaf)> = formulas
         .iter()
@@ -135,33 +131,43 @@ fn shadow(scene: &Scene<'_>, index: usize, model: &Model, report: &mut Report) {
     }
     by.sort_unstable();
     by.dedup();
-    let Some(ruled) = scene.rule(index) else { return };
-    let first: Vec<&Ruled<'_>> = by.iter().filter_map(|earlier| scene.rule(*earlier)).collect();
-    let names: Vec<String> = first
+    report.advice.extend(shadowed(scene, index, &by, model));
+}
+
+/// The advice about a rule that these come before.
+fn shadowed(scene: &Scene<'_>, index: usize, by: &[usize], model: &Model) -> Option<Advice> {
+    let place = &scene.rule(index)?.written.place;
+    let names: Vec<String> = by
         .iter()
-        .map(|earlier| format!("{} (line {})", earlier.name(), earlier.written.place.line))
+        .filter_map(|earlier| scene.rule(*earlier))
+        .map(|earlier| match &earlier.written.place {
+            first if first.source == place.source => format!("{} (line {})", earlier.name(), first.line),
+            first => format!("{} ({first})", earlier.name()),
+        })
         .collect();
-    let (reason, fix) = match names.as_slice() {
+    let (reason, them) = match names.as_slice() {
         [one] => (format!("{one} matches every answer that this one would"), "it"),
         several => (format!("{} together match every answer that this one would", list(several)), "them"),
     };
-    let mut advice =
-        Advice::new(Lint::ShadowedRule, format!("{} is never reached", ruled.name()), &ruled.written.place)
-            .fix(format!("put the narrower rule before {fix}, or remove it"));
     let shown = scene.shown(index, model);
-    let who = first.iter().find(|it| {
-        [BodyIs::Known, BodyIs::Withheld]
-            .iter()
-            .any(|body| model.fits(it.matches(*body), &scene.universe) == Some(true))
-    });
-    advice = match who {
-        Some(who) if !shown.is_empty() => {
-            let reason = format!("{reason}: of {shown}, {} decides", who.name());
-            advice.because(reason).witness(shown)
+    let advice =
+        Advice::new(Lint::ShadowedRule, format!("{} is never reached", scene.rule(index)?.name()), place)
+            .fix(format!("put the narrower rule before {them}, or remove it"));
+    Some(match decides(scene, index, model) {
+        Some(name) if !shown.is_empty() => {
+            advice.because(format!("{reason}: of {shown}, {name} decides")).witness(shown)
         }
         _ => advice.because(reason),
+    })
+}
+
+/// The first of the rules before one that matches an answer.
+fn decides(scene: &Scene<'_>, index: usize, model: &Model) -> Option<String> {
+    let worlds = [BodyIs::Known, BodyIs::Withheld];
+    let matches = |earlier: &Ruled<'_>| {
+        worlds.iter().any(|body| model.fits(earlier.matches(*body), &scene.universe) == Some(true))
     };
-    report.advice.push(advice);
+    scene.before(index).find(|(_, earlier)| matches(earlier)).map(|(_, earlier)| earlier.name())
 }
 
 fn list(names: &[String]) -> String {
