@@ -165,6 +165,21 @@ fn answer(bencher: Bencher<'_, '_>, name: &str) {
         .bench_local_values(|(execution, answer)| -> Finished { execution.finish(Ok(answer)) });
 }
 
+/// What of the above is the end of what was kept of the request: native rules keep none of it.
+#[divan::bench]
+fn end_of_a_request(bencher: Bencher<'_, '_>) {
+    let situation = situation("status");
+    let api = loaded(&definition(&situation));
+    let (request, settings) = (request(), Settings::default());
+    let begun = || {
+        let (method, _) = api.find(&request.method, &request.path).unwrap();
+        let mut execution = Execution::new(&api, method, &request, &settings);
+        assert!(matches!(execution.begin(), Step::Call(_)));
+        execution
+    };
+    bencher.with_inputs(begun).bench_local_values(|execution| drop(black_box(execution)));
+}
+
 /// The same by native rules.
 #[divan::bench(args = SITUATIONS)]
 fn answer_by_native_rules(bencher: Bencher<'_, '_>, name: &str) {

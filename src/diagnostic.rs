@@ -22,6 +22,15 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What is lost of a thing that a warning is about, when Candor does the work of what the file was written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// It is done nearly as there.
+    Approximated,
+    /// It is not done.
+    LeftOut,
+}
+
 /// A text that the user wrote, with the name they know it by: a path, `--rule`, `CANDOR_SERVER__LISTEN`.
 #[derive(Debug)]
 pub struct Source {
@@ -172,12 +181,14 @@ pub struct Diagnostic {
     pub place: Option<Place>,
     /// What would be right, or the next step.
     pub help: Option<String>,
+    /// What is lost of it, if anything is.
+    pub loss: Option<Loss>,
 }
 
 impl Diagnostic {
     /// An error without a place.
     pub fn error(message: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Error, message: message.into(), place: None, help: None }
+        Diagnostic { severity: Severity::Error, message: message.into(), place: None, help: None, loss: None }
     }
 
     /// A warning without a place.
@@ -195,6 +206,16 @@ impl Diagnostic {
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
         self
+    }
+
+    /// The same, about something that is done nearly as what the file was written for does it.
+    pub fn approximated(self) -> Diagnostic {
+        Diagnostic { loss: Some(Loss::Approximated), ..self }
+    }
+
+    /// The same, about something that is not done.
+    pub fn left_out(self) -> Diagnostic {
+        Diagnostic { loss: Some(Loss::LeftOut), ..self }
     }
 
     /// The machine-readable form of `check --format json`: severity, message, file, line, column, help.

@@ -142,7 +142,7 @@ impl Request {
         if !self.lines.contains("host") {
             headers.append("Host", host);
         }
-        self.lines.iter().for_each(|(name, value)| headers.append(name, value));
+        self.lines.iter().for_each(|(name, value)| headers.append(name.to_owned(), value));
         let (time, time_epoch) = TIME;
         let request = execute::Request {
             method: method.clone(),

@@ -5,6 +5,7 @@ pub mod colour;
 pub mod demo;
 pub mod explain;
 pub mod health;
+pub mod import;
 pub mod lint;
 pub mod load;
 pub mod render;
@@ -89,6 +90,8 @@ enum Command {
     Explain(Box<ExplainArgs>),
     /// Show what a mapping template makes of a body
     Render(Box<RenderArgs>),
+    /// Write an API Gateway definition as a configuration in Candor's own words, and tell what is lost
+    Import(ImportArgs),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -222,6 +225,37 @@ pub struct RenderArgs {
     batch: bool,
 }
 
+/// Arguments of `import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// The definition (OpenAPI, Swagger, CloudFormation, SAM or serverless.yml), or `-` for standard input
+    definition: PathBuf,
+    /// Where the configuration is written [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "output")]
+    force: bool,
+    /// Exit 1 unless everything is carried over exactly
+    #[arg(long)]
+    check: bool,
+    /// The stage of the API [default: the last part of its base path, else prod]
+    #[arg(long, value_name = "NAME")]
+    stage: Option<String>,
+    /// A stage variable of the API
+    #[arg(long, value_name = "NAME=VALUE", value_parser = render::given::pair)]
+    stage_variable: Vec<(String, String)>,
+    /// A parameter of the CloudFormation template
+    #[arg(long, value_name = "NAME=VALUE", value_parser = render::given::pair)]
+    parameter: Vec<(String, String)>,
+    /// Which API of a CloudFormation template that has several, by its logical id
+    #[arg(long, value_name = "ID")]
+    resource: Option<String>,
+    /// How the report on standard error is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
@@ -243,6 +277,7 @@ pub fn run() -> ExitCode {
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {

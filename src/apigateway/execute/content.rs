@@ -119,11 +119,14 @@ pub(super) fn is_binary(media_type: &str, binary: &[String]) -> bool {
 
 /// Whether `Content-Type` names a binary media type. A body without is JSON.
 pub(super) fn has_binary_body(headers: &Headers, binary: &[String]) -> bool {
-    is_binary(headers.media_type().as_deref().unwrap_or("application/json"), binary)
+    !binary.is_empty() && is_binary(headers.media_type().as_deref().unwrap_or("application/json"), binary)
 }
 
 /// Whether the client wants bytes: of all that it accepts, API Gateway looks at the first.
 pub(super) fn wants_binary(request: &Headers, binary: &[String]) -> bool {
+    if binary.is_empty() {
+        return false;
+    }
     let first = request.all("accept").next().and_then(|value| value.split(',').next());
     first.is_some_and(|first| is_binary(&media_type(first), binary))
 }

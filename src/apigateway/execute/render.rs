@@ -62,6 +62,9 @@ pub(super) fn for_request<'t>(
 /// The response template for an `Accept`. Where there are templates, one applies: of those that the client accepts the
 /// first it names, else the one for JSON, else the first.
 pub(super) fn for_answer<'t>(templates: &'t Templates, request: &Headers) -> Option<&'t MappingTemplate> {
+    if templates.is_empty() {
+        return None;
+    }
     let accepted = request.all("accept").flat_map(|value| value.split(',')).map(media_type);
     let named = accepted.filter(|media_type| !media_type.is_empty()).find_map(|it| templates.exact(&it));
     named.or_else(|| templates.exact(JSON)).or_else(|| templates.first()).flatten()

@@ -1,5 +1,7 @@
 //! A method of a resource: what it asks of a request, where it sends it, and what it may answer.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
@@ -47,6 +49,15 @@ pub enum Verb {
     Only(http::Method),
 }
 
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Any => "ANY",
+            Verb::Only(method) => method.as_str(),
+        })
+    }
+}
+
 /// Where a request parameter stands. In the order in which the validator's message names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Location {
@@ -88,12 +99,17 @@ pub struct Model {
     /// Ready to validate: made when it is read if requests are held against it, else when it is first asked. Models refer
     /// to models, each is compiled with all that follow, and most are never asked.
     validator: OnceLock<jsonschema::Validator>,
+    /// Where it is written.
+    pub place: Option<Place>,
+    /// Where the schemas are written that it refers to, by their keys in its `definitions`.
+    pub places: BTreeMap<String, Place>,
 }
 
 impl Model {
     /// A schema that stands alone.
     pub fn new(name: impl Into<String>, schema: Value) -> Model {
-        Model { name: name.into(), schema, validator: OnceLock::new() }
+        let (place, places) = (None, BTreeMap::new());
+        Model { name: name.into(), schema, validator: OnceLock::new(), place, places }
     }
 
     /// Makes it ready.

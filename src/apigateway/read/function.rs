@@ -17,6 +17,16 @@ const PSEUDO: [(&str, &str); 5] = [
     ("AWS::URLSuffix", "amazonaws.com"),
 ];
 
+/// Keys of a definition that nobody looks at: what a function there would give need not be known.
+const NEVER_ASKED: [&str; 5] =
+    ["credentials", "connectionId", "authorizerUri", "authorizerCredentials", "providerARNs"];
+
+/// Whether a value is the call of a function.
+fn is_function(node: &Node) -> bool {
+    matches!(&node.value, Value::Map(entries)
+        if matches!(entries.as_slice(), [only] if only.key == "Ref" || only.key.starts_with("Fn::")))
+}
+
 pub struct Functions<'a> {
     pub template: &'a Node,
     pub options: &'a Options,
@@ -71,11 +81,14 @@ impl<'a> Functions<'a> {
             Value::List(items) => Value::List(items.iter().filter_map(|item| self.filled(item)).collect()),
             Value::Map(entries) => {
                 if let [only] = entries.as_slice()
-                    && (only.key == "Ref" || only.key.starts_with("Fn::"))
+                    && is_function(node)
                 {
                     return self.call(only);
                 }
                 let filled = |entry: &Entry| {
+                    if NEVER_ASKED.contains(&entry.key.as_str()) && is_function(&entry.node) {
+                        return None;
+                    }
                     Some(Entry {
                         key: entry.key.clone(),
                         key_place: entry.key_place.clone(),
@@ -256,7 +269,7 @@ impl<'a> Functions<'a> {
             "AWS::Lambda::Alias" => self.alias(resource),
             _ => {
                 let message = format!("the name of `{name}` is only known when it is deployed");
-                let problem = Diagnostic::warning(message).at(place);
+                let problem = Diagnostic::warning(message).at(place).approximated();
                 self.problems.push(
                     problem.help(format!("its logical id stands in for it; or give `{name}` as a parameter")),
                 );
@@ -287,8 +300,9 @@ impl<'a> Functions<'a> {
         match (kind(resource), attribute) {
             ("AWS::Lambda::Function" | "AWS::Serverless::Function", "Arn") => self.function_arn(name),
             _ => {
-                let problem =
-                    Diagnostic::warning(format!("`{text}` is only known when it is deployed")).at(place);
+                let problem = Diagnostic::warning(format!("`{text}` is only known when it is deployed"))
+                    .at(place)
+                    .approximated();
                 self.problems
                     .push(problem.help(format!("it stands in for itself; or give `{text}` as a parameter")));
                 Some(text.to_owned())

@@ -7,6 +7,7 @@ mod function;
 mod gateway_response;
 mod integration;
 mod mapping;
+pub mod native;
 mod openapi;
 mod operation;
 mod reader;
@@ -25,6 +26,10 @@ use super::model::Api;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{self, Node, Tags, Value};
 use reader::Reader;
+
+pub(super) use integration::TIMEOUT;
+pub(super) use schema::builtin as builtin_model;
+pub(super) use uri::STAGE_VARIABLES;
 
 /// API Gateway's bound on a definition, bytes.
 const BYTES_MAX: usize = 6 << 20;

@@ -40,6 +40,7 @@ const OPERATION: Keys<'_> = Keys {
         ("x-amazon-apigateway-auth", "requests are not authorized"),
         ("x-amazon-apigateway-authtype", "requests are not authorized"),
     ],
+    inert: &[],
 };
 
 /// What holds for all operations unless they say otherwise.
@@ -57,12 +58,12 @@ pub struct Inherited<'a, 'd> {
     pub defaults: &'d Defaults<'a>,
 }
 
-/// What an operation asks of requests.
+/// What is asked of requests.
 #[derive(Default)]
-struct Asked<'a> {
-    parameters: Vec<Parameter>,
+pub struct Asked<'a> {
+    pub parameters: Vec<Parameter>,
     names: HashSet<(Location, &'a str)>,
-    models: Vec<(String, Arc<Model>)>,
+    pub models: Vec<(String, Arc<Model>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -81,8 +82,7 @@ impl<'a> Reader<'a> {
         let asked = self.asked(inherited, node, validator);
         let responses = self.method_responses(node, defaults);
         let Some(integration) = self.get(node, INTEGRATION) else {
-            let problem =
-                Diagnostic::error(format!("{} {} has no integration", name(&verb), inherited.resource));
+            let problem = Diagnostic::error(format!("{verb} {} has no integration", inherited.resource));
             let help = format!(
                 "`{INTEGRATION}` says where its requests go; an export has it with `extensions=apigateway`"
             );
@@ -112,11 +112,7 @@ impl<'a> Reader<'a> {
                 self.parameter(parameter, consumes, usage, &mut asked);
             }
         }
-        for segment in segments(inherited.resource) {
-            if let Segment::Parameter(name) | Segment::Greedy(name) = Segment::of(segment) {
-                asked.add(Location::Path, name, true);
-            }
-        }
+        asked.add_path(inherited.resource);
         if let Some(body) = self.get(node, "requestBody").and_then(|body| self.resolve(body)) {
             let content = self.get(body, "content");
             asked.models.extend(self.content(content, "request", usage));
@@ -177,16 +173,19 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn add(&mut self, location: Location, name: &'a str, required: bool) {
+    /// The parameters that stand in a path.
+    pub fn add_path(&mut self, path: &'a str) {
+        for segment in segments(path) {
+            if let Segment::Parameter(name) | Segment::Greedy(name) = Segment::of(segment) {
+                self.add(Location::Path, name, true);
+            }
+        }
+    }
+
+    /// A parameter, unless it is there already.
+    pub fn add(&mut self, location: Location, name: &'a str, required: bool) {
         if self.names.insert((location, name)) {
             self.parameters.push(Parameter { location, name: name.to_owned(), required });
         }
-    }
-}
-
-fn name(verb: &Verb) -> &str {
-    match verb {
-        Verb::Any => "ANY",
-        Verb::Only(method) => method.as_str(),
     }
 }

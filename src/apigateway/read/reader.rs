@@ -24,8 +24,8 @@ pub struct Reader<'a> {
     pub problems: &'a mut Diagnostics,
     /// Models by the reference to them; those that are broken too, so that each is told once.
     pub models: HashMap<String, Option<Arc<Model>>>,
-    /// Those that requests are held against, with where they are asked for.
-    pub enforced: Vec<(Arc<Model>, &'a Place)>,
+    /// Those that requests are held against, with where they are written.
+    pub enforced: Vec<(Arc<Model>, Place)>,
     /// Templates by text: a definition often repeats one for every method.
     pub templates: HashMap<String, Option<Arc<MappingTemplate>>>,
     /// The maps that references lead through, each by its address.
@@ -44,6 +44,8 @@ pub struct Keys<'k> {
     pub silent: &'k [&'k str],
     /// What has and is not carried out, with what that means.
     pub unsupported: &'k [(&'k str, &'k str)],
+    /// What API Gateway leaves out as well.
+    pub inert: &'k [&'k str],
 }
 
 impl<'a> Reader<'a> {
@@ -70,6 +72,16 @@ impl<'a> Reader<'a> {
 
     pub fn warning(&mut self, place: &Place, message: impl Into<String>) {
         self.problems.push(Diagnostic::warning(message).at(place));
+    }
+
+    /// A warning of something that is not carried out.
+    pub fn left_out(&mut self, place: &Place, message: impl Into<String>) {
+        self.problems.push(Diagnostic::warning(message).at(place).left_out());
+    }
+
+    /// A warning of something that is carried out nearly as on API Gateway.
+    pub fn approximated(&mut self, place: &Place, message: impl Into<String>) {
+        self.problems.push(Diagnostic::warning(message).at(place).approximated());
     }
 
     /// A value, or what it refers to.
@@ -133,12 +145,21 @@ impl<'a> Reader<'a> {
             return;
         }
         if let Some((_, meaning)) = keys.unsupported.iter().find(|(known, _)| *known == key) {
-            return self.warning(&entry.key_place, format!("`{key}` is not carried out: {meaning}"));
+            if asks_for_nothing(&entry.node) {
+                return;
+            }
+            let message = format!("`{key}` is not carried out: {meaning}");
+            return self.left_out(&entry.key_place, message);
+        }
+        if keys.inert.contains(&key) {
+            let message = format!("`{key}` is of no effect here, as on API Gateway");
+            return self.warning(&entry.key_place, message);
         }
         if key.starts_with("x-") && !key.starts_with("x-amazon-") {
             return;
         }
-        let problem = Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place);
+        let problem =
+            Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place).left_out();
         let meant = self.meant(key, keys.read.iter().copied());
         self.problems.push(match meant {
             Some(known) => problem.help(format!("did you mean `{known}`?")),
@@ -174,5 +195,18 @@ impl<'a> Reader<'a> {
         let problem = Diagnostic::warning(format!("stage variable `{name}` has no value")).at(place);
         self.problems.push(problem.help(format!("give it one: `--stage-variable {name}=…`")));
         String::new()
+    }
+}
+
+/// Whether a value says that the thing is not wanted: `security: []`, `{ type: NONE }`.
+fn asks_for_nothing(node: &Node) -> bool {
+    match &node.value {
+        Value::Null | Value::Bool(false) => true,
+        Value::List(items) => items.is_empty(),
+        Value::Map(entries) => {
+            entries.iter().all(|entry| entry.key == "type" && asks_for_nothing(&entry.node))
+        }
+        Value::Text(text) => matches!(text.to_ascii_uppercase().as_str(), "NONE" | "BUFFERED"),
+        Value::Bool(true) | Value::Number(_) => false,
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::reader::Reader;
 use crate::apigateway::model::Model;
+use crate::diagnostic::Place;
 use crate::document::Node;
 
 /// Values of schemas that are compiled when there is an error elsewhere. One takes some microseconds.
@@ -14,8 +15,8 @@ const COMPILED_MAX: usize = 5_000;
 /// How much a value of a schema counts among what references bring in: each model has a copy of all that it refers to.
 const VALUE_WEIGHT: usize = 8;
 
-/// Where the schemas of the two formats are.
-const HOMES: [&str; 2] = ["#/definitions/", "#/components/schemas/"];
+/// Where the schemas of the two formats are, and those of an API in Candor's own words.
+const HOMES: [&str; 3] = ["#/definitions/", "#/components/schemas/", "#/models/"];
 
 /// What a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +27,16 @@ pub enum Use {
     Told,
 }
 
+/// A schema that stands alone.
+struct Closed {
+    schema: Value,
+    /// Where what it refers to is written, by its key in `definitions`.
+    places: BTreeMap<String, Place>,
+}
+
 impl<'a> Reader<'a> {
     /// The model that a schema is; one that has no name is called by what it is for.
-    pub fn model(&mut self, node: &'a Node, what: &str, usage: Use) -> Option<Arc<Model>> {
+    pub fn model(&mut self, node: &Node, what: &str, usage: Use) -> Option<Arc<Model>> {
         let reference = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map(local);
         // A broken one is told again where it matters more.
         let key = reference.map(|reference| format!("{usage:?} {reference}"));
@@ -43,15 +51,20 @@ impl<'a> Reader<'a> {
         model
     }
 
-    fn compiled(&mut self, node: &'a Node, name: &str, usage: Use) -> Option<Arc<Model>> {
-        let model = Arc::new(Model::new(name, self.closed(node)?));
+    fn compiled(&mut self, node: &Node, name: &str, usage: Use) -> Option<Arc<Model>> {
+        let Closed { schema, places } = self.closed(node)?;
+        let key = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map(|it| escaped(&local(it)));
+        let place = key.and_then(|key| places.get(&key)).unwrap_or(&node.place).clone();
+        let mut model = Model::new(name, schema);
+        (model.place, model.places) = (Some(place.clone()), places);
+        let model = Arc::new(model);
         if usage == Use::Enforced {
-            self.enforced.push((Arc::clone(&model), &node.place));
+            self.enforced.push((Arc::clone(&model), place));
             return Some(model);
         }
         if let Err(error) = jsonschema::draft4::meta::validate(&model.schema) {
             let message = format!("model `{name}` is not a schema of draft 4: {error}");
-            self.warning(&node.place, message);
+            self.left_out(&place, message);
             return None;
         }
         Some(model)
@@ -67,17 +80,17 @@ impl<'a> Reader<'a> {
             }
             if let Err(problem) = model.compile() {
                 let message = format!("model `{}` is not a schema of draft 4: {problem}", model.name);
-                self.error(place, message);
+                self.error(&place, message);
             }
         }
     }
 
     /// The schema with all that it refers to in `definitions`, so that it stands alone.
-    fn closed(&mut self, node: &'a Node) -> Option<Value> {
+    fn closed(&mut self, node: &Node) -> Option<Closed> {
         let mut root = node.to_json();
         let mut wanted = BTreeSet::new();
         localize(&mut root, &mut wanted);
-        let mut definitions = BTreeMap::new();
+        let (mut definitions, mut places) = (BTreeMap::new(), BTreeMap::new());
         while let Some(reference) = wanted.pop_first() {
             let key = escaped(&reference);
             if definitions.contains_key(&key) {
@@ -86,11 +99,12 @@ impl<'a> Reader<'a> {
             let mut schema = match self.builtin(&reference) {
                 Some(schema) => schema,
                 None => {
-                    let schema = self.schema(&reference, node)?;
-                    if !self.takes(VALUE_WEIGHT * schema.count(), &node.place) {
+                    let found = self.schema(&reference, node)?;
+                    if !self.takes(VALUE_WEIGHT * found.count(), &node.place) {
                         return None;
                     }
-                    schema.to_json()
+                    places.insert(key.clone(), found.place.clone());
+                    found.to_json()
                 }
             };
             localize(&mut schema, &mut wanted);
@@ -100,10 +114,10 @@ impl<'a> Reader<'a> {
             return None;
         }
         if definitions.is_empty() {
-            return Some(root);
+            return Some(Closed { schema: root, places });
         }
         let definitions: Map<String, Value> = definitions.into_iter().collect();
-        Some(json!({ "allOf": [root], "definitions": definitions }))
+        Some(Closed { schema: json!({ "allOf": [root], "definitions": definitions }), places })
     }
 
     /// `Empty` and `Error`, which every API has, where the definition does not say what they are.
@@ -111,12 +125,7 @@ impl<'a> Reader<'a> {
         let is_home =
             HOMES.iter().any(|home| reference.starts_with(home)) || reference.starts_with("models/");
         let name = is_home.then(|| last_part(reference))?;
-        match name {
-            "Empty" | "Error" if self.written(name).is_some() => None,
-            "Empty" => Some(json!({ "title": "Empty Schema", "type": "object" })),
-            "Error" => Some(json!({ "type": "object", "properties": { "message": { "type": "string" } } })),
-            _ => None,
-        }
+        builtin(name).filter(|_| self.written(name).is_none())
     }
 
     /// The schema of that name, where the definition has it.
@@ -129,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a reference in a schema points at.
-    fn schema(&mut self, reference: &str, node: &'a Node) -> Option<&'a Node> {
+    fn schema(&mut self, reference: &str, node: &Node) -> Option<&'a Node> {
         // API Gateway's own reference, by the model's name.
         if let Some(name) = reference.strip_prefix("models/") {
             let found = self.written(name);
@@ -173,6 +182,15 @@ fn values(schema: &Value) -> usize {
     }
 }
 
+/// The model of that name that every API has.
+pub fn builtin(name: &str) -> Option<Value> {
+    match name {
+        "Empty" => Some(json!({ "title": "Empty Schema", "type": "object" })),
+        "Error" => Some(json!({ "type": "object", "properties": { "message": { "type": "string" } } })),
+        _ => None,
+    }
+}
+
 /// Turns references into ones to `definitions`, and notes what they were.
 fn localize(schema: &mut Value, wanted: &mut BTreeSet<String>) {
     match schema {
@@ -191,7 +209,7 @@ fn localize(schema: &mut Value, wanted: &mut BTreeSet<String>) {
 }
 
 /// A reference as the key of a definition: no character that a JSON pointer gives a meaning.
-fn escaped(reference: &str) -> String {
+pub fn escaped(reference: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let known = HOMES.iter().find_map(|home| reference.strip_prefix(home));
     known.unwrap_or(reference).chars().map(|c| if is_plain(c) { c } else { '_' }).collect()

@@ -118,7 +118,7 @@ fn target(target: &Target<'_>) -> String {
 pub fn request(snapshot: &RequestSnapshot, lines: Headers, body: Bytes) -> Request {
     let host = lines.get("host").or(snapshot.uri.host());
     let port = host.and_then(|host| host.rsplit_once(':')).and_then(|(_, port)| port.parse().ok());
-    Request {
+    let request = Request {
         method: snapshot.method.clone(),
         path: snapshot.uri.path().to_owned(),
         query: snapshot.uri.query().unwrap_or_default().to_owned(),
@@ -131,7 +131,8 @@ pub fn request(snapshot: &RequestSnapshot, lines: Headers, body: Bytes) -> Reque
         port: port.unwrap_or(80),
         time: "01/Jan/1970:00:00:00 +0000".to_owned(),
         ..Request::default()
-    }
+    };
+    request.with_method_override()
 }
 
 /// A saved answer as an API sees it.

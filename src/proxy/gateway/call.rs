@@ -66,7 +66,7 @@ impl Worker {
         let (upstream, uri, function) = match target {
             Target::Url(url) => {
                 let uri: Uri = url.parse().ok()?;
-                (deployment.upstream(uri.authority()?)?, uri, None)
+                (deployment.upstream(&uri)?, uri, None)
             }
             Target::Function(function) => {
                 let (index, callee) = deployment.callee(function)?;

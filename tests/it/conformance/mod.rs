@@ -16,16 +16,28 @@ use candor::engine::route::Routes;
 use candor::live::{Deployment, Snapshot};
 use candor::settings::{Quick, Settings, UpstreamUrl};
 
+use crate::import;
 use crate::support::files;
 use crate::support::sidecar::Sidecar;
 use backend::{Backend, Script};
 
 const FOLDER: &str = "tests/cases";
 
-/// Every case there is. A file that cannot be read, or holds none, fails with all that is wrong in all files.
+/// Every case of the folder.
 fn cases() -> Vec<Case> {
-    let paths = files::below(FOLDER);
-    assert!(!paths.is_empty(), "no cases in {FOLDER}");
+    cases_of(files::below(FOLDER))
+}
+
+/// The cases of the worked examples.
+fn examples() -> Vec<Case> {
+    let mut paths = files::below("deploy/examples");
+    paths.retain(|path| path.ends_with("/cases.yaml"));
+    cases_of(paths)
+}
+
+/// Every case of these files. One that cannot be read, or holds none, fails with all that is wrong in all of them.
+fn cases_of(paths: Vec<String>) -> Vec<Case> {
+    assert!(!paths.is_empty(), "no cases");
     let mut problems = String::new();
     let mut cases = Vec::new();
     for path in paths {
@@ -95,6 +107,21 @@ fn every_case_holds_through_evaluate() {
     let cases = cases();
     let failures = cases.iter().filter_map(|case| failure(case, &case.evaluate())).collect();
     all_hold("evaluate", failures, cases.len());
+}
+
+#[test]
+fn every_case_of_an_api_holds_when_it_is_imported() {
+    let (mut failures, mut played) = (Vec::new(), 0);
+    for mut case in cases().into_iter().chain(examples()) {
+        let Subject::Api { setup, gateway } = &case.subject else { continue };
+        let api = import::in_own_words(&gateway.api);
+        let gateway = Arc::new(Gateway { api, settings: gateway.settings.clone() });
+        case.subject = Subject::Api { setup: Arc::clone(setup), gateway };
+        failures.extend(failure(&case, &case.evaluate()));
+        played += 1;
+    }
+    assert!(played > 0);
+    all_hold("import", failures, played);
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(super) use super::{Answer, Failure, Finished, Headers, Request, Settings};
 use super::{Call, Execution, Step, Target};
 use crate::apigateway::model::{Api, Method};
 use crate::apigateway::read::{Options, read};
+use crate::apigateway::write::tests::again;
 use crate::diagnostic::{Diagnostics, Source};
 
 pub(super) const FUNCTION: &str = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:1:function:f/invocations";
@@ -74,13 +75,28 @@ pub(super) fn answer(status: u16, lines: &[(&str, &str)], body: &str) -> Answer 
     Answer { status, headers: headers(lines), body: Bytes::copy_from_slice(body.as_bytes()) }
 }
 
-/// The call, if there is one, and what the client gets.
+/// A call: its target, method, headers and body.
+pub(super) type Called = (String, Verb, Headers, String);
+
+/// The call, if there is one, and what the client gets. The same API in Candor's own words does the same.
 pub(super) fn play_with(
     api: &Api,
     request: &Request,
     settings: &Settings,
     outcome: Result<Answer, Failure>,
-) -> (Option<(String, Verb, Headers, String)>, Finished) {
+) -> (Option<Called>, Finished) {
+    let (call, finished) = played(api, request, settings, outcome.clone());
+    let (again_call, again_finished) = played(&again(api), request, settings, outcome);
+    assert_eq!((&again_call, &again_finished.answer), (&call, &finished.answer));
+    (call, finished)
+}
+
+fn played(
+    api: &Api,
+    request: &Request,
+    settings: &Settings,
+    outcome: Result<Answer, Failure>,
+) -> (Option<Called>, Finished) {
     let mut request = request.clone();
     let path = request.path.clone();
     let Some((method, parameters)) = api.find(&request.method, &path) else {
@@ -131,7 +147,7 @@ pub(super) fn play(api: &Api, request: &Request, answer: Answer) -> Finished {
     play_with(api, request, &Settings::default(), Ok(answer)).1
 }
 
-pub(super) fn call(api: &Api, request: &Request) -> (String, Verb, Headers, String) {
+pub(super) fn call(api: &Api, request: &Request) -> Called {
     play_with(api, request, &Settings::default(), Ok(answer(200, &[], ""))).0.unwrap()
 }
 

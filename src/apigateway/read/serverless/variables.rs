@@ -91,8 +91,9 @@ impl Variables<'_> {
         for _ in 0..DEPTH_MAX {
             let Some((before, expression, after)) = innermost(&text) else { break };
             let Some(value) = self.value(expression, depth) else {
-                let problem =
-                    Diagnostic::warning(format!("`${{{expression}}}` has no value here")).at(&node.place);
+                let problem = Diagnostic::warning(format!("`${{{expression}}}` has no value here"))
+                    .at(&node.place)
+                    .approximated();
                 self.problems
                     .push(problem.help("`serverless print` writes the file with all values filled in"));
                 break;
