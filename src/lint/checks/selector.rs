@@ -2,8 +2,6 @@
 
 use ipnet::IpNet;
 
-use crate::document::Node;
-
 use super::super::advice::{Advice, Lint};
 use super::super::{Given, Report};
 
@@ -27,7 +25,7 @@ pub fn check(given: &Given<'_>, report: &mut Report) {
     let advice = Advice::new(
         Lint::OpenSelector,
         format!("every {addresses} client may choose the rules"),
-        &place(node),
+        &node.place,
     )
     .because(format!(
         "whoever reaches the listener can send `{}` and get answers by other rules, or by none",
@@ -36,8 +34,4 @@ pub fn check(given: &Given<'_>, report: &mut Report) {
     .fix("name the networks of your own clients: `[127.0.0.0/8, 10.0.0.0/8]`")
     .witness(if all.addr().is_ipv4() { "203.0.113.7" } else { "2001:db8::7" });
     report.advice.push(advice);
-}
-
-fn place(node: &Node) -> crate::diagnostic::Place {
-    node.place.clone()
 }
