@@ -1,8 +1,6 @@
 //! `candor explain`: what each rule makes of a saved answer, and why. The same engine as the proxy's, asked for
 //! its trace.
 
-mod saved;
-
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
 
@@ -18,6 +16,7 @@ use crate::engine::route::Found;
 use crate::engine::selection::Chosen;
 use crate::engine::{self, Answer, AnswerHead, Exchange, Limits, Outcome, RequestSnapshot, RuleSet};
 use crate::rules::Rules;
+use crate::traffic::saved;
 
 use super::load::{self, Configuration, Options};
 use super::{Exit, ExplainArgs, Format};

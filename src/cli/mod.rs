@@ -5,8 +5,11 @@ pub mod demo;
 pub mod explain;
 pub mod health;
 pub mod load;
+mod paint;
 pub mod render;
+pub mod replay;
 pub mod serve;
+mod traffic;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -79,6 +82,8 @@ enum Command {
     Explain(Box<ExplainArgs>),
     /// Show what a mapping template makes of a body
     Render(Box<RenderArgs>),
+    /// Put recorded traffic through the rules and show what changes for clients
+    Replay(Box<replay::ReplayArgs>),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -209,6 +214,7 @@ pub fn run() -> ExitCode {
         Command::Check { rules, format } => check::run(&load::Options::new(&rules, None, None), format),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {
             print!("{}", rules::schema());

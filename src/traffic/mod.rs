@@ -1,0 +1,148 @@
+//! Recorded traffic: exchanges that happened earlier, read one after the other from what other programs wrote (HAR
+//! files, what `curl -i` prints) or from Candor's own captures. Reads from anything that can be read and keeps one
+//! exchange at a time, however long the recording; opens no file itself.
+
+pub mod har;
+pub mod judge;
+pub mod metered;
+pub mod saved;
+pub mod tally;
+
+use std::io::{self, BufReader, Cursor, Read};
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use crate::diagnostic::Diagnostic;
+use crate::engine::{Exchange, RequestSnapshot};
+
+use metered::Metered;
+
+/// One exchange of a recording.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its place in the recording, from 1.
+    pub number: u64,
+    /// What was asked and answered.
+    pub exchange: Exchange,
+    /// Whether the end of the body is missing, or all of it.
+    pub is_cut: bool,
+    /// Who asked, where it is known.
+    pub client: Option<IpAddr>,
+}
+
+/// What a recording held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Exchanges that were handed on.
+    pub exchanges: u64,
+    /// Those of them whose body is not whole.
+    pub cut: u64,
+    /// Entries that are no exchange over HTTP, or have no answer.
+    pub skipped: u64,
+}
+
+impl Summary {
+    /// Adds another recording.
+    pub fn add(&mut self, other: Summary) {
+        self.exchanges += other.exchanges;
+        self.cut += other.cut;
+        self.skipped += other.skipped;
+    }
+}
+
+/// What is done with every exchange; it may have had enough.
+pub type Sink<'s> = dyn FnMut(Recorded) -> ControlFlow<()> + 's;
+
+/// What a recording may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Har,
+    Saved,
+}
+
+/// What formats there are, for who gave something else.
+const FORMATS: &str = "a recording is a HAR file or what `curl -i URL` prints";
+
+/// How much of a recording is looked at to know its format.
+const FIRST_BYTES: u64 = 1024;
+
+/// Reads a recording to its end, or until `sink` has had enough. `asked` is the request where the recording has
+/// none of its own.
+///
+/// # Errors
+/// When it is no recording, or breaks off: the message names it and says where.
+pub fn read(
+    name: &str,
+    mut input: impl Read,
+    asked: &RequestSnapshot,
+    sink: &mut Sink<'_>,
+) -> Result<Summary, Diagnostic> {
+    let mut first = Vec::new();
+    input.by_ref().take(FIRST_BYTES).read_to_end(&mut first).map_err(|error| unreadable(name, &error))?;
+    let format = Format::of(&first)
+        .map_err(|problem| Diagnostic::error(format!("`{name}` {problem}")).help(FORMATS))?;
+    let (input, meter) = Metered::new(Cursor::new(first).chain(input));
+    let mut summary = Summary::default();
+    let mut counted = |recorded: Option<Recorded>| {
+        meter.reset();
+        let Some(mut recorded) = recorded else {
+            summary.skipped += 1;
+            return ControlFlow::Continue(());
+        };
+        summary.exchanges += 1;
+        summary.cut += u64::from(recorded.is_cut);
+        recorded.number = summary.exchanges + summary.skipped;
+        sink(recorded)
+    };
+    let read = match format {
+        Format::Har => har::read(BufReader::with_capacity(256 << 10, input), &mut counted),
+        Format::Saved => read_saved(input, asked, &mut counted),
+    };
+    match read {
+        Ok(()) => Ok(summary),
+        Err(problem) => {
+            let after = match summary.exchanges {
+                0 => String::new(),
+                1 => ", after 1 exchange".to_owned(),
+                count => format!(", after {count} exchanges"),
+            };
+            Err(Diagnostic::error(format!("`{name}`{after}: {problem}")))
+        }
+    }
+}
+
+/// Why a recording cannot be read at all.
+pub fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
+    Diagnostic::error(format!("cannot read `{name}`: {error}"))
+}
+
+impl Format {
+    fn of(first: &[u8]) -> Result<Format, &'static str> {
+        let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start();
+        match text {
+            [] => Err("is empty"),
+            [0x1f, 0x8b, ..] => Err("is compressed: unpack it first"),
+            [b'{', ..] => Ok(Format::Har),
+            _ if text.starts_with(b"HTTP/") => Ok(Format::Saved),
+            _ => Err("is no recording of traffic that Candor knows"),
+        }
+    }
+}
+
+fn read_saved(
+    mut input: impl Read,
+    asked: &RequestSnapshot,
+    sink: &mut dyn FnMut(Option<Recorded>) -> ControlFlow<()>,
+) -> Result<(), String> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let answer = saved::parse(&Bytes::from(bytes))?;
+    let exchange = Exchange { request: asked.clone(), answer };
+    let _enough = sink(Some(Recorded { number: 0, exchange, is_cut: false, client: None }));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
