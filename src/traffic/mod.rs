@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Exchange, RequestSnapshot};
 
-use metered::Metered;
+use metered::{EXCHANGE_BYTES_MAX, Metered};
 
 /// One exchange of a recording.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ pub fn read(
     input.by_ref().take(FIRST_BYTES).read_to_end(&mut first).map_err(|error| unreadable(name, &error))?;
     let format = Format::of(&first)
         .map_err(|problem| Diagnostic::error(format!("`{name}` {problem}")).help(FORMATS))?;
-    let (input, meter) = Metered::new(Cursor::new(first).chain(input));
+    let (input, meter) = Metered::new(Cursor::new(first).chain(input), EXCHANGE_BYTES_MAX);
     let mut summary = Summary::default();
     let mut counted = |recorded: Option<Recorded>| {
         meter.reset();

@@ -20,6 +20,7 @@ mod hygiene;
 mod properties;
 mod protocols;
 mod proxy;
+mod recordings;
 mod render;
 mod retry;
 mod schema;

@@ -1,0 +1,121 @@
+//! The commands that read recorded traffic, as the pages show them, and what they make of files that are none.
+
+use std::fs;
+use std::process::Command;
+
+use crate::cli::{candor, check, ended};
+use crate::support::files;
+
+/// The pages whose console blocks are run, in the folder of their example files.
+const PAGES: [&str; 1] = ["docs/replay.md"];
+const FOLDER: &str = "docs/examples";
+
+#[test]
+fn console_blocks_on_the_pages_are_what_is_printed() {
+    let mut run = 0;
+    for page in PAGES {
+        let text = files::text(page);
+        let mut changed = text.clone();
+        for block in text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+            let printed = replayed(block);
+            run += 1;
+            changed = changed.replacen(block, &printed, 1);
+        }
+        if std::env::var_os("CANDOR_UPDATE_DOCS").is_some() {
+            fs::write(files::path(page), &changed).unwrap();
+        } else {
+            assert_eq!(text, changed, "{page}: run with CANDOR_UPDATE_DOCS=1 to write what is printed");
+        }
+    }
+    assert!(run >= PAGES.len());
+}
+
+/// A block as it is when its commands are run: each `$ command` and what it prints on either stream.
+fn replayed(block: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(files::path(FOLDER)).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let program = files::path(env!("CARGO_BIN_EXE_candor"));
+    let mut text = String::new();
+    for command in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        let output = Command::new("sh")
+            .args(["-c", &format!("exec 2>&1\n{command}\ncode=$?; [ $code = 0 ] || echo \"exit $code\"")])
+            .current_dir(folder.path())
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", program.parent().unwrap().display()))
+            .output()
+            .unwrap();
+        text.push_str(&format!("$ {command}\n{}", String::from_utf8(output.stdout).unwrap()));
+    }
+    text
+}
+
+#[test]
+fn lines_on_the_pages_fit_a_terminal() {
+    for page in PAGES {
+        let text = files::text(page);
+        for block in text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+            let long: Vec<&str> = block.lines().filter(|line| line.chars().count() > 80).collect();
+            assert_eq!(long, Vec::<&str>::new(), "{page}");
+        }
+    }
+}
+
+/// A file with these bytes, for as long as the value lives.
+fn recording(bytes: &[u8]) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), bytes).unwrap();
+    file
+}
+
+const HAR: &str = include_str!("../../docs/examples/shop.har");
+const OLD: &str = "docs/examples/old.yaml";
+const NEW: &str = "docs/examples/new.yaml";
+
+#[test]
+fn what_is_no_recording_is_told_and_is_another_exit_code() {
+    let told = |bytes: &[u8], expected: &[&str]| {
+        let file = recording(bytes);
+        check(&["replay", "-c", NEW, file.path().to_str().unwrap()], 2, expected);
+    };
+    told(b"", &["is empty"]);
+    told(&HAR.as_bytes()[..HAR.len() / 2], &["after 6 exchanges: the file breaks off"]);
+    told(HAR.replacen("1.2", "3.0", 1).as_bytes(), &["HAR version `3.0` is not known"]);
+    told(b"\x89PNG", &["is no recording", "HAR file"]);
+    check(&["replay", "-c", NEW, "there/is/none.har"], 2, &["cannot read `there/is/none.har`"]);
+    check(&["replay", "-c", NEW, "docs"], 2, &["cannot read `docs`: it is a folder"]);
+    check(&["replay", "-c", "none.yaml", "docs/examples/shop.har"], 2, &["cannot read `none.yaml`"]);
+    check(&["replay", "--rule", "$.a:4[ -> 404", "docs/examples/shop.har"], 1, &["unclosed"]);
+    check(&["replay", "-c", NEW], 2, &["<TRAFFIC>"]);
+    check(&["replay", "-c", NEW, "--against", OLD, "--allow", "a->b", "x.har"], 2, &["neither a status"]);
+}
+
+#[test]
+fn a_missing_file_is_told_before_anything_is_read() {
+    let arguments = ["replay", "-c", NEW, "docs/examples/shop.har", "none.har"];
+    let (code, stdout, _) = ended(candor(&arguments).output().unwrap());
+    assert_eq!((code, stdout.as_str()), (2, ""));
+}
+
+#[test]
+fn replay_speaks_json_even_where_the_recording_breaks_off() {
+    let file = recording(&HAR.as_bytes()[..HAR.len() * 3 / 4]);
+    let path = file.path().to_str().unwrap();
+    let replayed = |arguments: &[&str], code: i32| -> serde_json::Value {
+        let (ended, stdout, _) = ended(candor(arguments).output().unwrap());
+        assert_eq!(ended, code, "{stdout}");
+        serde_json::from_str(&stdout).unwrap()
+    };
+    let told = replayed(&["replay", "-c", NEW, "--format", "json", path], 2);
+    assert!(told["error"]["message"].as_str().unwrap().contains("breaks off"), "{told}");
+    let told = replayed(&["replay", "-c", NEW, "--format", "json", "docs/examples/shop.har"], 0);
+    assert_eq!((&told["exchanges"], &told["changed"], &told["skipped"]), (&12.into(), &6.into(), &1.into()));
+    assert_eq!(told["changes"][0]["change"]["now_by"], "shop/no-such-order");
+    let against = ["replay", "-c", NEW, "--against", OLD, "--format", "json", "docs/examples/shop.har"];
+    let told = replayed(&against, 1);
+    assert_eq!(told["forbidden"], 6);
+    let allowed = [&against[..], &["--allow", "400->4xx", "--allow", "*->503"]].concat();
+    assert_eq!(replayed(&allowed, 0)["forbidden"], 0);
+}
