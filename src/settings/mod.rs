@@ -4,6 +4,7 @@
 
 mod api;
 mod bounds;
+mod capture;
 mod environment;
 mod hold;
 mod layers;
@@ -24,6 +25,7 @@ use crate::engine::hold::{Hold, Inspect};
 
 pub use api::{Api, Definition, Lambda};
 pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
+pub use capture::{Capture, Kind, Redact};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
@@ -34,7 +36,7 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 use section::{Section, time};
 
 /// The top-level keys. The last three are decoded where rules are.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "version",
     "server",
     "admin",
@@ -43,6 +45,7 @@ const KEYS: [&str; 12] = [
     "inspect",
     "drain",
     "log",
+    "capture",
     "api",
     "routes",
     "selector",
@@ -70,6 +73,8 @@ pub struct Settings {
     pub drain: Drain,
     /// What is logged.
     pub log: Log,
+    /// What is recorded, if anything.
+    pub capture: Option<Capture>,
 }
 
 /// How Candor stops.
@@ -105,6 +110,7 @@ impl Settings {
             inspect: hold::read_inspect(top, diagnostics),
             drain: Drain::read(top, diagnostics),
             log: Log::read(top, diagnostics),
+            capture: Capture::read(top, diagnostics),
         };
         (!diagnostics.has_errors()).then_some(settings)
     }

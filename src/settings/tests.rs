@@ -81,6 +81,19 @@ fn defaults_are_complete() {
     assert_eq!(settings.inspect, Inspect::default());
     assert_eq!(settings.drain.timeout, seconds(25));
     assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
+    assert_eq!(settings.capture, None);
+}
+
+#[test]
+fn what_is_captured_has_a_place_and_is_redacted() {
+    let capture = read("capture: { folder: c }").capture.unwrap();
+    assert_eq!(capture, Capture::to("c"));
+    assert!(capture.redact.fields.contains(&"password".to_owned()));
+    check_message("capture: { rate: 1 }", "`capture` needs `folder`, where its files go");
+    check_message("capture: { folder: c, rate: 2 }", "`2` is not a rate from 0 to 1");
+    check_message("capture: { folder: c, rules: [busy] }", "`busy` does not name a rule");
+    check_message("capture: { folder: c, redact: { headers: ['a b'] } }", "`a b` is not a header's name");
+    check_message("capture: { folder: c, only: [translate] }", "`translate` is not a kind of exchange");
 }
 
 #[test]
@@ -115,6 +128,8 @@ hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { timeout: 1m 30s }
 log: { filter: 'info,candor=trace', format: json }
+capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
+  file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
 routes: whatever
 selector: [1]
 rule_sets: {}
@@ -177,6 +192,19 @@ rule_sets: {}
         },
         drain: Drain { timeout: Duration::from_secs(90) },
         log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json },
+        capture: Some(Capture {
+            folder: "/tmp/c".into(),
+            rate_millionths: 10_000,
+            only: vec![Kind::Undecided, Kind::Shadow],
+            rules: vec!["orders/busy".into()],
+            body_bytes: 1024,
+            file_bytes: 1 << 20,
+            files: 2,
+            redact: Redact {
+                headers: vec![http::HeaderName::from_static("x-key")],
+                fields: vec!["password".into()],
+            },
+        }),
     };
     assert_eq!(settings, Some(expected));
 }

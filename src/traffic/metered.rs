@@ -42,9 +42,9 @@ impl<R: Read> Read for Metered<R> {
         let read = self.input.read(buffer)?;
         let Meter { left, bytes_max } = &self.meter;
         let rest = left.get().checked_sub(read as u64);
-        left.set(rest.ok_or_else(|| {
-            io::Error::other(format!("one exchange takes more than {bytes_max} bytes"))
-        })?);
+        left.set(
+            rest.ok_or_else(|| io::Error::other(format!("one exchange takes more than {bytes_max} bytes")))?,
+        );
         Ok(read)
     }
 }

@@ -5,6 +5,7 @@
 pub mod har;
 pub mod judge;
 pub mod metered;
+pub mod redact;
 pub mod saved;
 pub mod tally;
 

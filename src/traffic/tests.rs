@@ -62,7 +62,13 @@ fn bodies_of_a_har_are_what_they_were_before_their_codings() {
     };
     check("text/html", r#"{"size":3,"text":"h\u00e9"}"#, "hé".as_bytes(), false, "text/html");
     check("text/html;charset=latin1", r#"{"text":"é"}"#, "é".as_bytes(), false, "text/html;charset=utf-8");
-    check("a/b;charset=latin1", r#"{"text":"6Q==","encoding":"base64"}"#, b"\xe9", false, "a/b;charset=latin1");
+    check(
+        "a/b;charset=latin1",
+        r#"{"text":"6Q==","encoding":"base64"}"#,
+        b"\xe9",
+        false,
+        "a/b;charset=latin1",
+    );
     check("image/png", r#"{"size":9}"#, b"", true, "image/png");
     check("image/png", r#"{"size":9,"text":null}"#, b"", true, "image/png");
     check("text/html", r#"{"size":0}"#, b"", false, "text/html");
@@ -104,7 +110,8 @@ fn what_cannot_be_read_is_told() {
             assert!(error.contains(part), "{error}\nshould hold {part:?}");
         }
     };
-    let whole = har(&[entry(r#"{"status":204}"#), entry(r#"{"status":200,"content":{"text":"x"}}"#)].join(","));
+    let whole =
+        har(&[entry(r#"{"status":204}"#), entry(r#"{"status":200,"content":{"text":"x"}}"#)].join(","));
     check(b"", &["`it` is empty", "HAR file"]);
     check(b" \n ", &["`it` is empty"]);
     check(b"\x1f\x8b\x08", &["is compressed"]);
@@ -112,7 +119,10 @@ fn what_cannot_be_read_is_told() {
     check(b"{}", &["it has no `log`"]);
     check(b"{\"log\":{}}", &["it has no `log` with `entries`"]);
     check(b"{\"log\":[]}", &["expected the `log` of a HAR"]);
-    check(&whole.as_bytes()[..whole.len() - 40], &["after 1 exchange", "the file breaks off", "line 1 column"]);
+    check(
+        &whole.as_bytes()[..whole.len() - 40],
+        &["after 1 exchange", "the file breaks off", "line 1 column"],
+    );
     check(&whole.as_bytes()[..whole.len() - 1], &["after 2 exchanges", "the file breaks off"]);
     check(format!("{whole} x").as_bytes(), &["trailing characters"]);
     check(whole.replace("1.2", "2.0").as_bytes(), &["HAR version `2.0` is not known"]);
