@@ -12,29 +12,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode, Uri};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de::Error as _};
 
-use super::Recorded;
+use super::{Recorded, name_utf8, uri};
 use crate::engine::{Answer, AnswerHead, Exchange, RequestSnapshot};
 
 /// Takes the exchanges; `None` stands for an entry that is none.
 type Entries<'s> = dyn FnMut(Option<Recorded>) -> ControlFlow<()> + 's;
-
-/// What is not allowed in a URI and stands in HAR files nevertheless.
-const NOT_IN_URIS: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// Reads the entries of a HAR, one after the other.
 ///
@@ -269,7 +255,13 @@ impl Entry {
         let request = request.into_snapshot()?;
         let is_cut = response.content.is_left_out();
         let answer = response.into_answer(status)?;
-        Ok(Some(Recorded { number: 0, exchange: Exchange { request, answer }, is_cut, client: None }))
+        Ok(Some(Recorded {
+            number: 0,
+            exchange: Exchange { request, answer },
+            is_cut,
+            client: None,
+            noted: None,
+        }))
     }
 }
 
@@ -287,11 +279,6 @@ impl Request {
         }
         Ok(RequestSnapshot { method, uri, headers, circumstances: None })
     }
-}
-
-fn uri(url: &str) -> Option<Uri> {
-    let url = url.split('#').next()?;
-    url.parse().ok().or_else(|| utf8_percent_encode(url, NOT_IN_URIS).to_string().parse().ok())
 }
 
 impl Content {
@@ -323,24 +310,15 @@ impl Response {
     }
 }
 
-/// The text is in UTF-8, whatever it was in when it was sent.
-fn name_utf8(headers: &mut HeaderMap) {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let Some((media_type, parameters)) = content_type.and_then(|value| value.split_once(';')) else { return };
-    if parameters.to_ascii_lowercase().contains("charset")
-        && let Ok(value) = HeaderValue::from_str(&format!("{media_type};charset=utf-8"))
-    {
-        headers.insert(header::CONTENT_TYPE, value);
-    }
-}
-
 /// Headers as HTTP/1.1 has them. Chrome writes several values of one name as lines of one text.
 fn headers(pairs: &[Pair]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for Pair { name, value } in pairs {
         // Pseudo-headers of HTTP/2 are no names, and drop out.
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
-        for value in value.split('\n').filter_map(|value| HeaderValue::from_str(value.trim()).ok()) {
+        for value in
+            value.split('\n').filter_map(|value| HeaderValue::from_bytes(value.trim().as_bytes()).ok())
+        {
             headers.append(name.clone(), value);
         }
     }

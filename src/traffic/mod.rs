@@ -2,6 +2,7 @@
 //! files, what `curl -i` prints) or from Candor's own captures. Reads from anything that can be read and keeps one
 //! exchange at a time, however long the recording; opens no file itself.
 
+pub mod capture;
 pub mod har;
 pub mod judge;
 pub mod metered;
@@ -14,6 +15,8 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Uri, header};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Exchange, RequestSnapshot};
@@ -31,6 +34,25 @@ pub struct Recorded {
     pub is_cut: bool,
     /// Who asked, where it is known.
     pub client: Option<IpAddr>,
+    /// What the sidecar made of it at the time, if it recorded it.
+    pub noted: Option<Box<Noted>>,
+}
+
+/// What a sidecar made of an exchange when it recorded it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// The name of the route.
+    pub route: String,
+    /// The rules that were asked; `None` for none at all.
+    pub rule_set: Option<String>,
+    /// The verdict's one word.
+    pub verdict: String,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// The status that the client got.
+    pub status: u16,
+    /// Rules in shadow mode that would have decided, and the status of each, if it would not have failed.
+    pub shadows: Vec<(String, Option<u16>)>,
 }
 
 /// What a recording held.
@@ -60,11 +82,25 @@ pub type Sink<'s> = dyn FnMut(Recorded) -> ControlFlow<()> + 's;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Har,
+    Capture,
     Saved,
 }
 
 /// What formats there are, for who gave something else.
-const FORMATS: &str = "a recording is a HAR file or what `curl -i URL` prints";
+const FORMATS: &str = "a recording is a HAR file, a capture of Candor's, or what `curl -i URL` prints";
+
+/// What is not allowed in a URI and stands in recordings nevertheless.
+const NOT_IN_URIS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// How much of a recording is looked at to know its format.
 const FIRST_BYTES: u64 = 1024;
@@ -99,6 +135,7 @@ pub fn read(
     };
     let read = match format {
         Format::Har => har::read(BufReader::with_capacity(256 << 10, input), &mut counted),
+        Format::Capture => capture::read(input, &mut counted),
         Format::Saved => read_saved(input, asked, &mut counted),
     };
     match read {
@@ -125,6 +162,7 @@ impl Format {
         match text {
             [] => Err("is empty"),
             [0x1f, 0x8b, ..] => Err("is compressed: unpack it first"),
+            _ if text.starts_with(capture::MARK.as_bytes()) => Ok(Format::Capture),
             [b'{', ..] => Ok(Format::Har),
             _ if text.starts_with(b"HTTP/") => Ok(Format::Saved),
             _ => Err("is no recording of traffic that Candor knows"),
@@ -141,8 +179,25 @@ fn read_saved(
     input.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     let answer = saved::parse(&Bytes::from(bytes))?;
     let exchange = Exchange { request: asked.clone(), answer };
-    let _enough = sink(Some(Recorded { number: 0, exchange, is_cut: false, client: None }));
+    let _enough = sink(Some(Recorded { number: 0, exchange, is_cut: false, client: None, noted: None }));
     Ok(())
+}
+
+/// A URL as recordings have it, without its fragment.
+fn uri(url: &str) -> Option<Uri> {
+    let url = url.split('#').next()?;
+    url.parse().ok().or_else(|| utf8_percent_encode(url, NOT_IN_URIS).to_string().parse().ok())
+}
+
+/// The body is in UTF-8, whatever it was in when it was sent.
+fn name_utf8(headers: &mut HeaderMap) {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Some((media_type, parameters)) = content_type.and_then(|value| value.split_once(';')) else { return };
+    if parameters.to_ascii_lowercase().contains("charset")
+        && let Ok(value) = HeaderValue::from_str(&format!("{media_type};charset=utf-8"))
+    {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
 }
 
 #[cfg(test)]

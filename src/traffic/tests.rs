@@ -1,6 +1,9 @@
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 
 use super::*;
+use crate::engine::hold::Inspect;
+use crate::engine::outcome::{Outcome, Shadow};
+use crate::engine::{Answer, AnswerHead};
 
 fn asked() -> RequestSnapshot {
     let uri = Uri::from_static("/asked");
@@ -138,6 +141,16 @@ fn what_cannot_be_read_is_told() {
         &["`rot13`, only base64"],
     );
     check(b"HTTP/1.1 abc\r\n\r\n", &["`abc` is not a status"]);
+    let line = line("{}", "application/json");
+    check(&line.as_bytes()[..line.len() - 10], &["the file breaks off in line 1", "EOF"]);
+    check(format!("{line}\nx\n").as_bytes(), &["after 1 exchange: line 2"]);
+    check(
+        line.replace("capture\":1", "capture\":2").as_bytes(),
+        &["version 2 of the capture format is not known"],
+    );
+    check(b"{\"candor_capture\":7,\"x\":1}\n", &["line 1: version 7"]);
+    check(line.replace("\"GET\"", "\"G T\"").as_bytes(), &["`G T` is not a method"]);
+    check(&[line.as_bytes(), b"\n{\xff}"].concat(), &["after 1 exchange", "line 2: it is not UTF-8"]);
 }
 
 #[test]
@@ -145,4 +158,74 @@ fn reading_ends_where_there_is_enough() {
     let whole = har(&[entry(r#"{"status":204}"#), "garbage".to_owned()].join(","));
     let summary = read("it", whole.as_bytes(), &asked(), &mut |_| ControlFlow::Break(())).unwrap();
     assert_eq!(summary.exchanges, 1);
+}
+
+fn captured(body: &'static [u8], content_type: &str) -> capture::Captured {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+    headers.insert(header::SET_COOKIE, "sid=1".parse().unwrap());
+    let mut request = asked();
+    request.uri = Uri::from_static("/orders/17?token=abc&x=1");
+    request.headers.insert(header::AUTHORIZATION, "Basic abc".parse().unwrap());
+    request.headers.insert(header::ACCEPT, "text/plain".parse().unwrap());
+    let head = AnswerHead { status: StatusCode::OK, headers };
+    let shadows = vec![Shadow { rule: "orders/busy".into(), status: Some(StatusCode::SERVICE_UNAVAILABLE) }];
+    capture::Captured {
+        time: "2026-11-21T10:00:00.000Z".into(),
+        client: "192.0.2.7".parse().unwrap(),
+        route: "/orders/{id}".into(),
+        rule_set: Some("orders".into()),
+        exchange: Exchange { request, answer: Answer { head, body: Bytes::from_static(body) } },
+        is_cut: false,
+        outcome: Outcome { shadows, ..Outcome::pass() },
+    }
+}
+
+fn line_of(captured: &capture::Captured) -> String {
+    let inspect = Inspect::default();
+    let redaction = redact::Redaction::new(
+        &[header::AUTHORIZATION, header::SET_COOKIE],
+        &["password".into(), "token".into()],
+    );
+    captured.to_line(&capture::Writing { inspect: &inspect, body_bytes_max: 1000, redaction: &redaction })
+}
+
+fn line(body: &'static str, content_type: &str) -> String {
+    line_of(&captured(body.as_bytes(), content_type))
+}
+
+#[test]
+fn a_captured_exchange_is_read_back_without_its_secrets() {
+    let recorded = only(&line(r#"{"a":1,"password":"hunter2"}"#, "application/json"));
+    assert_eq!(recorded.exchange.answer.body, r#"{"a":1,"password":"[redacted]"}"#);
+    let request = &recorded.exchange.request;
+    assert_eq!(request.uri.to_string(), "/orders/17?token=[redacted]&x=1");
+    assert_eq!(
+        (&request.headers[header::AUTHORIZATION], &request.headers[header::ACCEPT]),
+        (&"[redacted]".parse().unwrap(), &"text/plain".parse().unwrap())
+    );
+    assert_eq!(recorded.exchange.answer.head.headers[header::SET_COOKIE], "[redacted]");
+    assert_eq!((recorded.client, recorded.is_cut), (Some("192.0.2.7".parse().unwrap()), false));
+    let noted = Noted {
+        route: "/orders/{id}".into(),
+        rule_set: Some("orders".into()),
+        verdict: "pass".into(),
+        rule: None,
+        status: 200,
+        shadows: vec![("orders/busy".into(), Some(503))],
+    };
+    assert_eq!(recorded.noted, Some(Box::new(noted)));
+}
+
+#[test]
+fn a_body_is_captured_as_far_as_it_can_be_cleared_of_secrets() {
+    let check = |body: &'static [u8], content_type: &str, expected: &[u8], is_cut: bool| {
+        let recorded = only(&line_of(&captured(body, content_type)));
+        let found = (&recorded.exchange.answer.body[..], recorded.is_cut);
+        assert_eq!(found, (expected, is_cut), "{content_type}");
+    };
+    check(b"password=\xe9", "text/plain;charset=latin1", b"password=[redacted]", false);
+    check(b"a=\xe9&password=x", "text/plain", b"a=\xe9&password=[redacted]", false);
+    check(b"\x89PNG", "image/png", b"", true);
+    check(b"", "image/png", b"", false);
 }

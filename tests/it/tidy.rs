@@ -23,7 +23,7 @@ const IMPORTS: &str = "\
 | case | apigateway, rules, engine, document, diagnostic, settings, live |
 | traffic | engine, live, diagnostic |
 | telemetry | settings, engine, live |
-| proxy | apigateway, engine, settings, live, telemetry |
+| proxy | apigateway, engine, settings, live, telemetry, traffic |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
 | cli | admin, apigateway, case, diagnostic, document, engine, live, proxy, rules, settings, telemetry, traffic, vtl |
 | main | cli |
