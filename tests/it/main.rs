@@ -10,6 +10,7 @@
 
 mod apigateway;
 mod bounds;
+mod captures;
 mod cli;
 mod conformance;
 mod demo;

@@ -56,12 +56,9 @@ impl Files {
     /// # Errors
     /// When it cannot be written; then it is lost.
     pub fn push(&mut self, line: &str) -> io::Result<()> {
-        let is_full = |current: &Current| {
-            let bytes = current.bytes + self.waiting.len() as u64;
-            bytes > 0 && bytes + line.len() as u64 >= self.file_bytes
-        };
+        let bytes = self.current.as_ref().map_or(0, |current| current.bytes) + self.waiting.len() as u64;
         let mut result = Ok(());
-        if self.current.as_ref().is_some_and(is_full) {
+        if bytes > 0 && bytes + line.len() as u64 >= self.file_bytes {
             result = self.write_out();
             self.current = None;
         }
@@ -98,12 +95,17 @@ impl Files {
 
     /// Begins a file, in place of the oldest if there are enough.
     fn begin(&mut self) -> io::Result<()> {
-        self.begun += 1;
         #[expect(clippy::disallowed_methods, reason = "a name for a file; nothing is decided by it")]
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
-        let name = format!("capture-{now}-{}-{:06}.jsonl", process::id(), self.begun);
-        let file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.folder.join(name))?;
+        let file = loop {
+            self.begun += 1;
+            let name = format!("capture-{now}-{}-{:06}.jsonl", process::id(), self.begun);
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.folder.join(name)) {
+                // One that this process began before, or another of the same number in another container.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                opened => break opened?,
+            }
+        };
         self.current = Some(Current { file, bytes: 0 });
         self.remove_old()
     }

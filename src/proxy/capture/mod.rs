@@ -173,3 +173,91 @@ fn tell(written: io::Result<()>, failed: &mut bool) {
     }
     *failed = written.is_err();
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+    use crate::engine::AnswerHead;
+    use crate::engine::outcome::{Shadow, Undecided};
+    use crate::engine::route::{HostPattern, PathPattern, Selectable};
+
+    /// A way to files at whose end nobody writes.
+    fn stuck(wanted: Capture) -> (Arc<Captures>, Receiver<Message>) {
+        let (queue, messages) = sync_channel(1);
+        let (dropped, writer) = (Arc::default(), Mutex::new(None));
+        (Arc::new(Captures { wanted, queue, dropped, writer }), messages)
+    }
+
+    fn sample(captures: &Arc<Captures>) -> Option<Sample> {
+        let route = Route {
+            name: "all".into(),
+            host: HostPattern::Any,
+            path: PathPattern::parse("/{proxy+}").unwrap(),
+            methods: Vec::new(),
+            upstream: 0,
+            rule_set: None,
+            selectable: Selectable::Off,
+        };
+        captures.sample(&Request::new(()), &route, "192.0.2.7".parse().unwrap())
+    }
+
+    fn exchange(captures: &Arc<Captures>, outcome: &Outcome) {
+        let sample = sample(captures).unwrap();
+        sample.answered(&AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() });
+        sample.decided(None, outcome);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_counted() {
+        let (captures, _messages) = stuck(Capture::to("x"));
+        for _ in 0..3 {
+            exchange(&captures, &Outcome::pass());
+        }
+        assert_eq!(captures.dropped.load(Relaxed), 2);
+    }
+
+    #[test]
+    fn an_exchange_without_an_answer_is_none() {
+        let (captures, messages) = stuck(Capture::to("x"));
+        drop(sample(&captures));
+        assert!(messages.try_recv().is_err());
+    }
+
+    #[test]
+    fn the_rate_is_that_of_samples() {
+        let (captures, _messages) = stuck(Capture { rate_millionths: 0, ..Capture::to("x") });
+        assert!(sample(&captures).is_none());
+        let (captures, _messages) = stuck(Capture { rate_millionths: 500_000, ..Capture::to("x") });
+        let sampled = (0..1000).filter(|_| sample(&captures).is_some()).count();
+        assert!((300..700).contains(&sampled), "{sampled}");
+    }
+
+    #[test]
+    fn kinds_and_rules_choose_what_is_taken() {
+        let check = |only: &[Kind], rules: &[&str], outcome: &Outcome, expected: bool| {
+            let (only, rules) = (only.to_vec(), rules.iter().map(|rule| (*rule).to_owned()).collect());
+            let (captures, messages) = stuck(Capture { only, rules, ..Capture::to("x") });
+            exchange(&captures, outcome);
+            assert_eq!(messages.try_recv().is_ok(), expected, "{:?} {outcome:?}", captures.wanted);
+        };
+        let passed = Outcome::pass();
+        let translated = Outcome { verdict: Verdict::Rewrite { rule: "a/b".into() }, ..Outcome::pass() };
+        let undecided =
+            Outcome { verdict: Verdict::Undecided { reason: Undecided::CutShort }, ..Outcome::pass() };
+        let shadows = vec![Shadow { rule: "a/s".into(), status: None }];
+        let shadowed = Outcome { shadows, ..Outcome::pass() };
+        check(&[], &[], &passed, true);
+        check(&[Kind::Translated], &[], &passed, false);
+        check(&[Kind::Translated], &[], &translated, true);
+        check(&[Kind::Undecided, Kind::Failed], &[], &undecided, true);
+        check(&[Kind::Undecided, Kind::Failed], &[], &translated, false);
+        check(&[Kind::Shadow], &[], &shadowed, true);
+        check(&[Kind::Shadow], &[], &passed, false);
+        check(&[], &["a/b"], &translated, true);
+        check(&[], &["a/s"], &shadowed, true);
+        check(&[], &["a/b"], &shadowed, false);
+        check(&[Kind::Passed], &["a/b"], &translated, false);
+    }
+}
