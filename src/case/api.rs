@@ -10,6 +10,7 @@ use crate::apigateway::read::{self, Options};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{Entry, Fields, Node, Value};
 use crate::rules::ReadFile;
+use crate::settings::Quick;
 
 pub(super) const KEYS: [&str; 7] =
     ["openapi", "definition", "stage", "stage_variables", "parameters", "strict", "response_models"];
@@ -161,6 +162,37 @@ fn with_version(node: &Node) -> Node {
         entries.push(Entry { key: "openapi".to_owned(), key_place: place, node: version });
     }
     node
+}
+
+/// The API that a configuration has besides rules, if it has one and no routes: there may be cases of either, and a
+/// case of a route says so by its own `rules`.
+pub(super) fn of_configuration(
+    document: &Node,
+    quick: &Quick,
+    read_file: ReadFile<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ApiSetup> {
+    let api = document.entry("api").filter(|_| document.entry("routes").is_none())?;
+    let Value::Map(entries) = &api.node.value else { return None };
+    let definition = entries.iter().find(|entry| entry.key == "definition")?;
+    let mut open: Vec<Entry> =
+        entries.iter().filter(|entry| OPEN.contains(&entry.key.as_str())).cloned().collect();
+    for (key, pairs) in [("stage_variables", &quick.stage_variables), ("parameters", &quick.parameters)] {
+        open.extend(map_of_pairs(key, pairs));
+    }
+    Some(ApiSetup { definition: Definition::read(definition, read_file, diagnostics), open })
+}
+
+/// `NAME=VALUE` of flags as the map that a file would have.
+fn map_of_pairs(key: &str, pairs: &[Node]) -> Option<Entry> {
+    let entry = |node: &Node| {
+        let (name, value) = node.scalar_text()?.split_once('=')?;
+        let node = Node { place: node.place.clone(), value: Value::Text(value.to_owned()) };
+        Some(Entry { key: name.to_owned(), key_place: node.place.clone(), node })
+    };
+    let place = pairs.first()?.place.clone();
+    let node = Node { place: place.clone(), value: Value::Map(pairs.iter().filter_map(entry).collect()) };
+    Some(Entry { key: key.to_owned(), key_place: place, node })
 }
 
 /// For those who read no files.

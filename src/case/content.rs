@@ -11,6 +11,8 @@ use crate::apigateway::execute::Headers;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Fields, Node};
 
+/// The key of a body that is the text of a file; [`super::unfold`] makes it a `body`.
+pub(super) const FILE: &str = "file";
 /// The ways to write a body.
 pub(super) const BODY_KEYS: [&str; 4] = ["body", "json", "base64", "hex"];
 /// What to say to somebody who writes two.

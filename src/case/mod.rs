@@ -9,6 +9,7 @@ mod api;
 mod body_test;
 mod carried;
 mod content;
+mod coverage;
 mod decided;
 mod difference;
 mod expectation;
@@ -16,16 +17,19 @@ mod given;
 mod headers_test;
 mod play;
 mod setup;
+mod unfold;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
-use crate::document::{self, Fields, Node};
+use crate::document::{self, Entry, Fields, Node, Value};
 use crate::live::Snapshot;
 use crate::rules::ReadFile;
+use crate::settings;
 
 pub use api::{ApiSetup, Gateway};
+pub use coverage::{Coverage, Gap};
 pub use expectation::{Expectation, Mismatch};
 pub use given::{Given, Request, Upstream};
 pub use play::{Decision, Played, Sent, SentRequest, SentTo};
@@ -79,17 +83,18 @@ pub enum Subject {
 
 /// Reads a file of cases that names no other file. `None` when there is any error in it.
 pub fn read(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<CaseFile> {
-    read_with(source, &api::no_files, diagnostics)
+    read_with(source, &Base::default(), &api::no_files, diagnostics)
 }
 
-/// The same of a file that may name others.
+/// The same of a file that may name others, and leave to `base` what its cases are about.
 pub fn read_with(
     source: &Arc<Source>,
+    base: &Base,
     read_file: ReadFile<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<CaseFile> {
     let mut found = Diagnostics::default();
-    let file = document::parse(source, &mut found).and_then(|node| file(&node, read_file, &mut found));
+    let file = document::parse(source, &mut found).and_then(|node| file(&node, base, read_file, &mut found));
     let usable = !found.has_errors();
     let mut found = found.into_sorted();
     // What a file and a case of it configure together is compiled for each, and its problems are found by each.
@@ -98,18 +103,56 @@ pub fn read_with(
     file.filter(|_| usable)
 }
 
-fn file(node: &Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) -> Option<CaseFile> {
+fn file(
+    node: &Node,
+    base: &Base,
+    read_file: ReadFile<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<CaseFile> {
+    let node = &with_its_configuration(node);
     let keys = [&setup::KEYS[..], &api::KEYS, &FILE_KEYS].concat();
     let fields = node.fields("a case file", &keys, diagnostics)?;
-    let shared = Shared::read(&fields, read_file, diagnostics);
+    let shared = Shared::read(&fields, base, read_file, diagnostics);
     let nodes = fields.require("cases", "a case file", diagnostics)?;
-    let listed = nodes.list("cases", diagnostics)?;
+    let unfolded = unfold::unfold(nodes, read_file, diagnostics);
+    let listed = unfolded.list("cases", diagnostics)?;
     if listed.is_empty() {
         diagnostics.error(&nodes.place, "a case file without cases");
     }
     let mut names = HashSet::new();
     let cases = listed.iter().filter_map(|node| case(node, &shared, &mut names, diagnostics)).collect();
     Some(CaseFile { cases })
+}
+
+/// A configuration with `cases` as a case file about that configuration.
+fn with_its_configuration(node: &Node) -> Node {
+    let (Value::Map(entries), Some(_)) = (&node.value, node.entry("version")) else { return node.clone() };
+    let (cases, configuration) = entries.iter().cloned().partition(|entry| entry.key == "cases");
+    let mut entries: Vec<Entry> = cases;
+    let place = node.place.clone();
+    let configuration = Node { place: place.clone(), value: Value::Map(configuration) };
+    entries.push(Entry { key: "config".to_owned(), key_place: place.clone(), node: configuration });
+    Node { place, value: Value::Map(entries) }
+}
+
+/// What cases are about where neither they nor their file say so.
+#[derive(Debug, Clone, Default)]
+pub struct Base {
+    rules: Option<Setup>,
+    api: Option<ApiSetup>,
+}
+
+impl Base {
+    /// A configuration, as flags give it to any command.
+    pub fn new(
+        document: Node,
+        quick: &settings::Quick,
+        read_file: ReadFile<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Base {
+        let api = api::of_configuration(&document, quick, read_file, diagnostics);
+        Base { rules: Some(Setup::new(document, quick)), api }
+    }
 }
 
 /// What cases without parts of their own share.
@@ -122,10 +165,17 @@ struct Shared<'f> {
 }
 
 impl<'f> Shared<'f> {
-    fn read(fields: &Fields<'_>, read_file: ReadFile<'f>, diagnostics: &mut Diagnostics) -> Shared<'f> {
-        let about = about(fields, diagnostics).unwrap_or(About::Rules);
-        let rules = Setup::empty(fields.place()).with(fields);
-        let api = ApiSetup::default().with(fields, read_file, diagnostics);
+    fn read(
+        fields: &Fields<'_>,
+        base: &Base,
+        read_file: ReadFile<'f>,
+        diagnostics: &mut Diagnostics,
+    ) -> Shared<'f> {
+        let usual = if base.api.is_some() { About::Api } else { About::Rules };
+        let about = about(fields, diagnostics).unwrap_or(usual);
+        let rules = base.rules.clone().unwrap_or_else(|| Setup::empty(fields.place()));
+        let rules = rules.with(fields, read_file, diagnostics);
+        let api = base.api.clone().unwrap_or_default().with(fields, read_file, diagnostics);
         let subject = match about {
             About::Rules => rules.clone().into_subject(diagnostics),
             About::Api => api.clone().into_subject(diagnostics),
@@ -137,7 +187,9 @@ impl<'f> Shared<'f> {
     fn of(&self, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> (About, Option<Subject>) {
         let (about, subject) = match about(fields, diagnostics) {
             None => (self.about, self.subject.clone()),
-            Some(About::Rules) => (About::Rules, self.rules.with(fields).into_subject(diagnostics)),
+            Some(About::Rules) => {
+                (About::Rules, self.rules.with(fields, self.read_file, diagnostics).into_subject(diagnostics))
+            }
             Some(About::Api) => {
                 let setup = self.api.with(fields, self.read_file, diagnostics);
                 (About::Api, setup.into_subject(diagnostics))

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::load::{self, Configuration, Options};
-use super::{Exit, Format};
+use super::{Exit, Format, counted};
 
 /// Runs the command. The problems are the result, so they go to standard output.
 pub fn run(options: &Options, format: Format) -> Exit {
@@ -47,8 +47,4 @@ fn contents(configuration: &Configuration) -> String {
         parts.push(format!("an API of {}", counted(deployment.api.methods.len(), "method")));
     }
     parts.join(", ")
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

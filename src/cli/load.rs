@@ -69,6 +69,26 @@ impl Loaded {
 /// # Errors
 /// When a file cannot be read at all; the diagnostic says which and why.
 pub fn load(options: &Options) -> Result<Loaded, Diagnostic> {
+    Ok(compile(&layers(options)?, options.upstream_if_none))
+}
+
+/// The configuration as one document that is not compiled, and what short names say. Nothing where a file is no
+/// configuration at all.
+///
+/// # Errors
+/// As [`load`].
+pub fn document(
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<(Node, settings::Quick)>, Diagnostic> {
+    let merged = layers(options)?.merge(diagnostics);
+    Ok(merged.map(|(mut document, quick)| {
+        rules::fill_in_templates(&mut document, &beside, diagnostics);
+        (document, quick)
+    }))
+}
+
+fn layers(options: &Options) -> Result<Layers, Diagnostic> {
     let environment = environment();
     let files = match (options.files.as_slice(), variable(&environment, "CANDOR_CONFIG")) {
         ([], Some(paths)) => std::env::split_paths(paths).collect(),
@@ -78,8 +98,7 @@ pub fn load(options: &Options) -> Result<Loaded, Diagnostic> {
     for (_, path) in options.flags.iter().filter(|(flag, _)| *flag == Flag::Openapi) {
         read(Path::new(path))?;
     }
-    let layers = Layers { files, environment, flags: options.flags.clone() };
-    Ok(compile(&layers, options.upstream_if_none))
+    Ok(Layers { files, environment, flags: options.flags.clone() })
 }
 
 /// Compiles layers that have been read.
@@ -173,7 +192,7 @@ pub(super) fn source(name: String, bytes: Vec<u8>) -> Result<Arc<Source>, Diagno
 }
 
 /// A file that another file names, from the folder of that one.
-fn beside(path: &str, place: &Place) -> Result<Arc<Source>, Diagnostic> {
+pub(super) fn beside(path: &str, place: &Place) -> Result<Arc<Source>, Diagnostic> {
     let folder = Path::new(&place.source.name).parent().unwrap_or(Path::new(""));
     read(&folder.join(path)).map_err(|problem| problem.at(place))
 }

@@ -1,14 +1,15 @@
 //! The command line: every command is a function from its arguments to an [`Exit`].
 
 pub mod check;
+pub mod colour;
 pub mod demo;
 pub mod explain;
 pub mod health;
 pub mod load;
-mod paint;
 pub mod render;
 pub mod replay;
 pub mod serve;
+pub mod test;
 mod traffic;
 
 use std::path::PathBuf;
@@ -78,6 +79,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Play cases: exit 0 all hold, 1 one does not, 2 could not run
+    Test(Box<test::TestArgs>),
     /// Show what each rule makes of a saved answer, and why
     Explain(Box<ExplainArgs>),
     /// Show what a mapping template makes of a body
@@ -212,6 +215,7 @@ pub fn run() -> ExitCode {
         Command::Serve { rules, listen, admin } => serve::run(&load::Options::new(&rules, listen, admin)),
         Command::Demo { listen, admin } => demo::run(listen, admin),
         Command::Check { rules, format } => check::run(&load::Options::new(&rules, None, None), format),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
@@ -222,6 +226,11 @@ pub fn run() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// A number with its noun.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Asks the admin API that `serve` would have, given the same environment.

@@ -15,6 +15,7 @@ use crate::traffic::Recorded;
 use crate::traffic::judge::{Judged, judge};
 use crate::traffic::tally::{Allowed, Change, Tally};
 
+use super::colour::{Colour, When};
 use super::load::{self, Options};
 use super::traffic::{Recordings, asked};
 use super::{Exit, Format, RuleFlags};
@@ -43,6 +44,9 @@ pub struct ReplayArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// When it is coloured
+    #[arg(long, value_enum, default_value_t)]
+    color: When,
     /// HAR files, captures, saved answers (what `curl -i` prints), or `-` for standard input
     #[arg(required = true)]
     traffic: Vec<PathBuf>,
@@ -107,8 +111,9 @@ fn replay(
 ) -> Result<Exit, Diagnostic> {
     let asked = asked(&arguments.method, &arguments.path)?;
     let recordings = Recordings::open(&arguments.traffic)?;
+    let colour = Colour::of(arguments.color, &io::stdout());
     let mut report =
-        Report::new(arguments.format, configurations.old.is_some(), &arguments.allow, arguments.all);
+        Report::new(arguments.format, colour, configurations.old.is_some(), &arguments.allow, arguments.all);
     let mut tally = Tally::default();
     // A reader that has seen enough (`| head`) is no failure of ours, and nothing more need be told.
     let mut written = report.begin(out);

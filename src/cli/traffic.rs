@@ -137,3 +137,35 @@ pub fn asked(method: &str, path: &str) -> Result<RequestSnapshot, Diagnostic> {
         path.parse::<Uri>().map_err(|error| Diagnostic::error(format!("`{path}` is not a path: {error}")))?;
     Ok(RequestSnapshot { method, uri, headers: HeaderMap::new(), circumstances: None })
 }
+
+/// `1 exchange`, `1,204 exchanges`.
+pub fn counted(count: u64) -> String {
+    format!("{} exchange{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// A number with its thousands apart: `1,204`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let check = |number, expected: &str| assert_eq!(grouped(number), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1,000");
+        check(1_234_567, "1,234,567");
+    }
+}

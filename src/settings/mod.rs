@@ -35,8 +35,8 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 
-/// The top-level keys. The last three are decoded where rules are.
-const KEYS: [&str; 13] = [
+/// The top-level keys. The last four are decoded where rules and cases are.
+const KEYS: [&str; 14] = [
     "version",
     "server",
     "admin",
@@ -50,6 +50,7 @@ const KEYS: [&str; 13] = [
     "routes",
     "selector",
     "rule_sets",
+    "cases",
 ];
 
 /// All settings, complete and valid.

@@ -28,4 +28,5 @@ mod schema;
 mod streaming;
 mod support;
 mod templates;
+mod test_command;
 mod tidy;

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::super::Format;
-use super::super::paint::{Colour, Paint, grouped};
+use super::super::colour::Colour;
+use super::super::traffic::{counted, grouped};
 use crate::diagnostic::Diagnostic;
 use crate::traffic::tally::{Allowed, Change, Difference, Tally};
 use crate::traffic::{Recorded, Summary};
@@ -18,7 +19,7 @@ const EXAMPLES: u64 = 3;
 /// What is told, and how.
 pub struct Report<'a> {
     format: Format,
-    paint: Paint,
+    colour: Colour,
     /// Whether two configurations are compared.
     compares: bool,
     allowed: &'a [Allowed],
@@ -43,10 +44,16 @@ pub struct Told<'t> {
 
 impl<'a> Report<'a> {
     /// Nothing is told yet.
-    pub fn new(format: Format, compares: bool, allowed: &'a [Allowed], all: bool) -> Report<'a> {
+    pub fn new(
+        format: Format,
+        colour: Colour,
+        compares: bool,
+        allowed: &'a [Allowed],
+        all: bool,
+    ) -> Report<'a> {
         let shown_max = if all { u64::MAX } else { EXAMPLES };
         let examples = BTreeMap::new();
-        Report { format, paint: Paint::of_stdout(), compares, allowed, shown_max, told: 0, examples }
+        Report { format, colour, compares, allowed, shown_max, told: 0, examples }
     }
 
     /// What comes before all exchanges.
@@ -149,12 +156,12 @@ impl<'a> Report<'a> {
     }
 
     fn painted(&self, change: &Change) -> String {
-        let colour = match (change.is_seen(), self.compares) {
-            (false, _) => return change.to.as_u16().to_string(),
-            (true, true) if !self.is_allowed(change) => Colour::Red,
-            (true, _) => Colour::Green,
-        };
-        self.paint.put(colour, change.to.as_u16())
+        let status = change.to.as_u16();
+        match (change.is_seen(), self.compares) {
+            (false, _) => status.to_string(),
+            (true, true) if !self.is_allowed(change) => self.colour.red(status),
+            (true, _) => self.colour.green(status),
+        }
     }
 
     fn print_examples(&self, out: &mut impl Write, tally: &Tally) -> io::Result<()> {
@@ -184,15 +191,11 @@ impl<'a> Report<'a> {
             return Ok(());
         }
         match tally.forbidden(self.allowed) {
-            0 => writeln!(out, "{}", self.paint.put(Colour::Green, "every change is allowed")),
+            0 => writeln!(out, "{}", self.colour.green("every change is allowed")),
             count => {
                 let told = format!("{} changed in a way that no `--allow` covers", counted(count));
-                writeln!(out, "{}", self.paint.put(Colour::Red, told))
+                writeln!(out, "{}", self.colour.red(told))
             }
         }
     }
-}
-
-fn counted(count: u64) -> String {
-    format!("{} exchange{}", grouped(count), if count == 1 { "" } else { "s" })
 }

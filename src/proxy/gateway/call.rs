@@ -17,6 +17,14 @@ use super::collect::{Collected, FUNCTION_BYTES_MAX, REQUEST_BYTES_MAX, collect};
 use crate::apigateway::execute::{self, Call, Failure, Target};
 use crate::live::Deployment;
 
+/// Where a call goes.
+struct Destination<'a> {
+    upstream: &'a Upstream,
+    uri: Uri,
+    /// The function that is called, by its index.
+    function: Option<usize>,
+}
+
 /// A call on its way, and how long it may take.
 struct Sent<'a> {
     upstream: &'a Upstream,
@@ -42,38 +50,31 @@ impl Worker {
     ) -> Result<execute::Answer, Failure> {
         let end = Instant::now() + call.timeout;
         let Call { target, method, headers, body, .. } = call;
+        let Destination { upstream, uri, function } =
+            self.destination(deployment, &target).ok_or(Failure::InvalidAddress)?;
+        let (_turn, answer_bytes_max) = match function {
+            Some(index) => (self.turns.take(index, end).await?, FUNCTION_BYTES_MAX),
+            None => (None, REQUEST_BYTES_MAX),
+        };
         let headers = HeaderMap::from(&headers);
-        match target {
+        Sent { upstream, method, uri, headers, body, end, answer_bytes_max }.outcome(share, record).await
+    }
+
+    /// Where a call goes; nowhere if nobody has said who answers.
+    fn destination(&self, deployment: &Deployment, target: &Target<'_>) -> Option<Destination<'_>> {
+        let (upstream, uri, function) = match target {
             Target::Url(url) => {
-                let uri: Uri = url.parse().map_err(|_| Failure::InvalidAddress)?;
-                let index = uri.authority().and_then(|authority| deployment.upstream(authority));
-                let upstream = self.upstreams.get(index.ok_or(Failure::InvalidAddress)?);
-                let upstream = upstream.ok_or(Failure::InvalidAddress)?;
-                let answer_bytes_max = REQUEST_BYTES_MAX;
-                Sent { upstream, method, uri, headers, body, end, answer_bytes_max }
-                    .outcome(share, record)
-                    .await
+                let uri: Uri = url.parse().ok()?;
+                (deployment.upstream(uri.authority()?)?, uri, None)
             }
             Target::Function(function) => {
-                let (index, callee) = deployment.callee(function).ok_or(Failure::InvalidAddress)?;
-                let upstream = self.upstreams.get(callee.upstream).ok_or(Failure::InvalidAddress)?;
-                let _turn = self.turns.take(index, end).await?;
-                let (uri, answer_bytes_max) = (callee.path.clone(), FUNCTION_BYTES_MAX);
-                Sent { upstream, method, uri, headers, body, end, answer_bytes_max }
-                    .outcome(share, record)
-                    .await
+                let (index, callee) = deployment.callee(function)?;
+                (callee.upstream, callee.path.clone(), Some(index))
             }
-            // Not signed: the upstream that stands in for AWS asks for no signature.
-            Target::Service(_, path) => {
-                let uri: Uri = path.parse().map_err(|_| Failure::InvalidAddress)?;
-                let upstream = deployment.stand_in().and_then(|index| self.upstreams.get(index));
-                let upstream = upstream.ok_or(Failure::InvalidAddress)?;
-                let answer_bytes_max = REQUEST_BYTES_MAX;
-                Sent { upstream, method, uri, headers, body, end, answer_bytes_max }
-                    .outcome(share, record)
-                    .await
-            }
-        }
+            // Not signed: who stands in for AWS asks for no signature.
+            Target::Service(_, path) => (deployment.stand_in()?, path.parse().ok()?, None),
+        };
+        Some(Destination { upstream: self.upstreams.get(upstream)?, uri, function })
     }
 }
 

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use candor::apigateway::model::{self, Function};
-use candor::case::{self, Case, Decision, Gateway, Played, Subject};
+use candor::case::{self, Base, Case, Decision, Gateway, Played, Subject};
 use candor::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source};
 use candor::document;
 use candor::engine::route::Routes;
@@ -35,7 +35,9 @@ fn cases() -> Vec<Case> {
         }
         let mut diagnostics = Diagnostics::default();
         let source = Source::new(&path, files::text(&path));
-        cases.extend(case::read_with(&source, &beside, &mut diagnostics).map(|file| file.cases));
+        cases.extend(
+            case::read_with(&source, &Base::default(), &beside, &mut diagnostics).map(|file| file.cases),
+        );
         // A case of an API may well be about what its definition is warned of.
         let may_be_warned = path.starts_with(&format!("{FOLDER}/apigateway/"));
         for problem in diagnostics.into_sorted() {
