@@ -8,6 +8,7 @@ pub mod health;
 pub mod load;
 pub mod render;
 pub mod replay;
+pub mod report;
 pub mod serve;
 pub mod test;
 mod traffic;
@@ -87,6 +88,8 @@ enum Command {
     Render(Box<RenderArgs>),
     /// Put recorded traffic through the rules and show what changes for clients
     Replay(Box<replay::ReplayArgs>),
+    /// Show what rules in shadow mode would have done to captured exchanges
+    Report(report::ReportArgs),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -219,6 +222,7 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {
             print!("{}", rules::schema());

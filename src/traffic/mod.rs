@@ -7,8 +7,11 @@ pub mod har;
 pub mod judge;
 pub mod metered;
 pub mod redact;
+pub mod report;
 pub mod saved;
+pub mod signs;
 pub mod tally;
+pub mod traits;
 
 use std::io::{self, BufReader, Cursor, Read};
 use std::net::IpAddr;

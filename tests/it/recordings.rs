@@ -119,3 +119,52 @@ fn replay_speaks_json_even_where_the_recording_breaks_off() {
     let allowed = [&against[..], &["--allow", "400->4xx", "--allow", "*->503"]].concat();
     assert_eq!(replayed(&allowed, 0)["forbidden"], 0);
 }
+
+#[test]
+fn a_report_is_of_captures_only() {
+    check(
+        &["report", "docs/examples/shop.har"],
+        2,
+        &["`docs/examples/shop.har` is no capture", "`candor replay`"],
+    );
+    check(&["report", "none.jsonl"], 2, &["cannot read `none.jsonl`"]);
+    let capture = include_str!("../../docs/examples/capture.jsonl");
+    let broken = recording(&capture.as_bytes()[..capture.len() - 20]);
+    check(
+        &["report", broken.path().to_str().unwrap()],
+        2,
+        &["after 11 exchanges: the file breaks off in line 12"],
+    );
+    let silent = recording(capture.lines().next().unwrap().as_bytes());
+    check(&["report", silent.path().to_str().unwrap()], 0, &["1 exchange, and no rule in shadow mode"]);
+}
+
+#[test]
+fn a_report_speaks_json() {
+    let arguments = ["report", "--format", "json", "docs/examples/capture.jsonl"];
+    let (code, stdout, _) = ended(candor(&arguments).output().unwrap());
+    let told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &told["exchanges"]), (0, &12.into()));
+    let row = &told["shadows"][0];
+    assert_eq!(
+        (&row["rule"], &row["exchanges"], &row["doubtful"]),
+        (&"shop/busy".into(), &3.into(), &1.into())
+    );
+    assert_eq!(row["doubts"][0]["request"], "GET /orders/7");
+}
+
+#[test]
+fn colour_is_put_where_it_is_wanted() {
+    let coloured = |arguments: &[&str], expected: &[&str]| {
+        let (_, stdout, _) = ended(candor(&[arguments, &["--color", "always"]].concat()).output().unwrap());
+        for part in expected {
+            assert!(stdout.contains(part), "{stdout}\nshould hold {part:?}");
+        }
+    };
+    let replay = ["replay", "-c", NEW, "--against", OLD, "--allow", "400->404", "docs/examples/shop.har"];
+    coloured(
+        &replay,
+        &["400       -> \u{1b}[32m404\u{1b}[0m", "-> \u{1b}[31m503\u{1b}[0m", "\u{1b}[31m2 exchanges"],
+    );
+    coloured(&["report", "docs/examples/capture.jsonl"], &["\u{1b}[31m       1\u{1b}[0m"]);
+}
