@@ -5,6 +5,7 @@ pub mod colour;
 pub mod demo;
 pub mod explain;
 pub mod health;
+pub mod learn;
 pub mod load;
 pub mod render;
 pub mod replay;
@@ -90,6 +91,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Show what rules in shadow mode would have done to captured exchanges
     Report(report::ReportArgs),
+    /// Propose rules from recorded traffic, with the cases that prove them
+    Learn(learn::LearnArgs),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -223,6 +226,7 @@ pub fn run() -> ExitCode {
         Command::Render(arguments) => render::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Learn(arguments) => learn::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {
             print!("{}", rules::schema());

@@ -5,6 +5,7 @@
 pub mod capture;
 pub mod har;
 pub mod judge;
+pub mod learn;
 pub mod metered;
 pub mod redact;
 pub mod report;
