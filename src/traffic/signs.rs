@@ -36,6 +36,8 @@ pub enum Role {
     Word,
     /// `code`, `errorCode` in letters.
     Name,
+    /// `message`, `text`: words for people, which complain.
+    Message,
 }
 
 const FLAGS_GOOD: [&str; 7] =
@@ -153,11 +155,17 @@ pub fn signs(traits: &Traits) -> Vec<Sign> {
             return None;
         }
         let role = role(&name, field, traits.form)?;
-        // What a word says deep inside is said of something else: an order, a job.
-        if role == Role::Word && depth > if traits.form == Form::Xml { 2 } else { 1 } {
+        // What is said deep inside is said of something else: an order, a job.
+        let is_of_all = matches!(role, Role::Word | Role::Message);
+        if is_of_all && depth > if traits.form == Form::Xml { 2 } else { 1 } {
             return None;
         }
-        Some(Sign { path: path.clone(), role, field: field.clone() })
+        let field = match (role, complaint(&field.text())) {
+            // What counts are the words that complain; the rest tells of one case.
+            (Role::Message, Some(words)) => Field::Text(words.to_owned()),
+            _ => field.clone(),
+        };
+        Some(Sign { path: path.clone(), role, field })
     };
     traits.fields.iter().filter_map(sign).collect()
 }
@@ -181,6 +189,7 @@ fn role(name: &str, field: &Field, form: Form) -> Option<Role> {
         Field::Text(_) if is(&ERRORS) => Some(Role::Error),
         Field::Text(_) if is(&NAMES) => Some(Role::Name),
         Field::Text(_) if is(&WORDS) => Some(Role::Word),
+        Field::Text(text) if is(&MESSAGES) && complaint(text).is_some() => Some(Role::Message),
         Field::List(_) | Field::Object(_) if is(&ERRORS) => Some(Role::Error),
         _ => None,
     }
@@ -203,7 +212,7 @@ impl Sign {
             (Role::Error, Field::Object(members)) => *members > 0,
             (Role::Number, field) => number(&field.text()).is_some_and(|number| (400..600).contains(&number)),
             (Role::Word, field) => BAD_WORDS.contains(&plain(&field.text()).as_str()),
-            (Role::Name | Role::Error, _) => false,
+            (Role::Name | Role::Message | Role::Error, _) => false,
         }
     }
 }
@@ -289,7 +298,7 @@ static COMPLAINTS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
 static TITLE: LazyLock<Option<Regex>> = LazyLock::new(|| insensitive(&TITLE_STATUS.replace("?<status>", "")));
 
 /// The title of an error page that has its status.
-pub const TITLE_STATUS: &str = r"<title>\s*(?:error )?(?<status>[45]\d{2})\b";
+pub const TITLE_STATUS: &str = r"(?i)<title>\s*(?:error )?(?<status>[45]\d{2})\b";
 
 fn insensitive(words: &str) -> Option<Regex> {
     RegexBuilder::new(words).case_insensitive(true).build().ok()
@@ -326,13 +335,13 @@ pub fn wording(traits: &Traits) -> Option<Wording> {
     if let Some((words, _)) = CRASHES.iter().find(|(_, crash)| crash.is_match(&traits.text)) {
         return Some(Wording::Crash(words));
     }
-    if traits.text.len() > COMPLAINT_BYTES_MAX {
-        return None;
-    }
-    COMPLAINTS
-        .iter()
-        .find(|(_, words)| words.is_match(&traits.text))
-        .map(|(words, _)| Wording::Complaint(words))
+    complaint(&traits.text).map(Wording::Complaint)
+}
+
+/// The words with which a short text complains.
+fn complaint(text: &str) -> Option<&'static str> {
+    let words = || COMPLAINTS.iter().find(|(_, words)| words.is_match(text)).map(|(words, _)| *words);
+    if text.len() <= COMPLAINT_BYTES_MAX { words() } else { None }
 }
 
 /// The status that the messages of an answer speak of.

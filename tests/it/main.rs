@@ -18,6 +18,7 @@ mod docs;
 mod encodings;
 mod faults;
 mod hygiene;
+mod learn;
 mod properties;
 mod protocols;
 mod proxy;

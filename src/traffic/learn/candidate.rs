@@ -51,6 +51,8 @@ pub enum Kind {
     Word,
     /// A program died.
     Crash,
+    /// Words of a message.
+    Message,
     /// Words of a short text.
     Complaint,
 }
@@ -86,7 +88,7 @@ impl Kind {
             Kind::Status | Kind::Flag => 0.9,
             Kind::Error | Kind::Crash => 0.8,
             Kind::Word | Kind::Code => 0.6,
-            Kind::Complaint => 0.5,
+            Kind::Message | Kind::Complaint => 0.5,
         }
     }
 
@@ -95,7 +97,7 @@ impl Kind {
         match self {
             Kind::Fault | Kind::Title | Kind::Envelope => 0.0,
             Kind::Status | Kind::Flag | Kind::Error | Kind::Crash => 0.3,
-            Kind::Code | Kind::Word | Kind::Complaint => 1.0,
+            Kind::Code | Kind::Word | Kind::Message | Kind::Complaint => 1.0,
         }
     }
 }
@@ -125,7 +127,10 @@ pub fn all(observations: &Observations) -> Vec<Candidate> {
         candidates.extend(weighing.weigh(Kind::Envelope, None, Test::IsEnvelope, envelopes));
     }
     for ((path, role), answers) in &fields {
-        candidates.extend(weighing.field(*path, *role, answers));
+        match role {
+            Role::Message => candidates.extend(weighing.messages(*path, answers)),
+            _ => candidates.extend(weighing.field(*path, *role, answers)),
+        }
     }
     for (wording, answers) in texts {
         let (kind, pattern) = match wording {
@@ -182,8 +187,19 @@ impl Weighing<'_> {
                 self.weigh(Kind::Error, Some(path), Test::NotIn(empty), bad)
             }
             Role::Number => self.number(path, answers),
-            Role::Name => None,
+            Role::Name | Role::Message => None,
         }
+    }
+
+    /// Conditions on the words with which messages complain.
+    fn messages(&self, path: usize, answers: &[usize]) -> Vec<Candidate> {
+        let mut words: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (index, mark) in self.marks(path, answers) {
+            words.entry(mark.value).or_default().push(index);
+        }
+        let search = |value: usize| Test::Search(self.observations.values.name(value).to_owned());
+        let weighed = |(value, matches)| self.weigh(Kind::Message, Some(path), search(value), matches);
+        words.into_iter().filter_map(weighed).collect()
     }
 
     /// A number is a status where all that are seen are; otherwise a code, if it is known which one means success.
@@ -246,7 +262,7 @@ impl Weighing<'_> {
         }
         let (mut agreeing, mut contradicting) = (0_usize, 0_usize);
         for seen in matches.iter().filter_map(|index| self.seen(*index)) {
-            match self.agrees(seen, path) {
+            match self.agrees(seen, kind, path) {
                 true => agreeing += 1,
                 false if self.looks_good(seen) => contradicting += 1,
                 false => {}
@@ -262,16 +278,15 @@ impl Weighing<'_> {
     }
 
     /// Whether something else than this field speaks of an error.
-    fn agrees(&self, seen: &Seen, path: Option<usize>) -> bool {
+    fn agrees(&self, seen: &Seen, kind: Kind, path: Option<usize>) -> bool {
         let name = path.map(|path| self.observations.paths.name(path)).unwrap_or_default();
         let is_other = |mark: &Mark| {
             let other = self.observations.paths.name(mark.path);
             path.is_none() || !(other == name || is_below(other, name) || is_below(name, other))
         };
         let has_good = self.good_routes.contains(&seen.route);
-        seen.says.is_some()
+        (kind != Kind::Message && kind != Kind::Complaint && seen.says.is_some())
             || seen.marks.iter().any(|mark| mark.is_bad && is_other(mark))
-            || (path.is_some() && seen.wording.is_some())
             || (has_good && !self.looks_good(seen))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Demands;
-use super::candidate::{Candidate, Kind};
+use super::candidate::{Candidate, Kind, Test};
 use super::seen::{Observations, Seen};
 use super::status::Answered;
 
@@ -151,7 +151,7 @@ fn base_name(candidate: &Candidate, observations: &Observations) -> String {
         (Kind::Title, ..) => "title".to_owned(),
         (Kind::Crash, ..) => "crash".to_owned(),
         (_, Some(path), _) => observations.paths.name(path).replace("[0]", ""),
-        (_, None, super::candidate::Test::Search(words)) => words.clone(),
+        (_, None, Test::Search(words)) => words.clone(),
         (_, None, _) => "rule".to_owned(),
     };
     let words = said.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');

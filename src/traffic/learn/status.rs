@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 
-use super::candidate::{Candidate, Kind, Literal};
+use super::candidate::{Candidate, Kind, Literal, Test};
 use super::seen::{Mark, Observations, Seen};
 use crate::traffic::signs::{self, Role};
 
@@ -137,7 +137,7 @@ impl Matching<'_> {
     /// The status that the words of the condition itself speak of.
     fn of_words(&self) -> Option<u16> {
         match (&self.candidate.kind, &self.candidate.test) {
-            (Kind::Complaint, super::candidate::Test::Search(words)) => signs::status_of(words),
+            (Kind::Message | Kind::Complaint, Test::Search(words)) => signs::status_of(words),
             _ => None,
         }
     }

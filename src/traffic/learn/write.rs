@@ -80,7 +80,8 @@ impl Lesson<'_> {
         let mut not = Vec::new();
         let Some(path) = path.map(|path| self.observations.paths.name(path)) else {
             if let Test::Search(words) = test {
-                parts.push(format!("body: {{ search: {} }}", scalar(&format!("(?i){words}"))));
+                let flags = if *kind == Kind::Complaint { "(?i)" } else { "" };
+                parts.push(format!("body: {{ search: {} }}", scalar(&format!("{flags}{words}"))));
             }
             if *kind == Kind::Complaint {
                 parts.push(format!("path: {}", paths(&proposal.routes)));
@@ -96,7 +97,8 @@ impl Lesson<'_> {
             Test::NotIn(values) if !values.is_empty() && !is_list => {
                 not.push(format!("{{ {subject}, {} }}", asked_for(values)));
             }
-            Test::NotIn(_) | Test::Search(_) | Test::IsEnvelope => {}
+            Test::Search(words) => parts.push(format!("search: {}", scalar(&format!("(?i){words}")))),
+            Test::NotIn(_) | Test::IsEnvelope => {}
         }
         if let Some(without) = without {
             not.push(format!("{{ {} }}", self::subject(self.observations.paths.name(*without), false)));
