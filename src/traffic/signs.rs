@@ -200,6 +200,11 @@ pub fn number(text: &str) -> Option<i64> {
     (text.len() <= 8).then(|| text.parse().ok()).flatten()
 }
 
+/// Whether a text is a status that tells of an error.
+pub fn is_error_status(text: &str) -> bool {
+    text.len() == 3 && number(text).is_some_and(|number| (400..600).contains(&number))
+}
+
 impl Sign {
     /// Whether this value alone speaks of an error.
     pub fn is_bad(&self) -> bool {
@@ -210,7 +215,7 @@ impl Sign {
             (Role::Error, Field::Text(text)) => !NO_ERROR.contains(&plain(text).as_str()),
             (Role::Error, Field::List(items)) => *items > 0,
             (Role::Error, Field::Object(members)) => *members > 0,
-            (Role::Number, field) => number(&field.text()).is_some_and(|number| (400..600).contains(&number)),
+            (Role::Number, field) => is_error_status(&field.text()),
             (Role::Word, field) => BAD_WORDS.contains(&plain(&field.text()).as_str()),
             (Role::Name | Role::Message | Role::Error, _) => false,
         }

@@ -7,7 +7,7 @@ use crate::cli::{candor, check, ended};
 use crate::support::files;
 
 /// The pages whose console blocks are run, in the folder of their example files.
-const PAGES: [&str; 1] = ["docs/replay.md"];
+const PAGES: [&str; 2] = ["docs/replay.md", "docs/learn.md"];
 const FOLDER: &str = "docs/examples";
 
 #[test]
@@ -167,4 +167,30 @@ fn colour_is_put_where_it_is_wanted() {
         &["400       -> \u{1b}[32m404\u{1b}[0m", "-> \u{1b}[31m503\u{1b}[0m", "\u{1b}[31m2 exchanges"],
     );
     coloured(&["report", "docs/examples/capture.jsonl"], &["\u{1b}[31m       1\u{1b}[0m"]);
+}
+
+#[test]
+fn learn_says_what_it_cannot_read_and_when_there_is_nothing_to_learn() {
+    check(&["learn", "none.har"], 2, &["cannot read `none.har`"]);
+    let broken = recording(&HAR.as_bytes()[..HAR.len() / 2]);
+    check(&["learn", broken.path().to_str().unwrap()], 2, &["the file breaks off"]);
+    check(&["learn", "--min-confidence", "2", "x"], 2, &["a number from 0 to 1"]);
+    let good = recording(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"id\":1}");
+    check(&["learn", good.path().to_str().unwrap()], 0, &["Nothing in them looks enough like an error"]);
+    check(&["learn", "--min-confidence", "0.95", "docs/examples/shop.har"], 0, &["Nothing in them"]);
+}
+
+#[test]
+fn what_is_learnt_has_no_secrets_in_it() {
+    let answer = recording(
+        b"HTTP/1.1 200 OK\r\n\r\n{\"success\":false,\"token\":\"hunter2\",\"message\":\"bad ${x}\"}",
+    );
+    let (code, stdout, stderr) = ended(candor(&["learn", answer.path().to_str().unwrap()]).output().unwrap());
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        !stdout.contains("hunter2") && stdout.contains("[redacted]") && stdout.contains("$${x}"),
+        "{stdout}"
+    );
+    let learnt = crate::cli::file(&stdout);
+    check(&["test", learnt.path().to_str().unwrap()], 0, &["1 case: 1 held"]);
 }

@@ -13,6 +13,11 @@ use super::seen::{Mark, Observations, Seen};
 use crate::traffic::signs::{self, Role, Wording};
 use crate::traffic::traits::Form;
 
+/// Different numbers that may be codes for errors.
+const CODES_MAX: usize = 12;
+/// Answers of a route that it takes to say that they are all alike.
+const MANY: usize = 20;
+
 /// A condition and what speaks for it.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -24,6 +29,8 @@ pub struct Candidate {
     pub test: Test,
     /// A field that must not hold anything: answers that have it are good in part.
     pub without: Option<usize>,
+    /// Whether it is asked only on the routes where it was seen: elsewhere the same values mean something else.
+    pub is_local: bool,
     /// The answers it holds for.
     pub matches: Vec<usize>,
     /// From 0 to 1.
@@ -43,10 +50,12 @@ pub enum Kind {
     Status,
     /// A flag says that it did not go well.
     Flag,
-    /// A field that only errors have.
-    Error,
     /// A code other than the one of success.
     Code,
+    /// A field that only errors have.
+    Error,
+    /// A number that only errors have.
+    Number,
     /// A word such as `fail`.
     Word,
     /// A program died.
@@ -80,6 +89,32 @@ pub struct Literal {
     pub is_text: bool,
 }
 
+impl Candidate {
+    /// Whether the condition holds for an answer.
+    pub fn holds(&self, seen: &Seen, observations: &Observations) -> bool {
+        if self.without.is_some_and(|without| seen.payload.contains(&without)) {
+            return false;
+        }
+        let is_here = |index: &usize| observations.seen.get(*index).is_some_and(|it| it.route == seen.route);
+        if self.is_local && !self.matches.iter().any(is_here) {
+            return false;
+        }
+        let Some(path) = self.path else { return false };
+        let Some(mark) = seen.mark(path) else { return false };
+        let text = observations.values.name(mark.value);
+        let is_one_of =
+            |values: &[Literal]| values.iter().any(|it| it.text == text && it.is_text == mark.is_text);
+        match &self.test {
+            Test::In(values) => is_one_of(values),
+            // An empty list has no first item.
+            Test::NotIn(values) => !is_one_of(values) && (mark.is_text || !text.is_empty() || mark.is_bad),
+            Test::IsErrorStatus => !seen.is_envelope && signs::is_error_status(text),
+            Test::Search(words) => mark.role == Role::Message && words == text,
+            Test::IsEnvelope => false,
+        }
+    }
+}
+
 impl Kind {
     /// The credit before any answer is looked at.
     fn prior(self) -> f64 {
@@ -87,7 +122,7 @@ impl Kind {
             Kind::Fault | Kind::Title | Kind::Envelope => 0.95,
             Kind::Status | Kind::Flag => 0.9,
             Kind::Error | Kind::Crash => 0.8,
-            Kind::Word | Kind::Code => 0.6,
+            Kind::Word | Kind::Code | Kind::Number => 0.6,
             Kind::Message | Kind::Complaint => 0.5,
         }
     }
@@ -97,7 +132,7 @@ impl Kind {
         match self {
             Kind::Fault | Kind::Title | Kind::Envelope => 0.0,
             Kind::Status | Kind::Flag | Kind::Error | Kind::Crash => 0.3,
-            Kind::Code | Kind::Word | Kind::Message | Kind::Complaint => 1.0,
+            Kind::Code | Kind::Number | Kind::Word | Kind::Message | Kind::Complaint => 1.0,
         }
     }
 }
@@ -106,7 +141,9 @@ impl Kind {
 pub fn all(observations: &Observations) -> Vec<Candidate> {
     let good_shapes = observations.good_shapes();
     let good_routes = good_shapes.iter().map(|(route, _)| *route).collect();
-    let weighing = Weighing { observations, good_shapes, good_routes };
+    let mut answers: BTreeMap<usize, usize> = BTreeMap::new();
+    observations.seen.iter().for_each(|seen| *answers.entry(seen.route).or_default() += 1);
+    let weighing = Weighing { observations, good_shapes, good_routes, answers };
     let mut fields: BTreeMap<(usize, Role), Vec<usize>> = BTreeMap::new();
     let mut texts: BTreeMap<Wording, Vec<usize>> = BTreeMap::new();
     let mut envelopes = Vec::new();
@@ -129,6 +166,7 @@ pub fn all(observations: &Observations) -> Vec<Candidate> {
     for ((path, role), answers) in &fields {
         match role {
             Role::Message => candidates.extend(weighing.messages(*path, answers)),
+            Role::Number => candidates.extend(weighing.numbers(*path, answers)),
             _ => candidates.extend(weighing.field(*path, *role, answers)),
         }
     }
@@ -148,11 +186,24 @@ pub fn all(observations: &Observations) -> Vec<Candidate> {
     candidates
 }
 
+/// What numbers at a path mean.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Meaning {
+    /// Statuses.
+    Status,
+    /// How it went; these say well.
+    Code(Vec<Literal>),
+    /// Something that only these answers have.
+    Number,
+}
+
 /// What conditions are weighed by.
 struct Weighing<'o> {
     observations: &'o Observations,
     good_shapes: BTreeSet<(usize, usize)>,
     good_routes: BTreeSet<usize>,
+    /// How many answers a route has.
+    answers: BTreeMap<usize, usize>,
 }
 
 impl Weighing<'_> {
@@ -180,15 +231,22 @@ impl Weighing<'_> {
         match role {
             Role::Fault => self.weigh(Kind::Fault, Some(path), Test::NotIn(Vec::new()), bad),
             Role::Flag { .. } => self.weigh(Kind::Flag, Some(path), Test::In(literals(true)), bad),
-            Role::Word => self.weigh(Kind::Word, Some(path), Test::In(literals(true)), bad),
-            Role::Error => {
-                // Lists and objects have no value; empty ones are asked for by what is in them.
-                let empty = literals(false).into_iter().filter(|literal| literal.is_text).collect();
-                self.weigh(Kind::Error, Some(path), Test::NotIn(empty), bad)
-            }
-            Role::Number => self.number(path, answers),
-            Role::Name | Role::Message => None,
+            Role::Word => self.words(path, answers),
+            Role::Error => self.weigh(Kind::Error, Some(path), Test::NotIn(self.harmless(path)), bad),
+            Role::Number | Role::Name | Role::Message => None,
         }
+    }
+
+    /// Values that a field has where nothing went wrong: `""`, `false`, `0`. Lists and objects have no value; empty lists
+    /// are told by their first item.
+    fn harmless(&self, path: usize) -> Vec<Literal> {
+        let marks = self.observations.seen.iter().filter_map(|seen| seen.mark(path));
+        let is_harmless = |mark: &&Mark| {
+            let value = self.observations.values.name(mark.value);
+            !mark.is_bad && (mark.role != Role::Number || value == "0") && (mark.is_text || !value.is_empty())
+        };
+        let literals: BTreeSet<Literal> = marks.filter(is_harmless).map(|mark| self.literal(mark)).collect();
+        literals.into_iter().collect()
     }
 
     /// Conditions on the words with which messages complain.
@@ -202,8 +260,56 @@ impl Weighing<'_> {
         words.into_iter().filter_map(weighed).collect()
     }
 
-    /// A number is a status where all that are seen are; otherwise a code, if it is known which one means success.
-    fn number(&self, path: usize, answers: &[usize]) -> Option<Candidate> {
+    /// A word may say how an order or a job went; what it says of the answer agrees with the rest of it.
+    fn words(&self, path: usize, answers: &[usize]) -> Option<Candidate> {
+        let mut words: BTreeMap<Literal, Vec<usize>> = BTreeMap::new();
+        for (index, mark) in self.marks(path, answers).filter(|(_, mark)| mark.is_bad) {
+            words.entry(self.literal(mark)).or_default().push(index);
+        }
+        words.retain(|word, matches| {
+            let weighed = self.weigh(Kind::Word, Some(path), Test::In(vec![word.clone()]), matches.clone());
+            weighed.is_some_and(|candidate| candidate.confidence >= Kind::Word.prior())
+        });
+        let matches = words.values().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        self.weigh(Kind::Word, Some(path), Test::In(words.into_keys().collect()), matches)
+    }
+
+    /// Numbers mean one thing on one route and another on the next.
+    fn numbers(&self, path: usize, answers: &[usize]) -> Vec<Candidate> {
+        let mut routes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for index in answers {
+            let Some(seen) = self.seen(*index) else { continue };
+            routes.entry(seen.route).or_default().push(*index);
+        }
+        let mut meanings: BTreeMap<Meaning, Vec<usize>> = BTreeMap::new();
+        for answers in routes.into_values() {
+            if let Some((meaning, bad)) = self.meaning(path, &answers) {
+                meanings.entry(meaning).or_default().extend(bad);
+            }
+        }
+        let weighed = |(meaning, mut bad): (Meaning, Vec<usize>)| {
+            bad.sort_unstable();
+            let (kind, test) = match meaning {
+                Meaning::Status => (Kind::Status, Test::IsErrorStatus),
+                Meaning::Code(good) => (Kind::Code, Test::NotIn(good)),
+                Meaning::Number => {
+                    let codes = self.marks(path, &bad).map(|(_, mark)| self.literal(mark));
+                    let codes: BTreeSet<Literal> = codes.collect();
+                    // Many different numbers are what something is called, not how it went.
+                    if codes.len() > CODES_MAX {
+                        return None;
+                    }
+                    (Kind::Number, Test::In(codes.into_iter().collect()))
+                }
+            };
+            self.weigh(kind, Some(path), test, bad)
+        };
+        meanings.into_iter().filter_map(weighed).collect()
+    }
+
+    /// What a number means on a route, and the answers in which it tells of an error. It is a status where all that are
+    /// seen are; otherwise a code, if it is known which one means success.
+    fn meaning(&self, path: usize, answers: &[usize]) -> Option<(Meaning, Vec<usize>)> {
         let numbers: Vec<(usize, i64, &Mark)> = self
             .marks(path, answers)
             .filter_map(|(index, mark)| {
@@ -218,8 +324,10 @@ impl Weighing<'_> {
             numbers.iter().filter(|(_, number, _)| is_bad(*number)).map(|(index, ..)| *index).collect()
         };
         if numbers.iter().all(|(_, number, _)| is_status(*number) || *number == 0) {
-            let bad = bad(&|number| number >= 400);
-            return self.weigh(Kind::Status, Some(path), Test::IsErrorStatus, bad);
+            let mut bad = bad(&|number| number >= 400);
+            // Those are unwrapped.
+            bad.retain(|index| self.seen(*index).is_some_and(|seen| !seen.is_envelope));
+            return Some((Meaning::Status, bad));
         }
         let is_success = |number: i64| [0, 200, 20_000].contains(&number);
         let good: BTreeSet<Literal> = numbers
@@ -229,23 +337,16 @@ impl Weighing<'_> {
             .collect();
         let bad = bad(&|number| !is_success(number));
         if !good.is_empty() {
-            let test = Test::NotIn(good.into_iter().collect());
-            return self.weigh(Kind::Code, Some(path), test, bad);
+            return Some((Meaning::Code(good.into_iter().collect()), bad));
         }
         // Within an error there are codes, too; the error is the sign then.
         let name = self.observations.paths.name(path);
         let is_within =
             |mark: &Mark| mark.role == Role::Error && is_below(name, self.observations.paths.name(mark.path));
-        let within =
-            bad.iter().filter(|index| self.seen(**index).is_some_and(|it| it.marks.iter().any(is_within)));
-        if within.count() > 0 {
+        if bad.iter().any(|index| self.seen(*index).is_some_and(|it| it.marks.iter().any(is_within))) {
             return None;
         }
-        let codes: BTreeSet<Literal> = numbers.iter().map(|(_, _, mark)| self.literal(mark)).collect();
-        // Many different numbers are what something is called, not how it went.
-        (codes.len() <= 12)
-            .then(|| self.weigh(Kind::Code, Some(path), Test::In(codes.into_iter().collect()), bad))
-            .flatten()
+        Some((Meaning::Number, bad))
     }
 
     /// How sure a condition is that holds for these answers.
@@ -260,21 +361,48 @@ impl Weighing<'_> {
         if let Some(payload) = without {
             matches.retain(|index| self.seen(*index).is_some_and(|seen| !seen.payload.contains(&payload)));
         }
+        let monotonous = self.monotonous(&matches);
         let (mut agreeing, mut contradicting) = (0_usize, 0_usize);
         for seen in matches.iter().filter_map(|index| self.seen(*index)) {
             match self.agrees(seen, kind, path) {
                 true => agreeing += 1,
-                false if self.looks_good(seen) => contradicting += 1,
+                false if self.looks_good(seen) || monotonous.contains(&seen.route) => contradicting += 1,
+                // There is nothing to compare it with.
                 false => {}
             }
         }
-        let support = matches.len() as f64;
         if matches.is_empty() {
             return None;
         }
-        let doubt = 1.0 - kind.doubt() * contradicting as f64 / support;
-        let confidence = (agreeing as f64 + 2.0 * kind.prior()) / (support + 2.0) * doubt;
-        Some(Candidate { kind, path, test, without, matches, confidence })
+        let compared = (agreeing + contradicting) as f64;
+        let doubt = 1.0 - kind.doubt() * contradicting as f64 / compared.max(1.0);
+        let confidence = (agreeing as f64 + 2.0 * kind.prior()) / (compared + 2.0) * doubt;
+        let is_local = matches!(kind, Kind::Message | Kind::Complaint);
+        Some(self.bounded(Candidate { kind, path, test, without, is_local, matches, confidence }))
+    }
+
+    /// Bound to its routes where it would hold for other answers as well.
+    fn bounded(&self, candidate: Candidate) -> Candidate {
+        let meant: BTreeSet<usize> = candidate.matches.iter().copied().collect();
+        let mut others =
+            self.observations.seen.iter().enumerate().filter(|(index, _)| !meant.contains(index));
+        // An error of another kind that it holds for is no harm.
+        let holds_elsewhere = others.any(|(_, seen)| {
+            candidate.holds(seen, self.observations) && !self.agrees(seen, candidate.kind, candidate.path)
+        });
+        Candidate { is_local: candidate.is_local || holds_elsewhere, ..candidate }
+    }
+
+    /// Routes with many answers, all of them among these: what is always there does not tell one from the other.
+    fn monotonous(&self, matches: &[usize]) -> BTreeSet<usize> {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        for seen in matches.iter().filter_map(|index| self.seen(*index)) {
+            *counts.entry(seen.route).or_default() += 1;
+        }
+        let is_all = |(route, count): &(usize, usize)| {
+            *count >= MANY && self.answers.get(route).is_some_and(|all| all == count)
+        };
+        counts.into_iter().filter(is_all).map(|(route, _)| route).collect()
     }
 
     /// Whether something else than this field speaks of an error.

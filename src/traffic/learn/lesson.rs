@@ -76,6 +76,9 @@ impl<'o> Lesson<'o> {
                 continue;
             }
             covered.extend(&own);
+            let seen = observations.seen.iter().enumerate();
+            covered
+                .extend(seen.filter(|(_, seen)| candidate.holds(seen, observations)).map(|(index, _)| index));
             proposals.push(Proposal::new(candidate, own, observations));
         }
         name(&mut proposals, observations);

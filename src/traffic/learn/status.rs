@@ -92,7 +92,7 @@ impl Matching<'_> {
                 paths.insert(mark.path);
             }
         }
-        let default = self.usual();
+        let default = self.unknown();
         let tables = paths.into_iter().filter_map(|path| Some((self.rows(path, default)?, path)));
         // The first of those that know most.
         let ((_, rows), path) = tables.max_by_key(|((known, _), path)| (*known, std::cmp::Reverse(*path)))?;
@@ -128,10 +128,12 @@ impl Matching<'_> {
     /// What most of them speak of.
     fn usual(&self) -> u16 {
         let told = usual(self.seen().filter_map(|seen| seen.says));
-        told.or_else(|| self.of_words()).unwrap_or(match self.candidate.kind {
-            Kind::Flag => 422,
-            _ => 500,
-        })
+        told.or_else(|| self.of_words()).unwrap_or_else(|| self.unknown())
+    }
+
+    /// The status where nothing speaks of one.
+    fn unknown(&self) -> u16 {
+        if self.candidate.kind == Kind::Flag { 422 } else { 500 }
     }
 
     /// The status that the words of the condition itself speak of.

@@ -28,9 +28,9 @@ impl Lesson<'_> {
     }
 
     fn write(&self, out: &mut String, redaction: &Redaction) -> std::fmt::Result {
-        writeln!(out, "# Learnt from {} answers that say they went well.", self.answers)?;
+        writeln!(out, "# Learnt from answers with a status of success: {}.", self.answers)?;
         if self.honest > 0 {
-            writeln!(out, "# {} others have a status that says otherwise, and teach nothing.", self.honest)?;
+            writeln!(out, "# Left out, as their status says what happened: {}.", self.honest)?;
         }
         for (place, why) in &self.odd {
             writeln!(out, "# Worth a look: {place}: {why}.")?;
@@ -75,16 +75,16 @@ impl Lesson<'_> {
     }
 
     fn condition(&self, proposal: &Proposal, has_envelopes: bool) -> String {
-        let Candidate { path, test, without, kind, .. } = &proposal.candidate;
+        let Candidate { path, test, without, kind, is_local, .. } = &proposal.candidate;
         let mut parts = vec![r"status: '2\d{2}'".to_owned()];
+        if *is_local {
+            parts.push(format!("path: {}", paths(&proposal.routes)));
+        }
         let mut not = Vec::new();
         let Some(path) = path.map(|path| self.observations.paths.name(path)) else {
             if let Test::Search(words) = test {
                 let flags = if *kind == Kind::Complaint { "(?i)" } else { "" };
                 parts.push(format!("body: {{ search: {} }}", scalar(&format!("{flags}{words}"))));
-            }
-            if *kind == Kind::Complaint {
-                parts.push(format!("path: {}", paths(&proposal.routes)));
             }
             return format!("{{ {} }}", parts.join(", "));
         };
