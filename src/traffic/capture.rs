@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,6 +33,8 @@ pub struct Captured {
     pub time: String,
     /// Who asked.
     pub client: IpAddr,
+    /// From the request to the head of the answer.
+    pub took: Duration,
     /// The name of its route.
     pub route: String,
     /// The rules that were asked.
@@ -60,6 +63,8 @@ struct Line {
     candor_capture: u32,
     time: String,
     client: IpAddr,
+    #[serde(default)]
+    took_ms: Option<u64>,
     route: String,
     rule_set: Option<String>,
     verdict: String,
@@ -110,6 +115,7 @@ impl Captured {
             candor_capture: VERSION,
             time: self.time.clone(),
             client: self.client,
+            took_ms: u64::try_from(self.took.as_millis()).ok(),
             route: self.route.clone(),
             rule_set: self.rule_set.clone(),
             verdict: verdict.word().to_owned(),
@@ -210,12 +216,15 @@ fn recorded(text: &[u8]) -> Result<Recorded, String> {
     if line.candor_capture != VERSION {
         return Err(wrong_version(line.candor_capture.into()));
     }
-    let Line { client, route, rule_set, verdict, rule, status, shadows, request, upstream, .. } = line;
+    let Line { client, took_ms, route, rule_set, verdict, rule, status, shadows, request, upstream, .. } =
+        line;
     let shadows = shadows.into_iter().map(|shadow| (shadow.rule, shadow.status)).collect();
     let noted = Noted { route, rule_set, verdict, rule, status, shadows };
     let is_cut = upstream.cut;
     let exchange = Exchange { request: request.read()?, answer: upstream.read()? };
-    Ok(Recorded { number: 0, exchange, is_cut, client: Some(client), noted: Some(Box::new(noted)) })
+    let took = took_ms.map(Duration::from_millis);
+    let (client, noted) = (Some(client), Some(Box::new(noted)));
+    Ok(Recorded { is_cut, took, client, noted, ..Recorded::new(exchange) })
 }
 
 fn wrong_version(version: u64) -> String {

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -161,6 +162,9 @@ impl<'de> Visitor<'de> for List<'_, '_, '_> {
 /// One entry, as far as it is needed.
 #[derive(Deserialize)]
 struct Entry {
+    /// Milliseconds.
+    #[serde(default)]
+    time: Option<f64>,
     request: Request,
     response: Response,
 }
@@ -171,6 +175,14 @@ struct Request {
     url: String,
     #[serde(default)]
     headers: Vec<Pair>,
+    #[serde(rename = "postData", default)]
+    post_data: Option<PostData>,
+}
+
+#[derive(Deserialize)]
+struct PostData {
+    #[serde(default)]
+    text: Option<Text>,
 }
 
 #[derive(Deserialize)]
@@ -247,20 +259,23 @@ fn without_halves(mut bytes: &[u8]) -> Vec<u8> {
 impl Entry {
     /// The exchange; `None` where there is no answer, or it did not come over HTTP.
     fn into_recorded(self) -> Result<Option<Recorded>, String> {
-        let Entry { request, response } = self;
+        let Entry { time, request, response } = self;
         // Browsers write 0 for what was blocked or broke off.
         let status = u16::try_from(response.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
         let scheme = request.url.split_once(':').map_or("", |(scheme, _)| scheme);
         let (true, Some(status)) = (["http", "https"].contains(&scheme), status) else { return Ok(None) };
+        let mut request = request;
+        let body = request.post_data.take().and_then(|data| data.text);
         let request = request.into_snapshot()?;
         let is_cut = response.content.is_left_out();
         let answer = response.into_answer(status)?;
+        // Some programs write -1 for what they do not know.
+        let took = time.filter(|time| (0.0..=1e9).contains(time));
         Ok(Some(Recorded {
-            number: 0,
-            exchange: Exchange { request, answer },
             is_cut,
-            client: None,
-            noted: None,
+            request_body: body.map(|Text(text)| text.into()).unwrap_or_default(),
+            took: took.map(|milliseconds| Duration::from_secs_f64(milliseconds / 1000.0)),
+            ..Recorded::new(Exchange { request, answer })
         }))
     }
 }

@@ -6,14 +6,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
-use super::Recorded;
+use super::{Recorded, gateway};
+use crate::apigateway::execute::Finished;
 use crate::engine::exchange::Circumstances;
 use crate::engine::mutation::{BodyChange, Mutation};
 use crate::engine::outcome::{Outcome, Shadow, Undecided, Verdict};
 use crate::engine::route::{Found, NO_METHOD, NO_ROUTE, Route};
 use crate::engine::selection::Chosen;
 use crate::engine::{self, AnswerHead, Exchange, Inquiry, Progress, RuleSet};
-use crate::live::Snapshot;
+use crate::live::{Deployment, Snapshot};
 
 /// What becomes of an exchange.
 #[derive(Debug, Clone)]
@@ -24,7 +25,16 @@ pub struct Judged {
     pub reason: Reason,
     /// Rules in shadow mode that would have decided.
     pub shadows: Vec<Shadow>,
-    mutation: Mutation,
+    made: Made,
+}
+
+/// What the client's answer is made of.
+#[derive(Debug, Clone, PartialEq)]
+enum Made {
+    /// The upstream's, changed so.
+    Rewritten(Mutation),
+    /// The API's own.
+    Whole(HeaderMap, Bytes),
 }
 
 /// Who or what decided.
@@ -34,6 +44,8 @@ pub enum Reason {
     Verdict(Verdict),
     /// Candor refuses the request itself, and says so.
     Refused(String),
+    /// An API; by which integration response or gateway response.
+    Api(String),
 }
 
 impl Judged {
@@ -45,7 +57,21 @@ impl Judged {
     fn of(upstream: StatusCode, outcome: Outcome) -> Judged {
         let Outcome { verdict, mutation, shadows, .. } = outcome;
         let status = mutation.status.unwrap_or(upstream);
-        Judged { status, reason: Reason::Verdict(verdict), shadows, mutation }
+        Judged { status, reason: Reason::Verdict(verdict), shadows, made: Made::Rewritten(mutation) }
+    }
+
+    /// What an API makes of it.
+    fn by_api(deployment: &Deployment, recorded: &Recorded) -> Judged {
+        let Finished { answer, fault, chosen, .. } = gateway::finished(deployment, recorded);
+        let reason = match (fault, chosen) {
+            (Some(fault), _) => format!("gateway response {}", fault.kind.name()),
+            (None, Some(chosen)) => {
+                format!("integration response {}", chosen.pattern.as_deref().unwrap_or("default"))
+            }
+            (None, None) => "API".to_owned(),
+        };
+        let made = Made::Whole(HeaderMap::from(&answer.headers), answer.body);
+        Judged { status: answer.status, reason: Reason::Api(reason), shadows: Vec::new(), made }
     }
 
     fn refused(status: StatusCode, why: impl Into<String>) -> Judged {
@@ -53,7 +79,7 @@ impl Judged {
             status,
             reason: Reason::Refused(why.into()),
             shadows: Vec::new(),
-            mutation: Mutation::default(),
+            made: Made::Rewritten(Mutation::default()),
         }
     }
 
@@ -61,7 +87,7 @@ impl Judged {
     pub fn rule(&self) -> Option<&str> {
         match &self.reason {
             Reason::Verdict(verdict) => verdict.rule(),
-            Reason::Refused(_) => None,
+            Reason::Refused(_) | Reason::Api(_) => None,
         }
     }
 
@@ -73,6 +99,7 @@ impl Judged {
             Reason::Verdict(Verdict::Undecided { reason }) => format!("(undecided: {reason})").into(),
             Reason::Verdict(Verdict::Failed { rule, .. }) => format!("{rule} (failed)").into(),
             Reason::Refused(why) => format!("({why})").into(),
+            Reason::Api(by) => by.into(),
         }
     }
 
@@ -81,13 +108,17 @@ impl Judged {
         if matches!(self.reason, Reason::Refused(_)) || matches!(other.reason, Reason::Refused(_)) {
             return self.reason == other.reason;
         }
-        self.mutation == other.mutation || self.answer(&recorded.exchange) == other.answer(&recorded.exchange)
+        self.made == other.made || self.answer(&recorded.exchange) == other.answer(&recorded.exchange)
     }
 
     /// Status, headers and body for the client.
     fn answer(&self, exchange: &Exchange) -> (StatusCode, HeaderMap, Bytes) {
+        let mutation = match &self.made {
+            Made::Rewritten(mutation) => mutation.clone(),
+            Made::Whole(headers, body) => return (self.status, headers.clone(), body.clone()),
+        };
         let mut head = exchange.answer.head.clone();
-        let body = match self.mutation.clone().apply(&mut head, &exchange.request.method) {
+        let body = match mutation.apply(&mut head, &exchange.request.method) {
             BodyChange::Keep => exchange.answer.body.clone(),
             BodyChange::Replace(bytes) => bytes,
         };
@@ -102,7 +133,10 @@ pub fn judge(snapshot: &Snapshot, recorded: &Recorded) -> Judged {
     match snapshot.routes.find(host.or(request.uri.host()), &request.method, request.uri.path()) {
         Found::Route(route) => on_route(snapshot, route, recorded),
         Found::MethodNotAllowed { .. } => Judged::refused(StatusCode::METHOD_NOT_ALLOWED, NO_METHOD),
-        Found::NotFound => Judged::refused(StatusCode::NOT_FOUND, NO_ROUTE),
+        Found::NotFound => match &snapshot.deployment {
+            Some(deployment) => Judged::by_api(deployment, recorded),
+            None => Judged::refused(StatusCode::NOT_FOUND, NO_ROUTE),
+        },
     }
 }
 

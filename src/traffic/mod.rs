@@ -3,6 +3,7 @@
 //! exchange at a time, however long the recording; opens no file itself.
 
 pub mod capture;
+pub mod gateway;
 pub mod har;
 pub mod judge;
 pub mod learn;
@@ -17,6 +18,7 @@ pub mod traits;
 use std::io::{self, BufReader, Cursor, Read};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri, header};
@@ -36,10 +38,22 @@ pub struct Recorded {
     pub exchange: Exchange,
     /// Whether the end of the body is missing, or all of it.
     pub is_cut: bool,
+    /// The request's body, where it was recorded.
+    pub request_body: Bytes,
+    /// How long the answer took, where it was recorded.
+    pub took: Option<Duration>,
     /// Who asked, where it is known.
     pub client: Option<IpAddr>,
     /// What the sidecar made of it at the time, if it recorded it.
     pub noted: Option<Box<Noted>>,
+}
+
+impl Recorded {
+    /// An exchange of which nothing more is known.
+    pub fn new(exchange: Exchange) -> Recorded {
+        let (request_body, took) = (Bytes::new(), None);
+        Recorded { number: 0, exchange, is_cut: false, request_body, took, client: None, noted: None }
+    }
 }
 
 /// What a sidecar made of an exchange when it recorded it.
@@ -182,8 +196,8 @@ fn read_saved(
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     let answer = saved::parse(&Bytes::from(bytes))?;
-    let exchange = Exchange { request: asked.clone(), answer };
-    let _enough = sink(Some(Recorded { number: 0, exchange, is_cut: false, client: None, noted: None }));
+    let recorded = Recorded::new(Exchange { request: asked.clone(), answer });
+    let _enough = sink(Some(recorded));
     Ok(())
 }
 

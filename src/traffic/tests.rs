@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 
 use super::*;
@@ -47,6 +49,15 @@ fn a_har_entry_is_an_exchange() {
     assert_eq!(exchange.answer.body, "{}");
     let cookies: Vec<_> = exchange.answer.head.headers.get_all(header::SET_COOKIE).iter().collect();
     assert_eq!(cookies, ["a=1", "b=2"]);
+}
+
+#[test]
+fn what_was_posted_and_how_long_it_took_are_kept() {
+    let posted =
+        entry(r#"{"status":204}"#).replace(r#""headers":[]"#, r#""headers":[],"postData":{"text":"a=1"}"#);
+    let recorded = only(&har(&posted));
+    assert_eq!((&recorded.request_body[..], recorded.took), (&b"a=1"[..], Some(Duration::from_micros(1500))));
+    assert_eq!(only(&har(&posted.replace("1.5", "-1"))).took, None);
 }
 
 #[test]
@@ -173,6 +184,7 @@ fn captured(body: &'static [u8], content_type: &str) -> capture::Captured {
     capture::Captured {
         time: "2026-11-21T10:00:00.000Z".into(),
         client: "192.0.2.7".parse().unwrap(),
+        took: Duration::from_millis(12),
         route: "/orders/{id}".into(),
         rule_set: Some("orders".into()),
         exchange: Exchange { request, answer: Answer { head, body: Bytes::from_static(body) } },
@@ -228,4 +240,28 @@ fn a_body_is_captured_as_far_as_it_can_be_cleared_of_secrets() {
     check(b"a=\xe9&password=x", "text/plain", b"a=\xe9&password=[redacted]", false);
     check(b"\x89PNG", "image/png", b"", true);
     check(b"", "image/png", b"", false);
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_file_holds_it_is_read_or_told(
+        format in 0_usize..3,
+        at in 0_usize..600,
+        cut in 0_usize..3,
+        bytes in prop::collection::vec(any::<u8>(), 0..8),
+    ) {
+        let response = r#"{"status":200,"headers":[{"name":"a","value":"b"}],"content":{"text":"{\"a\":1}"}}"#;
+        let whole = match format {
+            0 => har(&entry(response)),
+            1 => format!("{}\n", line(r#"{"a":1}"#, "application/json")),
+            _ => "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nbody".to_owned(),
+        };
+        let mut damaged = whole.into_bytes();
+        let at = at.min(damaged.len());
+        damaged.splice(at..(at + cut).min(damaged.len()), bytes);
+        match read_all(&damaged) {
+            Ok((all, summary)) => prop_assert_eq!(all.len() as u64, summary.exchanges),
+            Err(told) => prop_assert!(told.contains("`it`"), "{}", told),
+        }
+    }
 }

@@ -62,7 +62,7 @@ fn recorded(method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Reco
     };
     let head = AnswerHead { status: http::StatusCode::OK, headers };
     let exchange = Exchange { request, answer: Answer { head, body: body.into() } };
-    Recorded { number: 0, exchange, is_cut: false, client: None, noted: None }
+    Recorded::new(exchange)
 }
 
 fn json_answer(convention: &'static str, label: Label, method: &str, path: &str, body: &Value) -> Labelled {

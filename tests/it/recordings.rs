@@ -194,3 +194,45 @@ fn what_is_learnt_has_no_secrets_in_it() {
     let learnt = crate::cli::file(&stdout);
     check(&["test", learnt.path().to_str().unwrap()], 0, &["1 case: 1 held"]);
 }
+
+#[test]
+fn recordings_go_through_an_api_gateway_definition() {
+    let definition = r##"
+openapi: 3.0.1
+info: { title: shop, version: '1' }
+paths:
+  /orders/{id}:
+    get:
+      responses: { 200: {}, 404: {} }
+      x-amazon-apigateway-integration:
+        type: http
+        httpMethod: GET
+        uri: http://shop.example/orders/{id}
+        responses:
+          default:
+            statusCode: 200
+            responseTemplates:
+              application/json: |
+                #set($order = $input.path('$'))
+                #if($order.code == 1404)#set($context.responseOverride.status = 404)#end
+                {"order": "$input.params('id')"}
+"##;
+    let file = crate::cli::file(definition);
+    let arguments = ["replay", "--openapi", file.path().to_str().unwrap(), "docs/examples/shop.har"];
+    let expected =
+        ["200       -> 404               4  integration response default", "GET /orders/17", "~> 200"];
+    check(&arguments, 0, &expected);
+    check(&arguments, 0, &["403               3  gateway response MISSING_AUTHENTICATION_TOKEN"]);
+}
+
+#[test]
+fn a_rule_to_capture_that_is_not_there_is_told() {
+    let configuration = "version: 1\nupstreams: { a: { url: http://app } }\ncapture: { folder: x, rules: [r/besy] }\n\
+                         rule_sets: { r: { rules: [{ name: busy, when: { status: 200 }, then: { status: 503 } }] } }\n";
+    let file = crate::cli::file(configuration);
+    check(
+        &["check", "-c", file.path().to_str().unwrap()],
+        0,
+        &["`r/besy`, which is no rule", "did you mean `r/busy`?"],
+    );
+}

@@ -21,7 +21,7 @@ const IMPORTS: &str = "\
 | settings | apigateway, engine, document, diagnostic |
 | live | apigateway, engine, settings, diagnostic |
 | case | apigateway, rules, engine, document, diagnostic, settings, live |
-| traffic | engine, live, diagnostic |
+| traffic | apigateway, engine, live, diagnostic |
 | telemetry | settings, engine, live |
 | proxy | apigateway, engine, settings, live, telemetry, traffic |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |

@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
 use http::Request;
+use tokio::time::{Duration, Instant};
 use tracing::{error, warn};
 
 pub(super) use sample::Sample;
@@ -28,6 +29,8 @@ use crate::traffic::redact::Redaction;
 use files::Files;
 use sample::Taken;
 
+/// Between two events that tell of dropped recordings.
+const DROPPED_PAUSE: Duration = Duration::from_secs(10);
 /// Exchanges that may wait to be written.
 const QUEUE: usize = 256;
 
@@ -139,14 +142,15 @@ impl Writer {
             body_bytes_max: self.body_bytes_max,
             redaction: &self.redaction,
         };
-        let mut failed = false;
+        let mut told = Told::default();
         loop {
             let message = match self.messages.try_recv() {
                 Ok(message) => message,
                 Err(TryRecvError::Disconnected) => break,
                 // Nothing more for now: what is there is written.
                 Err(TryRecvError::Empty) => {
-                    tell(self.files.write_out(), &mut failed);
+                    told.written(self.files.write_out());
+                    told.dropped(&self.dropped, DROPPED_PAUSE);
                     match self.messages.recv() {
                         Ok(message) => message,
                         Err(_) => break,
@@ -154,24 +158,41 @@ impl Writer {
                 }
             };
             let Message::Exchange(taken) = message else { break };
-            tell(self.files.push(&taken.into_captured().to_line(&writing)), &mut failed);
-            let dropped = self.dropped.swap(0, Relaxed);
-            if dropped > 0 {
-                warn!(dropped, "exchanges were not captured: there were more than could be written");
-            }
+            told.written(self.files.push(&taken.into_captured().to_line(&writing)));
+            told.dropped(&self.dropped, DROPPED_PAUSE);
         }
-        tell(self.files.write_out(), &mut failed);
+        told.written(self.files.write_out());
+        told.dropped(&self.dropped, Duration::ZERO);
     }
 }
 
-/// Says that captures cannot be written, once until they can again.
-fn tell(written: io::Result<()>, failed: &mut bool) {
-    if let Err(error) = &written
-        && !*failed
-    {
-        error!(%error, "captures cannot be written");
+/// What the log was told, so that it is not told too often.
+#[derive(Default)]
+struct Told {
+    has_failed: bool,
+    dropped_at: Option<Instant>,
+}
+
+impl Told {
+    /// Says that captures cannot be written, once until they can again.
+    fn written(&mut self, written: io::Result<()>) {
+        if let Err(error) = &written
+            && !self.has_failed
+        {
+            error!(%error, "captures cannot be written");
+        }
+        self.has_failed = written.is_err();
     }
-    *failed = written.is_err();
+
+    /// Says how many recordings were dropped, unless it did so a moment ago.
+    fn dropped(&mut self, dropped: &AtomicU64, pause: Duration) {
+        if dropped.load(Relaxed) == 0 || self.dropped_at.is_some_and(|at| at.elapsed() < pause) {
+            return;
+        }
+        self.dropped_at = Some(Instant::now());
+        let dropped = dropped.swap(0, Relaxed);
+        warn!(dropped, "exchanges were not captured: there were more than could be written");
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
+use tokio::time::{Duration, Instant};
 
 use super::Captures;
 use crate::engine::outcome::Outcome;
@@ -33,6 +34,8 @@ struct Draft {
 #[derive(Debug)]
 pub(super) struct Taken {
     time: SystemTime,
+    began: Instant,
+    took: Duration,
     client: IpAddr,
     route: Arc<str>,
     rule_set: Option<Arc<str>>,
@@ -54,6 +57,8 @@ impl Sample {
     ) -> Sample {
         let taken = Taken {
             time,
+            began: Instant::now(),
+            took: Duration::ZERO,
             client,
             route: Arc::clone(&route.name),
             rule_set: None,
@@ -83,6 +88,7 @@ impl Sample {
     pub fn answered(&self, head: &AnswerHead) {
         self.write(|taken| {
             taken.head = head.clone();
+            taken.took = taken.began.elapsed();
             taken.chunks.clear();
             taken.is_cut = true;
         });
@@ -138,7 +144,7 @@ impl Drop for Draft {
 impl Taken {
     /// It, as it is written.
     pub fn into_captured(self) -> Captured {
-        let Taken { time, client, route, rule_set, request, head, chunks, is_cut, outcome } = self;
+        let Taken { time, took, client, route, rule_set, request, head, chunks, is_cut, outcome, .. } = self;
         let body = match <[Bytes; 1]>::try_from(chunks) {
             Ok([whole]) => whole,
             Err(chunks) => chunks
@@ -152,6 +158,7 @@ impl Taken {
         Captured {
             time: humantime::format_rfc3339_millis(time).to_string(),
             client,
+            took,
             route: route.to_string(),
             rule_set: rule_set.map(|name| name.to_string()),
             exchange: Exchange { request, answer: Answer { head, body } },

@@ -1,6 +1,7 @@
 //! What was learnt: the fewest rules that cover what looks like an error, and answers that are odd in other ways.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::Demands;
 use super::candidate::{Candidate, Kind, Test};
@@ -11,6 +12,8 @@ use super::status::Answered;
 const EXAMPLES: usize = 3;
 /// Odd answers that are named.
 const ODD_MAX: usize = 10;
+/// What takes less is never slow.
+const SLOW_MIN: Duration = Duration::from_millis(500);
 /// Answers of a route that it takes to say what is usual there.
 const USUAL_MIN: usize = 20;
 
@@ -162,7 +165,13 @@ fn base_name(candidate: &Candidate, observations: &Observations) -> String {
     if words.is_empty() { "field".to_owned() } else { words.join("-") }
 }
 
-/// Answers that no rule covers, of a shape or a size that is rare where they are.
+fn median<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied()
+}
+
+/// Answers that no rule covers, of a shape, a size or a time that is rare where they are.
 fn odd(observations: &Observations, covered: &BTreeSet<usize>) -> Vec<(String, String)> {
     let mut routes: BTreeMap<usize, Vec<&Seen>> = BTreeMap::new();
     let seen = observations.seen.iter().enumerate().filter(|(index, _)| !covered.contains(index));
@@ -173,15 +182,18 @@ fn odd(observations: &Observations, covered: &BTreeSet<usize>) -> Vec<(String, S
     for all in routes.values().filter(|all| all.len() >= USUAL_MIN) {
         let mut shapes: BTreeMap<usize, usize> = BTreeMap::new();
         all.iter().for_each(|seen| *shapes.entry(seen.shape).or_default() += 1);
-        let mut sizes: Vec<usize> = all.iter().map(|seen| seen.bytes).collect();
-        sizes.sort_unstable();
-        let median = sizes.get(sizes.len() / 2).copied().unwrap_or_default();
+        let median = median(all.iter().map(|seen| seen.bytes)).unwrap_or_default();
+        let usual_time = self::median(all.iter().filter_map(|seen| seen.took)).unwrap_or_default();
         for seen in all {
             let is_rare = shapes.get(&seen.shape).is_some_and(|count| count * 20 <= all.len());
             let is_far = seen.bytes * 8 < median || seen.bytes / 8 > median.max(64);
-            let why = match (is_rare, is_far) {
-                (true, _) => format!("fields or a form that few of {} answers there have", all.len()),
-                (_, true) => format!("{} bytes, where {median} are usual", seen.bytes),
+            let slow = seen.took.filter(|took| *took > (usual_time * 10).max(SLOW_MIN));
+            let why = match (is_rare, is_far, slow) {
+                (true, ..) => format!("fields or a form that few of {} answers there have", all.len()),
+                (_, true, _) => format!("{} bytes, where {median} are usual", seen.bytes),
+                (.., Some(took)) => {
+                    format!("{} ms, where {} are usual", took.as_millis(), usual_time.as_millis())
+                }
                 _ => continue,
             };
             let place = format!("{}, {}", observations.place(seen), observations.routes.name(seen.route));

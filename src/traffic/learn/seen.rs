@@ -2,6 +2,7 @@
 //! went. Bodies are kept of a few answers of each kind, for the cases.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::engine::Exchange;
 use crate::engine::hold::Inspect;
@@ -60,6 +61,8 @@ pub struct Seen {
     /// Whether it describes another answer: status, headers and body.
     pub is_envelope: bool,
     pub bytes: usize,
+    /// How long it took, where that was recorded.
+    pub took: Option<Duration>,
 }
 
 /// A field that may say how it went.
@@ -126,6 +129,7 @@ impl Observations {
             payload,
             is_envelope: is_envelope(&traits),
             bytes: traits.bytes,
+            took: recorded.took,
         };
         self.keep(&seen, &recorded.exchange);
         self.seen.push(seen);

@@ -170,7 +170,9 @@ fn status_of_code(code: &str) -> Option<u16> {
             -32_768..=-32_000 => Some(500),
             _ => {
                 let number = number.unsigned_abs();
-                is_error(number).or_else(|| is_error(number % 1000)).or_else(|| is_error(number / 100))
+                let last = is_error(number % 1000);
+                // Of five digits the first three are the status: `40401`.
+                is_error(number).or_else(|| is_error(number / 100)).or(last)
             }
         };
     }
