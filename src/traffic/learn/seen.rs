@@ -40,8 +40,11 @@ pub struct Observations {
     pub seen: Vec<Seen>,
     /// Some of them whole, by their place among all.
     pub examples: BTreeMap<usize, Exchange>,
-    kept: BTreeMap<(usize, usize, Vec<(usize, bool)>), usize>,
+    kept: BTreeMap<Sort, usize>,
 }
+
+/// Answers that are alike: of one route and shape, with the same values where it matters.
+type Sort = (usize, usize, Vec<usize>);
 
 /// One answer.
 #[derive(Debug)]
@@ -151,7 +154,7 @@ impl Observations {
         if exchange.answer.body.len() > EXAMPLE_BYTES_MAX || self.examples.len() >= EXAMPLES_MAX {
             return;
         }
-        let values = seen.marks.iter().map(|mark| (mark.value, mark.is_bad)).collect();
+        let values = seen.marks.iter().map(|mark| mark.value).collect();
         let kept = self.kept.entry((seen.route, seen.shape, values)).or_default();
         if *kept < EXAMPLES {
             *kept += 1;
