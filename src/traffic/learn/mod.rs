@@ -6,6 +6,7 @@ mod candidate;
 mod lesson;
 mod seen;
 mod status;
+mod weighing;
 mod write;
 
 pub use lesson::{Lesson, Proposal};
@@ -50,7 +51,7 @@ impl Learner {
 
     /// What can be learnt of it all.
     pub fn lesson(&self, demands: Demands) -> Lesson<'_> {
-        let candidates = candidate::all(&self.observations);
+        let candidates = weighing::candidates(&self.observations);
         Lesson::choose(&self.observations, candidates, demands, self.honest)
     }
 }
