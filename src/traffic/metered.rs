@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
+use bytesize::ByteSize;
+
 /// Bytes that one exchange of a recording may take.
 pub const EXCHANGE_BYTES_MAX: u64 = 64 << 20;
 
@@ -42,9 +44,9 @@ impl<R: Read> Read for Metered<R> {
         let read = self.input.read(buffer)?;
         let Meter { left, bytes_max } = &self.meter;
         let rest = left.get().checked_sub(read as u64);
-        left.set(
-            rest.ok_or_else(|| io::Error::other(format!("one exchange takes more than {bytes_max} bytes")))?,
-        );
+        left.set(rest.ok_or_else(|| {
+            io::Error::other(format!("one exchange takes more than {}", ByteSize(*bytes_max)))
+        })?);
         Ok(read)
     }
 }
@@ -57,7 +59,7 @@ mod tests {
     fn an_endless_exchange_is_given_up_and_many_small_ones_are_not() {
         let (mut endless, _) = Metered::new(io::repeat(b'x'), 1000);
         let error = io::copy(&mut endless, &mut io::sink()).unwrap_err();
-        assert_eq!(error.to_string(), "one exchange takes more than 1000 bytes");
+        assert_eq!(error.to_string(), "one exchange takes more than 1000 B");
         let (mut many, meter) = Metered::new(io::repeat(b'x'), 1000);
         for _ in 0..100 {
             many.read_exact(&mut [0; 900]).unwrap();
