@@ -9,6 +9,7 @@ use candor::settings::{Capture, Settings};
 use serde_json::Value;
 
 use crate::cli::{candor, ended, file};
+use crate::recordings::schema_problems;
 use crate::support::sidecar::Sidecar;
 use crate::support::upstream::{After, Upstream};
 use crate::support::{TEXT_RULE, json};
@@ -68,6 +69,9 @@ fn exchanges_are_recorded_and_replayed_to_the_same_end() {
     }
     assert_eq!(lines[1]["shadows"], serde_json::json!([{ "rule": "orders/busy", "status": 503 }]));
     assert_eq!(lines[0]["upstream"]["body"], r#"{"code":1404,"password":"[redacted]"}"#);
+    for line in &lines {
+        assert_eq!(schema_problems("capture", line), Vec::<String>::new(), "{line}");
+    }
     let text = lines[0].to_string();
     assert!(!text.contains("hunter2") && !text.contains("abc") && text.contains(r#"["x","y"]"#), "{text}");
 

@@ -236,3 +236,34 @@ fn a_rule_to_capture_that_is_not_there_is_told() {
         &["`r/besy`, which is no rule", "did you mean `r/busy`?"],
     );
 }
+
+/// What a schema of the pages has against a document.
+pub fn schema_problems(name: &str, document: &serde_json::Value) -> Vec<String> {
+    let schema = serde_json::from_str(&files::text(&format!("docs/schemas/{name}.json"))).unwrap();
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    schema.iter_errors(document).map(|error| format!("{name}{}: {error}", error.instance_path())).collect()
+}
+
+#[test]
+fn what_is_printed_for_programs_fits_its_schema() {
+    let broken = recording(&HAR.as_bytes()[..HAR.len() * 3 / 4]);
+    let broken = broken.path().to_str().unwrap().to_owned();
+    let (har, capture) = ("docs/examples/shop.har", "docs/examples/capture.jsonl");
+    let printed = [
+        vec!["replay", "-c", NEW, har],
+        vec!["replay", "-c", NEW, "--against", OLD, har, capture],
+        vec!["replay", "-c", NEW, &broken],
+        vec!["report", capture],
+        vec!["learn", har, capture],
+    ];
+    for arguments in printed {
+        let output = candor(&[&arguments[..], &["--format", "json"]].concat()).output().unwrap();
+        let (_, stdout, stderr) = ended(output);
+        let document = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}{stderr}"));
+        assert_eq!(schema_problems(arguments[0], &document), Vec::<String>::new(), "{stdout}");
+    }
+    for line in files::text(capture).lines() {
+        assert_eq!(schema_problems("capture", &serde_json::from_str(line).unwrap()), Vec::<String>::new());
+    }
+    assert!(!schema_problems("replay", &serde_json::json!({ "changes": [], "error": {} })).is_empty());
+}
