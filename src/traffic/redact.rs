@@ -242,7 +242,7 @@ mod tests {
         check("Authorization: Bearer abc.def-ghi=\n", "Authorization: Bearer [redacted]\n");
         check("password: hunter2\nuser: x", "password: [redacted]\nuser: x");
         check("the password is wrong", "the password is wrong");
-        check("ünïcode \"password\":\"ü\" ende", "ünïcode \"password\":\"[redacted]\" ende");
+        check("ünïcode \"password\":\"ü\" end", "ünïcode \"password\":\"[redacted]\" end");
     }
 
     proptest! {

@@ -259,7 +259,7 @@ static WORDINGS: LazyLock<Vec<(Regex, u16)>> = LazyLock::new(|| {
             r"exception|traceback|stack.?trace|fatal|internal|panic|undefined|null ?pointer|cannot be|could not|crash",
             500,
         ),
-        (r"\bfail(?:ed|ure)?\b|\berrors?\b", 500),
+        (r"\b(?:fail|failed|failure)\b|\berrors?\b", 500),
     ];
     wordings.iter().filter_map(|(words, status)| Some((insensitive(words)?, *status))).collect()
 });

@@ -211,7 +211,7 @@ fn honest(corpus: &mut Vec<Labelled>, chance: &mut Chance) {
             6 => (format!("/import/{id}"), json!({"rows":100,"errors":chance.below(9),"warnings":2})),
             _ => (format!("/users/{id}"), json!({"success":true,"error":null,"errors":[],"user":{"id":id}})),
         };
-        corpus.push(json_answer("look-alikes", Good, "GET", &path, &body));
+        corpus.push(json_answer("only look like errors", Good, "GET", &path, &body));
     }
 }
 
