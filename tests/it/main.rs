@@ -22,6 +22,7 @@ mod faults;
 mod hygiene;
 mod import;
 mod learn;
+mod lint;
 mod properties;
 mod protocols;
 mod proxy;
