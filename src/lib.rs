@@ -57,6 +57,8 @@ pub mod case;
 pub mod live;
 #[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod traffic;
 
 #[cfg(feature = "server")]
 pub mod admin;

@@ -6,11 +6,15 @@ pub mod demo;
 pub mod explain;
 pub mod health;
 pub mod import;
+pub mod learn;
 pub mod lint;
 pub mod load;
 pub mod render;
+pub mod replay;
+pub mod report;
 pub mod serve;
 pub mod test;
+mod traffic;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,6 +96,12 @@ enum Command {
     Render(Box<RenderArgs>),
     /// Write an API Gateway definition as a configuration in Candor's own words, and tell what is lost
     Import(ImportArgs),
+    /// Put recorded traffic through the rules and show what changes for clients
+    Replay(Box<replay::ReplayArgs>),
+    /// Show what rules in shadow mode would have done to captured exchanges
+    Report(report::ReportArgs),
+    /// Propose rules from recorded traffic, with the cases that prove them
+    Learn(learn::LearnArgs),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -279,6 +289,9 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Learn(arguments) => learn::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {
             print!("{}", rules::schema());
