@@ -4,6 +4,7 @@
 //! `Outline` is made of it: its objects and arrays become values when a template first looks into them. Any other
 //! text goes to the `lenient` reader, which makes all of it at once. What a template sees is the same.
 
+mod check;
 mod lenient;
 mod outline;
 mod reprint;
