@@ -177,9 +177,14 @@ impl<'a> Heap<'a> {
     ) -> Result<bool, Fault> {
         let text = unread.text();
         self.meter.work(1 + text.len() as u64 / 32)?;
-        let is_done = json::reprint(text, slashes == Slashes::Escaped, out);
-        self.fits(out.len())?;
-        Ok(is_done)
+        let Some(printed) = json::reprint(text, slashes == Slashes::Escaped) else { return Ok(false) };
+        self.fits(out.len() + printed.len())?;
+        if out.is_empty() {
+            *out = printed;
+        } else {
+            out.push_str(&printed);
+        }
+        Ok(true)
     }
 
     fn print_members(

@@ -11,7 +11,7 @@ use super::super::limits::Meter;
 use super::super::value::{Text, Value};
 use super::check::check;
 use super::scanner::{Plain, Scanner};
-use super::unescape::unescape;
+use super::unescape::{Escaped, unescape};
 use super::{Whole, number};
 
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl<'a> Outline<'a> {
 
     fn string(&self, Word { start, end, has_escapes }: Word) -> Text<'a> {
         let part = self.whole.part(start + 1, end - 1);
-        if has_escapes { Text::Shared(unescape(&part).into()) } else { part }
+        if has_escapes { Text::Escaped(Rc::new(Escaped::new(part))) } else { part }
     }
 
     /// Whether a string is a name.
