@@ -430,6 +430,6 @@ mod tests {
             value = list(heap, ListKind::List, &[value.clone(), value]);
         }
         let fault = heap.print(&value, &mut String::new()).unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Limit);
+        assert_eq!(fault.kind(), FaultKind::Limit);
     }
 }

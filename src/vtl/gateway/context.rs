@@ -48,27 +48,42 @@ pub(super) fn build<'a>(tree: &'a [(&'a str, Node<'a>)], heap: &mut Heap<'a>) ->
     for (name, places) in
         [("requestOverride", &["path", "header", "querystring"][..]), ("responseOverride", &["header"][..])]
     {
-        let overrides = child(context, name, heap)?;
-        for place in places {
-            child(overrides, place, heap)?;
+        match heap.map(context).named(name) {
+            Some(Value::Map(overrides)) => {
+                let overrides = *overrides;
+                places.iter().try_for_each(|place| add_branch(overrides, place, heap))?;
+            }
+            _ => {
+                let overrides = Value::Map(branches(places, heap)?);
+                heap.put(context, Value::borrowed(name), overrides)?;
+            }
         }
     }
     Ok(context)
 }
 
-/// The branch of that name, made if there is none.
-fn child<'a>(map: MapId, name: &'static str, heap: &mut Heap<'a>) -> Result<MapId, Fault> {
-    if let Some(Value::Map(child)) = heap.map(map).named(name) {
-        return Ok(*child);
+/// A branch of that name, if there is none.
+fn add_branch<'a>(map: MapId, name: &'static str, heap: &mut Heap<'a>) -> Result<(), Fault> {
+    if let Some(Value::Map(_)) = heap.map(map).named(name) {
+        return Ok(());
     }
-    let child = heap.make_map(MapKind::Context)?;
-    heap.put(map, Value::borrowed(name), Value::Map(child))?;
-    Ok(child)
+    let branch = heap.make_map(MapKind::Context)?;
+    heap.put(map, Value::borrowed(name), Value::Map(branch)).map(drop)
+}
+
+/// A map of new branches.
+fn branches<'a>(names: &[&'static str], heap: &mut Heap<'a>) -> Result<MapId, Fault> {
+    // There may be a status, too.
+    let mut entries = Vec::with_capacity(names.len() + 1);
+    for name in names {
+        entries.push((Value::borrowed(name), Value::Map(heap.make_map(MapKind::Context)?)));
+    }
+    heap.make_map_of(MapKind::Context, entries)
 }
 
 fn branch<'a>(members: &'a [(&'a str, Node<'a>)], heap: &mut Heap<'a>, depth: u32) -> Result<MapId, Fault> {
     heap.meter.descend(depth)?;
-    let map = heap.make_map(MapKind::Context)?;
+    let map = heap.make_map_of(MapKind::Context, Vec::with_capacity(members.len() + 2))?;
     for (name, node) in members {
         let value = value_of(node, heap, depth + 1)?;
         heap.put(map, Value::borrowed(name), value)?;

@@ -239,7 +239,7 @@ fn a_deep_context_ends_at_a_bound() {
     let inputs = Inputs { context: vec![("a", node)], ..Inputs::default() };
     let mut heap = Heap::new(Limits::default());
     let result = Variables::new(&inputs).named("context", &mut heap);
-    assert!(result.is_err_and(|fault| fault.kind == FaultKind::Limit));
+    assert!(result.is_err_and(|fault| fault.kind() == FaultKind::Limit));
 }
 
 fn pairs(object: &Json) -> Pairs<'_> {

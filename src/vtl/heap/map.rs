@@ -29,6 +29,13 @@ impl<'a> Map<'a> {
         Map { kind, entries: Vec::new(), places: None, changes: 0, unread: None }
     }
 
+    /// With these entries, no two of one key.
+    pub(super) fn of(kind: MapKind, entries: Vec<(Value<'a>, Value<'a>)>) -> Map<'a> {
+        let mut map = Map { entries, ..Map::new(kind) };
+        map.index();
+        map
+    }
+
     pub(super) fn with_capacity(kind: MapKind, length: usize) -> Map<'a> {
         Map { entries: Vec::with_capacity(length), ..Map::new(kind) }
     }
@@ -56,7 +63,10 @@ impl<'a> Map<'a> {
     pub(super) fn place(&self, name: &str) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(name).copied(),
-            None => self.entries.iter().position(|(key, _)| key.as_str() == Some(name)),
+            None => self
+                .entries
+                .iter()
+                .position(|(key, _)| matches!(key, Value::String(key) if key.as_bytes() == name.as_bytes())),
         }
     }
 
@@ -81,14 +91,18 @@ impl<'a> Map<'a> {
             places.insert(name.clone(), self.entries.len());
         }
         self.entries.push((key, value));
-        if self.places.is_none() && self.entries.len() >= INDEXED_FROM {
-            let mut places = HashMap::with_capacity(self.entries.capacity());
-            for (place, (key, _)) in self.entries.iter().enumerate() {
-                if let Value::String(name) = key {
-                    places.insert(name.clone(), place);
-                }
-            }
-            self.places = Some(Box::new(places));
+        self.index();
+    }
+
+    /// Begins to keep the places once there are many.
+    #[inline]
+    fn index(&mut self) {
+        if self.entries.len() >= INDEXED_FROM && self.places.is_none() {
+            let names = self.entries.iter().enumerate().filter_map(|(place, (key, _))| match key {
+                Value::String(name) => Some((name.clone(), place)),
+                _ => None,
+            });
+            self.places = Some(Box::new(names.collect()));
         }
     }
 

@@ -124,12 +124,15 @@ pub struct Heap<'a> {
     pub meter: Meter,
 }
 
+/// The maps of most renders.
+const MAPS_USUAL: usize = 8;
+
 impl<'a> Heap<'a> {
     /// Nothing yet.
     pub fn new(limits: Limits) -> Heap<'a> {
         Heap {
             lists: Vec::new(),
-            maps: Vec::new(),
+            maps: Vec::with_capacity(MAPS_USUAL),
             pairs: Vec::new(),
             cursors: Vec::new(),
             loops: Vec::new(),
@@ -158,6 +161,18 @@ impl<'a> Heap<'a> {
         self.meter.allocate(size_of::<Map<'_>>())?;
         let id = MapId(number(self.maps.len())?);
         self.maps.push(Map::new(kind));
+        Ok(id)
+    }
+
+    /// A new map with these entries, no two of one key and none of a key that is no string.
+    pub fn make_map_of(
+        &mut self,
+        kind: MapKind,
+        entries: Vec<(Value<'a>, Value<'a>)>,
+    ) -> Result<MapId, Fault> {
+        self.meter.allocate(size_of::<Map<'_>>() + size_of_val(&*entries))?;
+        let id = MapId(number(self.maps.len())?);
+        self.maps.push(Map::of(kind, entries));
         Ok(id)
     }
 

@@ -66,14 +66,15 @@ impl<'a> Heap<'a> {
     }
 
     fn read(&mut self, unread: &Unread<'a>, mut take: impl FnMut(Option<Text<'a>>, Value<'a>)) {
+        let length = unread.length();
         // An index of the keys is work, too.
-        let steps = if unread.length() < INDEXED_FROM { 2 } else { 6 };
-        unread.read(|key, value| {
-            let bytes = (1 + usize::from(key.is_some())) * size_of::<Value<'_>>();
-            self.meter.work(steps)?;
-            self.meter.allocate(bytes)?;
-            take(key, self.make_part(value)?);
-            Ok(())
-        });
+        let steps = if length < INDEXED_FROM { 2 } else { 6 };
+        let bytes = length.saturating_mul(2 * size_of::<Value<'_>>());
+        if self.meter.work(length as u64 * steps).and(self.meter.allocate(bytes)).is_ok() {
+            unread.read(|key, value| {
+                take(key, self.make_part(value)?);
+                Ok(())
+            });
+        }
     }
 }

@@ -24,10 +24,10 @@ fn read_at_once(text: &str) -> Result<(String, String), String> {
 }
 
 fn printed<'a>(value: Result<Value<'a>, Fault>, heap: &mut Heap<'a>) -> Result<(String, String), String> {
-    let value = value.map_err(|fault| fault.message)?;
+    let value = value.map_err(Fault::message)?;
     let (mut json, mut java) = (String::new(), String::new());
-    heap.print_json(&value, &mut json).map_err(|fault| fault.message)?;
-    heap.print(&value, &mut java).map_err(|fault| fault.message)?;
+    heap.print_json(&value, &mut json).map_err(Fault::message)?;
+    heap.print(&value, &mut java).map_err(Fault::message)?;
     Ok((json, java))
 }
 
@@ -138,10 +138,10 @@ fn objects_print_as_maps_and_arrays_as_json() {
 fn depth_and_memory_are_bounded() {
     let nested = "[".repeat(1000);
     let mut heap = Heap::new(Limits::default());
-    assert_eq!(parse(&nested, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    assert_eq!(parse(&nested, &mut heap).unwrap_err().kind(), super::super::FaultKind::Limit);
     let many = format!("[{}]", "0,".repeat(100_000));
     let mut heap = Heap::new(Limits { memory_bytes: 1 << 20, ..Limits::default() });
-    assert_eq!(parse(&many, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    assert_eq!(parse(&many, &mut heap).unwrap_err().kind(), super::super::FaultKind::Limit);
 }
 
 #[test]

@@ -14,9 +14,9 @@ const ORDER: &str = r#"{"id":"A","tags":["new","fragile"],"none":null,"ship":{"c
 /// As `$input.json` writes it; a missing value is `null`.
 fn find(path: &str, document: &str) -> Result<String, String> {
     let mut heap = Heap::new(Limits::default());
-    let root = json::parse(document, &mut heap).map_err(|fault| fault.message)?;
+    let root = json::parse(document, &mut heap).map_err(Fault::message)?;
     let path = Path::parse(path).map_err(|error| error.message)?;
-    let value = path.find(&root, &mut heap).map_err(|fault| fault.message)?;
+    let value = path.find(&root, &mut heap).map_err(Fault::message)?;
     Ok(as_json(&value, &mut heap))
 }
 
@@ -259,7 +259,7 @@ fn depth_and_work_are_bounded() {
     let mut heap = Heap::new(Limits { steps: 1000, ..Limits::default() });
     let root = json::parse(&document, &mut heap).unwrap();
     let path = Path::parse("$..*..*..*..*..*..*").unwrap();
-    assert_eq!(path.find(&root, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    assert_eq!(path.find(&root, &mut heap).unwrap_err().kind(), super::super::FaultKind::Limit);
     check("$.tags[-2147483648:5]", r#"["new","fragile","new","fragile"]"#);
     let long = format!("${}", ".a".repeat(100_000));
     assert_eq!(find(&long, r#"{"a":1}"#).unwrap(), "null");
