@@ -98,11 +98,6 @@ impl<'a> Value<'a> {
             _ => None,
         }
     }
-
-    /// The value that a reference yields: API Gateway has the empty string for `null`.
-    pub fn or_empty(self) -> Value<'a> {
-        if self.is_null() { Value::EMPTY } else { self }
-    }
 }
 
 /// For messages and for `--explain`; a value with a place in the heap is shown by its number.

@@ -95,7 +95,9 @@ fn status_of(value: &Value<'_>) -> Option<u16> {
 }
 
 fn entries(map: MapId, place: &str, heap: &mut Heap<'_>) -> Result<Vec<Entry>, Fault> {
-    let Some(place) = child(map, place, heap) else { return Ok(Vec::new()) };
+    let Some(place) = child(map, place, heap).filter(|place| !heap.map(*place).is_empty()) else {
+        return Ok(Vec::new());
+    };
     let mut entries = Vec::new();
     for (name, value) in heap.map(place).entries().to_vec() {
         let values = match &value {

@@ -29,11 +29,11 @@ impl<'a> Map<'a> {
         Map { kind, entries: Vec::new(), places: None, changes: 0, unread: None }
     }
 
-    /// With these entries, no two of one key.
-    pub(super) fn of(kind: MapKind, entries: Vec<(Value<'a>, Value<'a>)>) -> Map<'a> {
-        let mut map = Map { entries, ..Map::new(kind) };
-        map.index();
-        map
+    /// Puts these entries in place of all others. No two are of one key.
+    pub(super) fn fill(&mut self, entries: Vec<(Value<'a>, Value<'a>)>) {
+        self.clear();
+        self.entries = entries;
+        self.index();
     }
 
     pub(super) fn with_capacity(kind: MapKind, length: usize) -> Map<'a> {
@@ -71,6 +71,7 @@ impl<'a> Map<'a> {
     }
 
     /// Puts a value under a key that is a string; gives the one that was there.
+    #[inline]
     pub fn set(&mut self, name: Text<'a>, value: Value<'a>) -> Option<Value<'a>> {
         match self.place(&name) {
             Some(place) => self.replace(place, value),
@@ -85,12 +86,18 @@ impl<'a> Map<'a> {
         self.entries.get_mut(place).map(|(_, old)| std::mem::replace(old, value))
     }
 
+    #[inline]
     pub(super) fn push(&mut self, key: Value<'a>, value: Value<'a>) {
         self.changes += 1;
         if let (Some(places), Value::String(name)) = (&mut self.places, &key) {
             places.insert(name.clone(), self.entries.len());
         }
-        self.entries.push((key, value));
+        // Key and value go to their place one by one: a pair would be put together first, and then copied.
+        self.entries.resize_with(self.entries.len() + 1, || (Value::Null, Value::Null));
+        if let Some((key_place, value_place)) = self.entries.last_mut() {
+            *key_place = key;
+            *value_place = value;
+        }
         self.index();
     }
 

@@ -160,7 +160,8 @@ impl<'a> Heap<'a> {
     pub fn make_map(&mut self, kind: MapKind) -> Result<MapId, Fault> {
         self.meter.allocate(size_of::<Map<'_>>())?;
         let id = MapId(number(self.maps.len())?);
-        self.maps.push(Map::new(kind));
+        // Made in its place: it is too large to be moved there.
+        self.maps.resize_with(self.maps.len() + 1, || Map::new(kind));
         Ok(id)
     }
 
@@ -170,9 +171,11 @@ impl<'a> Heap<'a> {
         kind: MapKind,
         entries: Vec<(Value<'a>, Value<'a>)>,
     ) -> Result<MapId, Fault> {
-        self.meter.allocate(size_of::<Map<'_>>() + size_of_val(&*entries))?;
-        let id = MapId(number(self.maps.len())?);
-        self.maps.push(Map::of(kind, entries));
+        self.meter.allocate(size_of_val(&*entries))?;
+        let id = self.make_map(kind)?;
+        if let Some(map) = self.maps.last_mut() {
+            map.fill(entries);
+        }
         Ok(id)
     }
 

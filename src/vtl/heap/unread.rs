@@ -8,6 +8,7 @@ use super::{Heap, List, ListId, ListKind, Map, MapId, MapKind, number};
 
 impl<'a> Heap<'a> {
     /// A value of a text.
+    #[inline(always)]
     pub(in super::super) fn make_part(&mut self, part: Part<'a>) -> Result<Value<'a>, Fault> {
         match part {
             Part::Scalar(value) => Ok(value),

@@ -64,6 +64,7 @@ impl<'a> Outline<'a> {
     }
 
     /// An object or an array.
+    #[inline(always)]
     fn part(self: Rc<Self>, number: u32) -> Part<'a> {
         let start = self.landmarks.get(number as usize).map_or(0, |landmark| landmark.start as usize);
         let is_object = self.text().byte(start) == b'{';
@@ -75,6 +76,7 @@ impl<'a> Outline<'a> {
         Scanner(self.whole.text().as_bytes())
     }
 
+    #[inline(always)]
     fn string(&self, Word { start, end, has_escapes }: Word) -> Text<'a> {
         let part = self.whole.part(start + 1, end - 1);
         if has_escapes { Text::Escaped(Rc::new(Escaped::new(part))) } else { part }
@@ -88,6 +90,7 @@ impl<'a> Outline<'a> {
         }
     }
 
+    #[inline(always)]
     fn scalar(&self, word: Word) -> Value<'a> {
         let text = self.whole.text().get(word.start..word.end).unwrap_or_default();
         match text.as_bytes().first() {
@@ -138,6 +141,7 @@ impl<'a> Unread<'a> {
         self.visit(|key, value| visit(key.map(|key| self.outline.string(key)), self.part(value)));
     }
 
+    #[inline(always)]
     fn part(&self, place: Place) -> Part<'a> {
         match place {
             Place::Word(word) => Part::Scalar(self.outline.scalar(word)),

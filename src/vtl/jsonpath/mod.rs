@@ -85,8 +85,11 @@ impl From<PathError> for Fault {
     }
 }
 
-/// The names of a path that is written in the plainest way, `$.error.code`: there is nothing to parse.
+/// The names of a path that is written in the plainest way, `$.error.code` or `$`: there is nothing to parse.
 pub fn plain_names(path: &str) -> Option<PlainNames<'_>> {
+    if path == "$" {
+        return Some(PlainNames(None));
+    }
     let names = path.strip_prefix("$.")?;
     let mut before = b'.';
     for byte in names.bytes() {
