@@ -63,17 +63,24 @@ impl<'a> Map<'a> {
     pub(super) fn place(&self, name: &str) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(name).copied(),
-            None => self
-                .entries
-                .iter()
-                .position(|(key, _)| matches!(key, Value::String(key) if key.as_bytes() == name.as_bytes())),
+            None => self.position(name.as_bytes()),
         }
+    }
+
+    #[inline(always)]
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        let is_it = |key: &Value<'_>| matches!(key, Value::String(key) if key.as_bytes() == name);
+        self.entries.iter().position(|(key, _)| is_it(key))
     }
 
     /// Puts a value under a key that is a string; gives the one that was there.
     #[inline]
     pub fn set(&mut self, name: Text<'a>, value: Value<'a>) -> Option<Value<'a>> {
-        match self.place(&name) {
+        let place = match &self.places {
+            Some(places) => places.get(&name).copied(),
+            None => self.position(name.as_bytes()),
+        };
+        match place {
             Some(place) => self.replace(place, value),
             None => {
                 self.push(Value::String(name), value);

@@ -2,7 +2,7 @@
 
 use super::super::fault::Fault;
 use super::super::json::{Part, Unread};
-use super::super::value::{Text, Value};
+use super::super::value::Value;
 use super::map::INDEXED_FROM;
 use super::{Heap, List, ListId, ListKind, Map, MapId, MapKind, number};
 
@@ -40,42 +40,62 @@ impl<'a> Heap<'a> {
     }
 
     /// Reads a map if nobody has yet. Whoever reaches a bound by that is told so by the meter at the next step.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read_map(&mut self, id: MapId) {
-        if let Some(unread) = self.maps.get_mut(id.0 as usize).and_then(|map| map.unread.take()) {
-            let mut read = Map::with_capacity(MapKind::Map, unread.length());
-            self.read(&unread, |key, value| {
-                read.set(key.unwrap_or(Text::Borrowed("")), value);
-            });
-            read.changes = 0;
-            if let Some(map) = self.maps.get_mut(id.0 as usize) {
-                *map = read;
-            }
+        if self.maps.get(id.0 as usize).is_some_and(|map| map.unread.is_some()) {
+            self.read_members(id);
         }
     }
 
     /// The same for a list.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read_list(&mut self, id: ListId) {
-        if let Some(unread) = self.lists.get_mut(id.0 as usize).and_then(|list| list.unread.take()) {
-            let mut items = Vec::with_capacity(unread.length());
-            self.read(&unread, |_, value| items.push(value));
-            if let Some(list) = self.lists.get_mut(id.0 as usize) {
-                list.items = items;
-            }
+        if self.lists.get(id.0 as usize).is_some_and(|list| list.unread.is_some()) {
+            self.read_elements(id);
         }
     }
 
-    fn read(&mut self, unread: &Unread<'a>, mut take: impl FnMut(Option<Text<'a>>, Value<'a>)) {
-        let length = unread.length();
+    #[inline(never)]
+    fn read_members(&mut self, id: MapId) {
+        let Some(unread) = self.maps.get_mut(id.0 as usize).and_then(|map| map.unread.take()) else { return };
         // An index of the keys is work, too.
-        let steps = if length < INDEXED_FROM { 2 } else { 6 };
-        let bytes = length.saturating_mul(2 * size_of::<Value<'_>>());
-        if self.meter.work(length as u64 * steps).and(self.meter.allocate(bytes)).is_ok() {
-            unread.read(|key, value| {
-                take(key, self.make_part(value)?);
-                Ok(())
-            });
+        let steps = if unread.length() < INDEXED_FROM { 2 } else { 6 };
+        if self.reading(&unread, steps, 2 * size_of::<Value<'_>>()).is_err() {
+            return;
         }
+        let mut read = Map::with_capacity(MapKind::Map, unread.length());
+        unread.members(|key, value| {
+            read.set(key, self.make_part(value)?);
+            Ok(())
+        });
+        read.changes = 0;
+        if let Some(map) = self.maps.get_mut(id.0 as usize) {
+            *map = read;
+        }
+    }
+
+    #[inline(never)]
+    fn read_elements(&mut self, id: ListId) {
+        let Some(unread) = self.lists.get_mut(id.0 as usize).and_then(|list| list.unread.take()) else {
+            return;
+        };
+        if self.reading(&unread, 2, size_of::<Value<'_>>()).is_err() {
+            return;
+        }
+        let mut items = Vec::with_capacity(unread.length());
+        unread.elements(|value| {
+            items.push(self.make_part(value)?);
+            Ok(())
+        });
+        if let Some(list) = self.lists.get_mut(id.0 as usize) {
+            list.items = items;
+        }
+    }
+
+    /// Counts what it takes to read something.
+    fn reading(&mut self, unread: &Unread<'a>, steps: u64, bytes: usize) -> Result<(), Fault> {
+        let length = unread.length();
+        self.meter.work(steps * length as u64)?;
+        self.meter.allocate(bytes.saturating_mul(length))
     }
 }

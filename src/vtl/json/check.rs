@@ -36,7 +36,7 @@ struct Open {
 /// The number of no landmark.
 const NONE: u32 = u32::MAX;
 /// The landmarks of most texts.
-const LANDMARKS_USUAL: usize = 16;
+const LANDMARKS_USUAL: usize = 32;
 
 /// While an object or array is open, what will be the number of the next landmark is that of the one around it.
 type Landmarks = Vec<Landmark>;

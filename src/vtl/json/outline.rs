@@ -136,9 +136,19 @@ impl<'a> Unread<'a> {
         found.map(|value| self.part(value))
     }
 
-    /// Shows what is directly in it, with the keys of an object, until the visitor has enough.
-    pub fn read(&self, mut visit: impl FnMut(Option<Text<'a>>, Part<'a>) -> Result<(), Fault>) {
-        self.visit(|key, value| visit(key.map(|key| self.outline.string(key)), self.part(value)));
+    /// Shows the members of an object until the visitor has enough.
+    #[inline(always)]
+    pub fn members(&self, mut visit: impl FnMut(Text<'a>, Part<'a>) -> Result<(), Fault>) {
+        self.visit(|key, value| match key {
+            Some(key) => visit(self.outline.string(key), self.part(value)),
+            None => Ok(()),
+        });
+    }
+
+    /// Shows the elements of an array until the visitor has enough.
+    #[inline(always)]
+    pub fn elements(&self, mut visit: impl FnMut(Part<'a>) -> Result<(), Fault>) {
+        self.visit(|_, value| visit(self.part(value)));
     }
 
     #[inline(always)]
@@ -150,6 +160,7 @@ impl<'a> Unread<'a> {
     }
 
     /// Shows the places of what is directly in it. (The text has been checked: only the visitor ends this early.)
+    #[inline(always)]
     fn visit(&self, mut visit: impl FnMut(Option<Word>, Place) -> Result<(), Fault>) -> Option<()> {
         let container = self.landmark()?;
         let mut walk = Walk {
