@@ -99,12 +99,7 @@ impl<'a> Map<'a> {
         if let (Some(places), Value::String(name)) = (&mut self.places, &key) {
             places.insert(name.clone(), self.entries.len());
         }
-        // Key and value go to their place one by one: a pair would be put together first, and then copied.
-        self.entries.resize_with(self.entries.len() + 1, || (Value::Null, Value::Null));
-        if let Some((key_place, value_place)) = self.entries.last_mut() {
-            *key_place = key;
-            *value_place = value;
-        }
+        self.entries.push((key, value));
         self.index();
     }
 

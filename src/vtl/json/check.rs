@@ -45,21 +45,22 @@ impl Check<'_> {
     fn all(&self) -> Option<Landmarks> {
         let mut landmarks = Vec::with_capacity(LANDMARKS_USUAL);
         let mut open = Open { number: NONE, close: 0, length: 0, depth: 0 };
-        let mut at = self.text.blanks(0);
-        if !matches!(self.text.byte(at), b'{' | b'[') {
+        let (mut at, mut first) = self.text.next(0);
+        if !matches!(first, b'{' | b'[') {
             return None;
         }
         // Each turn goes past a value, or into one that is not empty.
         loop {
-            match self.text.byte(at) {
+            match first {
                 b'"' => at = self.string(at, &mut landmarks)?,
-                first @ (b'{' | b'[') => {
+                b'{' | b'[' => {
+                    let is_object = first == b'{';
                     open = self.begin(at, first, open, &mut landmarks)?;
-                    at = self.text.blanks(at + 1);
-                    if self.text.byte(at) != open.close {
+                    (at, first) = self.text.next(at + 1);
+                    if first != open.close {
                         open.length = 1;
-                        if first == b'{' {
-                            at = self.key(at, &mut landmarks)?;
+                        if is_object {
+                            (at, first) = self.key(at, first, &mut landmarks)?;
                         }
                         continue;
                     }
@@ -67,33 +68,35 @@ impl Check<'_> {
                 _ => at = self.text.word(at)?,
             }
             // Behind a value one object or array may end after the other.
-            at = loop {
-                if self.text.byte(at) != open.close {
-                    if let Some(next) = self.text.behind(b',', at) {
-                        break next;
-                    }
-                    at = self.text.blanks(at);
-                    if self.text.byte(at) != open.close {
-                        return None;
-                    }
+            loop {
+                let mut mark = self.text.byte(at);
+                if mark <= b' ' {
+                    (at, mark) = self.text.next(at);
+                }
+                if mark == b',' {
+                    break;
+                }
+                if mark != open.close {
+                    return None;
                 }
                 at += 1;
                 open = self.end(at, open, &mut landmarks)?;
                 if open.number == NONE {
                     return Some(landmarks);
                 }
-            };
+            }
+            (at, first) = self.text.next(at + 1);
             open.length += 1;
             if open.close == b'}' {
-                at = self.key(at, &mut landmarks)?;
+                (at, first) = self.key(at, first, &mut landmarks)?;
             }
         }
     }
 
     /// Goes past a key and its `:`.
     #[inline(always)]
-    fn key(&self, at: usize, landmarks: &mut Landmarks) -> Option<usize> {
-        if self.text.byte(at) != b'"' {
+    fn key(&self, at: usize, first: u8, landmarks: &mut Landmarks) -> Option<(usize, u8)> {
+        if first != b'"' {
             return None;
         }
         self.text.behind(b':', self.string(at, landmarks)?)

@@ -175,12 +175,12 @@ impl<'a> Unread<'a> {
             let mut key = None;
             if is_object {
                 let word = walk.string()?;
-                walk.at = walk.text.behind(b':', word.end)?;
+                walk.at = walk.text.behind(b':', word.end)?.0;
                 key = Some(word);
             }
             let value = walk.value()?;
             visit(key, value).ok()?;
-            walk.at = walk.text.behind(b',', walk.at).unwrap_or(walk.at);
+            walk.at = walk.text.behind(b',', walk.at).map_or(walk.at, |(next, _)| next);
         }
         Some(())
     }

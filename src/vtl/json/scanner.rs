@@ -37,21 +37,31 @@ impl<'t> Scanner<'t> {
         at
     }
 
-    /// What stands behind `mark` and the blanks around it.
+    /// Where the first byte from here on is that is no blank, and that byte.
     #[inline(always)]
-    pub fn behind(self, mark: u8, at: usize) -> Option<usize> {
-        // Mostly no blank is before it, and one or none behind it.
+    pub fn next(self, at: usize) -> (usize, u8) {
+        // Mostly there is one blank or none.
         match self.0.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some([first, b' ', second]) if *first == mark && *second > b' ' => Some(at + 2),
-            Some([first, second, _]) if *first == mark && *second > b' ' => Some(at + 1),
-            _ => self.among_blanks(mark, at),
+            Some([b' ', second]) if *second > b' ' => (at + 1, *second),
+            Some([first, _]) if *first > b' ' => (at, *first),
+            _ => self.far_next(at),
         }
     }
 
     #[inline(never)]
-    fn among_blanks(self, mark: u8, at: usize) -> Option<usize> {
+    fn far_next(self, at: usize) -> (usize, u8) {
         let at = self.blanks(at);
-        (self.byte(at) == mark).then(|| self.blanks(at + 1))
+        (at, self.byte(at))
+    }
+
+    /// What follows `mark`, before which there may be blanks, too.
+    #[inline(always)]
+    pub fn behind(self, mark: u8, at: usize) -> Option<(usize, u8)> {
+        if self.byte(at) == mark {
+            return Some(self.next(at + 1));
+        }
+        let (at, found) = self.far_next(at);
+        (found == mark).then(|| self.far_next(at + 1))
     }
 
     /// A number or a literal.
@@ -71,8 +81,23 @@ impl<'t> Scanner<'t> {
     }
 
     /// One that is not so long as to be a `BigDecimal`, or too long altogether.
-    #[inline]
+    #[inline(always)]
     pub fn number(self, start: usize) -> Option<usize> {
+        // Most are short and whole.
+        if matches!(self.byte(start), b'1'..=b'9') {
+            let mut at = start + 1;
+            while self.byte(at).is_ascii_digit() {
+                at += 1;
+            }
+            if !matches!(self.byte(at), b'.' | b'e' | b'E') {
+                return (at - start <= DOUBLE_BYTES_MAX).then_some(at);
+            }
+        }
+        self.any_number(start)
+    }
+
+    #[inline(never)]
+    fn any_number(self, start: usize) -> Option<usize> {
         let mut at = start + usize::from(self.byte(start) == b'-');
         at = if self.byte(at) == b'0' { at + 1 } else { self.digits(at)? };
         if self.byte(at) == b'.' {
