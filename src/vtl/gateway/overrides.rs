@@ -46,9 +46,10 @@ pub(super) fn read(context: MapId, heap: &mut Heap<'_>) -> Result<Overrides, Fau
     if let Some(response) = child(context, "responseOverride", heap) {
         let status = heap.map(response).named("status").cloned().unwrap_or(Value::Null);
         if !status.is_null() {
-            overrides.response.status = status_of(&status);
-            let text = printed(&status, heap)?;
-            overrides.response.ignored_status = overrides.response.status.is_none().then_some(text);
+            match status_of(&status) {
+                Some(status) => overrides.response.status = Some(status),
+                None => overrides.response.ignored_status = Some(printed(&status, heap)?),
+            }
         }
         overrides.response.headers = entries(response, "header", heap)?;
     }

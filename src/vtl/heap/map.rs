@@ -104,15 +104,20 @@ impl<'a> Map<'a> {
     }
 
     /// Begins to keep the places once there are many.
-    #[inline]
+    #[inline(always)]
     fn index(&mut self) {
         if self.entries.len() >= INDEXED_FROM && self.places.is_none() {
-            let names = self.entries.iter().enumerate().filter_map(|(place, (key, _))| match key {
-                Value::String(name) => Some((name.clone(), place)),
-                _ => None,
-            });
-            self.places = Some(Box::new(names.collect()));
+            self.keep_places();
         }
+    }
+
+    #[cold]
+    fn keep_places(&mut self) {
+        let names = self.entries.iter().enumerate().filter_map(|(place, (key, _))| match key {
+            Value::String(name) => Some((name.clone(), place)),
+            _ => None,
+        });
+        self.places = Some(Box::new(names.collect()));
     }
 
     pub(super) fn remove(&mut self, place: usize) -> Option<Value<'a>> {
