@@ -125,30 +125,36 @@ impl<'a> Unread<'a> {
 
     /// The value that a name leads to, if this is an object and has it.
     pub fn find(&self, name: &str) -> Option<Part<'a>> {
-        let mut found = None;
-        // Of equal keys the last counts.
-        self.visit(|key, value| {
-            if key.is_some_and(|key| self.outline.is_key(key, name)) {
-                found = Some(value);
-            }
-            Ok(())
-        });
+        let (mut walk, mut found) = (self.walk(), None);
+        while walk.goes_on() {
+            let key = walk.key()?;
+            let is_it = self.outline.is_key(key, name);
+            let value = walk.value()?;
+            // Of equal keys the last counts.
+            found = if is_it { Some(value) } else { found };
+        }
         found.map(|value| self.part(value))
     }
 
     /// Shows the members of an object until the visitor has enough.
     #[inline(always)]
-    pub fn members(&self, mut visit: impl FnMut(Text<'a>, Part<'a>) -> Result<(), Fault>) {
-        self.visit(|key, value| match key {
-            Some(key) => visit(self.outline.string(key), self.part(value)),
-            None => Ok(()),
-        });
+    pub fn members(&self, mut visit: impl FnMut(Text<'a>, Part<'a>) -> Result<(), Fault>) -> Option<()> {
+        let mut walk = self.walk();
+        while walk.goes_on() {
+            let key = self.outline.string(walk.key()?);
+            visit(key, self.part(walk.value()?)).ok()?;
+        }
+        Some(())
     }
 
     /// Shows the elements of an array until the visitor has enough.
     #[inline(always)]
-    pub fn elements(&self, mut visit: impl FnMut(Part<'a>) -> Result<(), Fault>) {
-        self.visit(|_, value| visit(self.part(value)));
+    pub fn elements(&self, mut visit: impl FnMut(Part<'a>) -> Result<(), Fault>) -> Option<()> {
+        let mut walk = self.walk();
+        while walk.goes_on() {
+            visit(self.part(walk.value()?)).ok()?;
+        }
+        Some(())
     }
 
     #[inline(always)]
@@ -159,52 +165,56 @@ impl<'a> Unread<'a> {
         }
     }
 
-    /// Shows the places of what is directly in it. (The text has been checked: only the visitor ends this early.)
     #[inline(always)]
-    fn visit(&self, mut visit: impl FnMut(Option<Word>, Place) -> Result<(), Fault>) -> Option<()> {
-        let container = self.landmark()?;
-        let mut walk = Walk {
-            text: self.outline.text(),
-            landmarks: &self.outline.landmarks,
-            at: container.start as usize,
-            ahead: self.number + 1,
-        };
-        let is_object = walk.text.byte(walk.at) == b'{';
-        walk.at = walk.text.blanks(walk.at + 1);
-        for _ in 0..container.length {
-            let mut key = None;
-            if is_object {
-                let word = walk.string()?;
-                walk.at = walk.text.behind(b':', word.end)?.0;
-                key = Some(word);
-            }
-            let value = walk.value()?;
-            visit(key, value).ok()?;
-            walk.at = walk.text.behind(b',', walk.at).map_or(walk.at, |(next, _)| next);
-        }
-        Some(())
+    fn walk(&self) -> Walk<'_> {
+        let (start, left) =
+            self.landmark().map_or((0, 0), |landmark| (landmark.start as usize, landmark.length));
+        let landmarks = &self.outline.landmarks;
+        Walk { text: self.outline.text(), landmarks, at: start, ahead: self.number + 1, left }
     }
 }
 
-/// A way through one object or array.
+/// A way through one object or array, whose text has been checked.
 struct Walk<'t> {
     text: Scanner<'t>,
     landmarks: &'t [Landmark],
+    /// Where a bracket, a comma, or a blank before one is.
     at: usize,
     /// The number of the next landmark on the way.
     ahead: u32,
+    /// How many values are still to come.
+    left: u32,
 }
 
 impl Walk<'_> {
-    /// The landmark that begins here, which is gone past.
+    /// Goes to the next key or value, if there is one.
     #[inline(always)]
-    fn landmark(&mut self) -> Option<Landmark> {
-        let landmark = self.landmarks.get(self.ahead as usize)?;
-        if landmark.start as usize != self.at {
-            return None;
+    fn goes_on(&mut self) -> bool {
+        let Some(left) = self.left.checked_sub(1) else { return false };
+        self.left = left;
+        if self.text.byte(self.at) <= b' ' {
+            self.at = self.text.blanks(self.at);
         }
-        (self.at, self.ahead) = (landmark.end as usize, landmark.next);
-        Some(*landmark)
+        self.at = self.text.next(self.at + 1).0;
+        true
+    }
+
+    #[inline(always)]
+    fn key(&mut self) -> Option<Word> {
+        let key = self.string()?;
+        self.at = self.text.behind(b':', self.at)?.0;
+        Some(key)
+    }
+
+    #[inline(always)]
+    fn value(&mut self) -> Option<Place> {
+        let (start, number) = (self.at, self.ahead);
+        match self.text.byte(start) {
+            b'"' => return self.string().map(Place::Word),
+            b'{' | b'[' => return self.landmark().map(|_| Place::Container(number)),
+            _ => self.at = self.text.word(start)?,
+        }
+        Some(Place::Word(Word { start, end: self.at, has_escapes: false }))
     }
 
     #[inline(always)]
@@ -220,15 +230,15 @@ impl Walk<'_> {
         Some(Word { start, end: self.at, has_escapes })
     }
 
+    /// The landmark that begins here, which is gone past.
     #[inline(always)]
-    fn value(&mut self) -> Option<Place> {
-        let (start, number) = (self.at, self.ahead);
-        match self.text.byte(start) {
-            b'"' => return self.string().map(Place::Word),
-            b'{' | b'[' => return self.landmark().map(|_| Place::Container(number)),
-            _ => self.at = self.text.word(start)?,
+    fn landmark(&mut self) -> Option<Landmark> {
+        let landmark = self.landmarks.get(self.ahead as usize)?;
+        if landmark.start as usize != self.at {
+            return None;
         }
-        Some(Place::Word(Word { start, end: self.at, has_escapes: false }))
+        (self.at, self.ahead) = (landmark.end as usize, landmark.next);
+        Some(*landmark)
     }
 }
 
