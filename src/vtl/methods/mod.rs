@@ -274,7 +274,10 @@ fn takes<'a>(kinds: &[Kind], arguments: &[Value<'a>], receiver: &Value<'a>, heap
 pub fn property<'a>(receiver: &Value<'a>, name: &str, heap: &mut Heap<'a>) -> Result<'a> {
     heap.meter.work(1)?;
     match receiver {
-        Value::Map(id) => Ok(heap.map(*id).named(name).cloned().unwrap_or(Value::Null)),
+        Value::Map(id) => match heap.map(*id).named(name) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(Value::Null),
+        },
         Value::Object(object) => object.property(name, heap),
         Value::Loop(id) => Ok(repeat::property(*id, name, heap)),
         Value::Null | Value::Block(_) => Ok(Value::Null),
