@@ -54,7 +54,7 @@ pub(super) fn build<'a>(tree: &'a [(&'a str, Node<'a>)], heap: &mut Heap<'a>) ->
                 places.iter().try_for_each(|place| add_branch(overrides, place, heap))?;
             }
             _ => {
-                let overrides = Value::Map(branches(places, heap)?);
+                let overrides = Value::Map(heap.make_branches(places)?);
                 heap.put(context, Value::borrowed(name), overrides)?;
             }
         }
@@ -71,19 +71,9 @@ fn add_branch<'a>(map: MapId, name: &'static str, heap: &mut Heap<'a>) -> Result
     heap.put(map, Value::borrowed(name), Value::Map(branch)).map(drop)
 }
 
-/// A map of new branches.
-fn branches<'a>(names: &[&'static str], heap: &mut Heap<'a>) -> Result<MapId, Fault> {
-    // There may be a status, too.
-    let mut entries = Vec::with_capacity(names.len() + 1);
-    for name in names {
-        entries.push((Value::borrowed(name), Value::Map(heap.make_map(MapKind::Context)?)));
-    }
-    heap.make_map_of(MapKind::Context, entries)
-}
-
 fn branch<'a>(members: &'a [(&'a str, Node<'a>)], heap: &mut Heap<'a>, depth: u32) -> Result<MapId, Fault> {
     heap.meter.descend(depth)?;
-    let map = heap.make_map_of(MapKind::Context, Vec::with_capacity(members.len() + 2))?;
+    let map = heap.make_map(MapKind::Context)?;
     for (name, node) in members {
         let value = value_of(node, heap, depth + 1)?;
         heap.put(map, Value::borrowed(name), value)?;

@@ -77,9 +77,10 @@ pub(super) fn as_json(context: MapId, heap: &mut Heap<'_>) -> Result<[Option<Str
     Ok(json)
 }
 
+/// What the template may have put something into.
 fn child(map: MapId, name: &str, heap: &mut Heap<'_>) -> Option<MapId> {
     match heap.map(map).named(name) {
-        Some(Value::Map(child)) => Some(*child),
+        Some(Value::Map(child)) => Some(*child).filter(|child| !heap.is_bare(*child)),
         _ => None,
     }
 }

@@ -215,6 +215,14 @@ fn overrides_are_read_after_the_render() {
 }
 
 #[test]
+fn an_object_of_the_body_can_be_the_overrides() {
+    let inputs = Inputs { body: r#"{"status": 404, "header": {"a": "b"}}"#, ..Inputs::default() };
+    let (_, found, _) = render("#set($context.responseOverride = $input.path('$'))", &inputs).unwrap();
+    assert_eq!(found.response.status, Some(404));
+    assert_eq!(found.response.headers, [("a".to_owned(), vec!["b".to_owned()])]);
+}
+
+#[test]
 fn overrides_of_an_earlier_template_stay() {
     let given =
         r#"{"responseOverride": {"status": 444, "header": {"a": "b"}, "custom": "x"}}"#.parse().unwrap();

@@ -17,8 +17,16 @@ pub struct Map<'a> {
     places: Option<Box<HashMap<Text<'a>, usize>>>,
     /// How often a key was added or taken away (Java's `modCount`).
     pub changes: u32,
-    /// The object of a text that this map will be when somebody looks into it.
-    pub(super) unread: Option<Unread<'a>>,
+    pub(super) later: Option<Later<'a>>,
+}
+
+/// What a map will be when somebody looks into it.
+#[derive(Debug, Clone)]
+pub(super) enum Later<'a> {
+    /// An object of a text.
+    Object(Unread<'a>),
+    /// A part of `$context` with parts of these names, and nothing in those.
+    Branches(&'static [&'static str]),
 }
 
 /// From here on a map is not searched from end to end.
@@ -26,14 +34,7 @@ pub(super) const INDEXED_FROM: usize = 16;
 
 impl<'a> Map<'a> {
     pub(super) fn new(kind: MapKind) -> Map<'a> {
-        Map { kind, entries: Vec::new(), places: None, changes: 0, unread: None }
-    }
-
-    /// Puts these entries in place of all others. No two are of one key.
-    pub(super) fn fill(&mut self, entries: Vec<(Value<'a>, Value<'a>)>) {
-        self.clear();
-        self.entries = entries;
-        self.index();
+        Map { kind, entries: Vec::new(), places: None, changes: 0, later: None }
     }
 
     pub(super) fn with_capacity(kind: MapKind, length: usize) -> Map<'a> {

@@ -11,6 +11,7 @@ use super::json::Unread;
 use super::limits::{Limits, Meter};
 use super::regex::Patterns;
 use super::value::{Text, Value, View};
+use map::Later;
 pub use map::Map;
 
 /// The number of a list in its heap.
@@ -165,18 +166,18 @@ impl<'a> Heap<'a> {
         Ok(id)
     }
 
-    /// A new map with these entries, no two of one key and none of a key that is no string.
-    pub fn make_map_of(
-        &mut self,
-        kind: MapKind,
-        entries: Vec<(Value<'a>, Value<'a>)>,
-    ) -> Result<MapId, Fault> {
-        self.meter.allocate(size_of_val(&*entries))?;
-        let id = self.make_map(kind)?;
+    /// A new part of `$context` that has empty parts of these names. They are made when somebody looks into it.
+    pub(super) fn make_branches(&mut self, names: &'static [&'static str]) -> Result<MapId, Fault> {
+        let id = self.make_map(MapKind::Context)?;
         if let Some(map) = self.maps.last_mut() {
-            map.fill(entries);
+            map.later = Some(Later::Branches(names));
         }
         Ok(id)
+    }
+
+    /// Whether nobody has looked into what [`make_branches`](Heap::make_branches) made.
+    pub(super) fn is_bare(&self, id: MapId) -> bool {
+        self.maps.get(id.0 as usize).is_some_and(|map| matches!(map.later, Some(Later::Branches(_))))
     }
 
     /// A new entry, as `entrySet()` gives it.

@@ -3,8 +3,11 @@
 use super::super::fault::Fault;
 use super::super::json::{Part, Unread};
 use super::super::value::Value;
-use super::map::INDEXED_FROM;
+use super::map::{INDEXED_FROM, Later};
 use super::{Heap, List, ListId, ListKind, Map, MapId, MapKind, number};
+
+/// The branches of an override, and a status.
+const BRANCHES_USUAL: usize = 4;
 
 impl<'a> Heap<'a> {
     /// A value of a text.
@@ -16,7 +19,7 @@ impl<'a> Heap<'a> {
                 self.meter.allocate(size_of::<Map<'_>>())?;
                 let id = MapId(number(self.maps.len())?);
                 let mut map = Map::new(MapKind::Map);
-                map.unread = Some(unread);
+                map.later = Some(Later::Object(unread));
                 self.maps.push(map);
                 Ok(Value::Map(id))
             }
@@ -33,7 +36,10 @@ impl<'a> Heap<'a> {
     /// The text of a list or map that nobody has looked into.
     pub(in super::super) fn unread(&self, value: &Value<'a>) -> Option<Unread<'a>> {
         match value {
-            Value::Map(id) => self.maps.get(id.0 as usize)?.unread.clone(),
+            Value::Map(id) => match &self.maps.get(id.0 as usize)?.later {
+                Some(Later::Object(unread)) => Some(unread.clone()),
+                _ => None,
+            },
             Value::List(id) => self.lists.get(id.0 as usize)?.unread.clone(),
             _ => None,
         }
@@ -42,8 +48,8 @@ impl<'a> Heap<'a> {
     /// Reads a map if nobody has yet. Whoever reaches a bound by that is told so by the meter at the next step.
     #[inline(always)]
     pub(super) fn read_map(&mut self, id: MapId) {
-        if self.maps.get(id.0 as usize).is_some_and(|map| map.unread.is_some()) {
-            self.read_members(id);
+        if self.maps.get(id.0 as usize).is_some_and(|map| map.later.is_some()) {
+            self.make_members(id);
         }
     }
 
@@ -56,11 +62,27 @@ impl<'a> Heap<'a> {
     }
 
     #[inline(never)]
-    fn read_members(&mut self, id: MapId) {
-        let Some(unread) = self.maps.get_mut(id.0 as usize).and_then(|map| map.unread.take()) else { return };
+    fn make_members(&mut self, id: MapId) {
+        match self.maps.get_mut(id.0 as usize).and_then(|map| map.later.take()) {
+            Some(Later::Object(unread)) => self.read_members(id, &unread),
+            Some(Later::Branches(names)) => {
+                let mut entries = Vec::with_capacity(BRANCHES_USUAL);
+                for name in names {
+                    let Ok(branch) = self.make_map(MapKind::Context) else { return };
+                    entries.push((Value::borrowed(name), Value::Map(branch)));
+                }
+                if let Some(map) = self.maps.get_mut(id.0 as usize) {
+                    map.entries = entries;
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn read_members(&mut self, id: MapId, unread: &Unread<'a>) {
         // An index of the keys is work, too.
         let steps = if unread.length() < INDEXED_FROM { 2 } else { 6 };
-        if self.reading(&unread, steps, 2 * size_of::<Value<'_>>()).is_err() {
+        if self.reading(unread, steps, 2 * size_of::<Value<'_>>()).is_err() {
             return;
         }
         let mut read = Map::with_capacity(MapKind::Map, unread.length());

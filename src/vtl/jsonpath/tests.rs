@@ -106,6 +106,19 @@ fn agree(ours: &Answer, jayways: &Answer) -> bool {
 }
 
 #[test]
+fn plain_names_need_no_parsing() {
+    let check = |path: &str, names: Option<&[&str]>| {
+        assert_eq!(plain_names(path).map(Iterator::collect::<Vec<_>>).as_deref(), names, "{path}");
+    };
+    check("$", Some(&[]));
+    check("$.a", Some(&["a"]));
+    check("$.a_1.b-2.C", Some(&["a_1", "b-2", "C"]));
+    for path in ["", "a", "$.", "$..a", "$.a.", "$.a..b", "$.a b", "$.a[0]", "$.é", "$.*", "$a"] {
+        check(path, None);
+    }
+}
+
+#[test]
 fn every_answer_is_that_of_jayway_2_0_0() {
     let corpus = std::fs::read_to_string(CORPUS).unwrap();
     let mut different = Vec::new();
