@@ -107,6 +107,11 @@ fn util_changes_text() {
         "q\\\"u\\' b\\\\s\\/\\n\\r\\t\\b\\f\\u0001\u{7f}",
     );
     check("$util.escapeJavaScript('é✓😀')", "", r"\u00E9\u2713\uD83D\uDE00");
+    check(
+        "$util.escapeJavaScript('0123456789abcdef/0123456789abcde/0123456789abcdef0123é/')",
+        "",
+        r"0123456789abcdef\/0123456789abcde\/0123456789abcdef0123\u00E9\/",
+    );
     check("$util.urlEncode('a b&c=é~*-._')", "", "a+b%26c%3D%C3%A9%7E*-._");
     check("$util.urlDecode('a+b%26c%3D%C3%A9')", "", "a b&c=é");
     check(
