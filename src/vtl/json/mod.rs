@@ -45,6 +45,9 @@ pub fn parse_text<'a>(text: &Text<'a>, heap: &mut Heap<'a>) -> Result<Value<'a>,
     match text {
         Text::Borrowed(text) => parse(text, heap),
         Text::Escaped(text) => read(Whole::Shared(Rc::clone(text.meant())), heap),
+        Text::Part(whole, 0, end) if *end as usize == whole.len() => {
+            read(Whole::Shared(Rc::clone(whole)), heap)
+        }
         text => {
             heap.meter.allocate(text.len())?;
             read(Whole::Shared(Rc::new(String::from(&**text))), heap)

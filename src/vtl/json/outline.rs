@@ -82,6 +82,12 @@ impl<'a> Outline<'a> {
         if has_escapes { Text::Escaped(Rc::new(Escaped::new(part))) } else { part }
     }
 
+    /// The text of a string with escapes.
+    fn meant(&self, Word { start, end, .. }: Word) -> Text<'a> {
+        let text = Rc::new(unescape(self.whole.text().get(start + 1..end - 1).unwrap_or_default()));
+        Text::part(&text, 0, text.len())
+    }
+
     /// Whether a string is a name.
     fn is_key(&self, Word { start, end, has_escapes }: Word, name: &str) -> bool {
         match has_escapes {
@@ -133,7 +139,11 @@ impl<'a> Unread<'a> {
             // Of equal keys the last counts.
             found = if is_it { Some(value) } else { found };
         }
-        found.map(|value| self.part(value))
+        Some(match found? {
+            // What is looked for is wanted at once.
+            Place::Word(word) if word.has_escapes => Part::Scalar(Value::String(self.outline.meant(word))),
+            value => self.part(value),
+        })
     }
 
     /// Shows the members of an object until the visitor has enough.
