@@ -127,7 +127,7 @@ impl<'t> Copy<'t> {
             return at;
         }
         self.to = self.out.copy(self.from, at, self.to);
-        self.from = self.part.blanks(at);
+        self.from = self.part.next(at + 1).0;
         self.from
     }
 
