@@ -7,25 +7,42 @@ use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
+use crate::apigateway::execute::Headers;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Fields, Node};
 
+/// The key of a body that is the text of a file; [`super::unfold`] makes it a `body`.
+pub(super) const FILE: &str = "file";
 /// The ways to write a body.
 pub(super) const BODY_KEYS: [&str; 4] = ["body", "json", "base64", "hex"];
+/// What to say to somebody who writes two.
+pub(super) const ONE_BODY: &str = "there is one body";
 
 /// The one entry among these keys, or a problem when there are several. `None` without one.
 pub(super) fn only<'a>(
     fields: &Fields<'a>,
     keys: &[&str],
+    help: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<&'a Entry> {
     let mut given = fields.entries().iter().filter(|entry| keys.contains(&entry.key.as_str()));
     let first = given.next()?;
     for other in given.filter(|other| other.key != first.key) {
         let message = format!("`{}` beside `{}`", other.key, first.key);
-        diagnostics.push(Diagnostic::error(message).at(&other.key_place).help("there is one body"));
+        diagnostics.push(Diagnostic::error(message).at(&other.key_place).help(help));
     }
     Some(first)
+}
+
+/// The body among these fields with the key that says how it is written; an empty one without.
+pub(super) fn body<'a>(
+    fields: &Fields<'a>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Option<&'a str>, Bytes)> {
+    match only(fields, &BODY_KEYS, ONE_BODY, diagnostics) {
+        Some(entry) => bytes(entry, diagnostics).map(|bytes| (Some(entry.key.as_str()), bytes)),
+        None => Some((None, Bytes::new())),
+    }
 }
 
 /// The bytes of an entry whose key is one of [`BODY_KEYS`].
@@ -63,18 +80,34 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 /// Headers that are sent: `name: value` or `name: [value, value]`.
 pub(super) fn headers(node: &Node, diagnostics: &mut Diagnostics) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
+    Some(sent(&lines(node, diagnostics)?))
+}
+
+/// The same as lines, their names as they are written.
+pub(super) fn lines(node: &Node, diagnostics: &mut Diagnostics) -> Option<Headers> {
+    let mut lines = Headers::new();
     for entry in node.entries("`headers`", diagnostics)? {
         let name = name(entry, diagnostics);
         for node in entry.node.list_or_one() {
             let value =
-                node.text("a header value", diagnostics).and_then(|text| value(text, node, diagnostics));
-            if let (Some(name), Some(value)) = (&name, value) {
-                headers.append(name, value);
+                node.text("a header value", diagnostics).filter(|text| is_value(text, node, diagnostics));
+            if let (Some(_), Some(value)) = (&name, value) {
+                lines.append(entry.key.clone(), value);
             }
         }
     }
-    Some(headers)
+    Some(lines)
+}
+
+/// Lines as HTTP has them.
+pub(super) fn sent(lines: &Headers) -> HeaderMap {
+    let line = |(name, value): (&str, &str)| Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?));
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines.iter().filter_map(line) {
+        let name: HeaderName = name;
+        headers.append(name, value);
+    }
+    headers
 }
 
 /// The header that a key names.
@@ -86,10 +119,10 @@ pub(super) fn name(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Heade
     name
 }
 
-fn value(text: &str, node: &Node, diagnostics: &mut Diagnostics) -> Option<HeaderValue> {
-    let value = HeaderValue::from_str(text).ok();
-    if value.is_none() {
+fn is_value(text: &str, node: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let is_value = HeaderValue::from_str(text).is_ok();
+    if !is_value {
         diagnostics.error(&node.place, "a header value is one line without control characters");
     }
-    value
+    is_value
 }

@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
+use super::{ApiSetup, Subject, api};
 use crate::diagnostic::{Diagnostics, Place, Source};
 use crate::document::{self, Fields, Node, Value};
 use crate::live::Snapshot;
-use crate::rules;
-use crate::settings::{self, Settings};
+use crate::rules::{self, ReadFile};
+use crate::settings::{self, Layers, Settings};
 
 /// What a configuration needs and a case may leave out. No request ever goes to this upstream.
 const LEFT_OUT: &str = "version: 1\nupstreams: { upstream: { url: 'http://upstream.invalid' } }\n";
+
+pub(super) const KEYS: [&str; 3] = ["config", "presets", "rules"];
 
 /// A configuration as written, known to compile once its case file was read.
 #[derive(Debug, Clone)]
@@ -27,21 +30,52 @@ impl Setup {
         Setup { document, presets: Vec::new(), lines: Vec::new() }
     }
 
-    /// Whether any part of a configuration is among these fields.
-    pub(super) fn is_in(fields: &Fields<'_>) -> bool {
-        ["config", "presets", "rules"].iter().any(|key| fields.get(key).is_some())
+    /// A configuration as flags give it.
+    pub(super) fn new(document: Node, quick: &settings::Quick) -> Setup {
+        Setup { document, presets: quick.presets.clone(), lines: quick.rules.clone() }
     }
 
-    /// The same, with the parts that are among these fields in place of its own.
-    pub(super) fn with(&self, fields: &Fields<'_>) -> Setup {
+    /// The same, with the parts that are among these fields in place of its own. A configuration may be in a file of
+    /// its own.
+    pub(super) fn with(
+        &self,
+        fields: &Fields<'_>,
+        read_file: ReadFile<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Setup {
+        let document = match fields.get("config") {
+            Some(node) if node.scalar_text().is_some() => of_file(node, read_file, diagnostics),
+            given => given.cloned(),
+        };
         let list = |key: &str, own: &[Node]| {
             fields.get(key).map_or_else(|| own.to_vec(), |node| node.list_or_one().to_vec())
         };
         Setup {
-            document: fields.get("config").unwrap_or(&self.document).clone(),
+            document: document.unwrap_or_else(|| self.document.clone()),
             presets: list("presets", &self.presets),
             lines: list("rules", &self.lines),
         }
+    }
+
+    /// The API that it has, if its cases are about one.
+    pub(super) fn api(&self, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) -> Option<ApiSetup> {
+        api::of_configuration(&self.document, &settings::Quick::default(), read_file, diagnostics)
+    }
+
+    /// The file that most of it is written in.
+    pub(super) fn file(&self) -> &str {
+        &self.document.place.source.name
+    }
+
+    /// Whether it has a rule set of that name.
+    pub(super) fn has_rule_set(&self, name: &str) -> bool {
+        self.document.entry("rule_sets").is_some_and(|sets| sets.node.entry(name).is_some())
+    }
+
+    /// What a case is about that has this configuration. `None` when there is an error in it.
+    pub(super) fn into_subject(self, diagnostics: &mut Diagnostics) -> Option<Subject> {
+        let snapshot = Arc::new(self.compile(diagnostics)?);
+        Some(Subject::Rules { setup: Arc::new(self), snapshot })
     }
 
     /// Compiles the configuration. `None` when there is an error in it.
@@ -70,6 +104,16 @@ impl Setup {
         }
         document
     }
+}
+
+/// The configuration in a file, without an environment.
+fn of_file(node: &Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let path = node.text("a configuration, or the path of one", diagnostics)?;
+    let source = read_file(path, &node.place).map_err(|problem| diagnostics.push(problem)).ok()?;
+    let layers = Layers { files: vec![source], ..Layers::default() };
+    let (mut document, _) = layers.merge(diagnostics)?;
+    rules::fill_in_templates(&mut document, read_file, diagnostics);
+    Some(document)
 }
 
 /// The names of the upstreams as written, so that a route is checked even where an upstream is wrong.

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::load::{self, Options};
-use super::{Exit, Format};
+use super::load::{self, Configuration, Options};
+use super::{Exit, Format, counted};
 
 /// Runs the command. The problems are the result, so they go to standard output.
 pub fn run(options: &Options, format: Format) -> Exit {
@@ -27,21 +27,24 @@ pub fn run(options: &Options, format: Format) -> Exit {
         println!("{diagnostic}\n");
     }
     match &loaded.configuration {
-        Some((settings, rules)) => {
-            let rule_count: usize = rules.sets.iter().map(|set| set.rules.len()).sum();
-            println!(
-                "ok: {}, {}, {}, {}",
-                counted(settings.upstreams.len(), "upstream"),
-                counted(rules.routes.iter().count(), "route"),
-                counted(rules.sets.len(), "rule set"),
-                counted(rule_count, "rule"),
-            );
-        }
+        Some(configuration) => println!("ok: {}", contents(configuration)),
         None => println!("{}", counted(loaded.diagnostics.len(), "problem")),
     }
     exit
 }
 
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+/// What there is, in numbers.
+fn contents(configuration: &Configuration) -> String {
+    let Configuration { settings, rules, deployment } = configuration;
+    let rule_count: usize = rules.sets.iter().map(|set| set.rules.len()).sum();
+    let mut parts = vec![
+        counted(settings.upstreams.len(), "upstream"),
+        counted(rules.routes.iter().count(), "route"),
+        counted(rules.sets.len(), "rule set"),
+        counted(rule_count, "rule"),
+    ];
+    if let Some(deployment) = deployment {
+        parts.push(format!("an API of {}", counted(deployment.api.methods.len(), "method")));
+    }
+    parts.join(", ")
 }

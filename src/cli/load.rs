@@ -5,11 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::apigateway;
+use crate::apigateway::model::Api;
+use crate::apigateway::read::native;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source};
 use crate::document::Node;
-use crate::live::Snapshot;
+use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
-use crate::settings::{Flag, Layers, Settings};
+use crate::settings::{self, Flag, Layers, Settings};
 
 use super::{Exit, RuleFlags};
 
@@ -37,17 +40,28 @@ impl Options {
 /// A configuration, and everything that was found wrong with it.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Settings and rules; `None` when something forbids their use.
-    pub configuration: Option<(Settings, Rules)>,
+    /// `None` when something forbids its use.
+    pub configuration: Option<Configuration>,
     /// Problems in the order of their places.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A configuration without problems.
+#[derive(Debug)]
+pub struct Configuration {
+    /// Listeners, upstreams, bounds.
+    pub settings: Settings,
+    /// Rules and routes.
+    pub rules: Rules,
+    /// The API, if there is one.
+    pub deployment: Option<Deployment>,
 }
 
 impl Loaded {
     /// The configuration as an exchange sees it.
     pub fn snapshot(self) -> Option<Arc<Snapshot>> {
-        let (settings, rules) = self.configuration?;
-        Some(Arc::new(Snapshot::new(settings, rules.routes, rules.selection)))
+        let Configuration { settings, rules, deployment } = self.configuration?;
+        Some(Arc::new(Snapshot::new(settings, rules.routes, rules.selection).with(deployment)))
     }
 }
 
@@ -56,14 +70,36 @@ impl Loaded {
 /// # Errors
 /// When a file cannot be read at all; the diagnostic says which and why.
 pub fn load(options: &Options) -> Result<Loaded, Diagnostic> {
+    Ok(compile(&layers(options)?, options.upstream_if_none))
+}
+
+/// The configuration as one document that is not compiled, and what short names say. Nothing where a file is no
+/// configuration at all.
+///
+/// # Errors
+/// As [`load`].
+pub fn document(
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<(Node, settings::Quick)>, Diagnostic> {
+    let merged = layers(options)?.merge(diagnostics);
+    Ok(merged.map(|(mut document, quick)| {
+        rules::fill_in_templates(&mut document, &beside, diagnostics);
+        (document, quick)
+    }))
+}
+
+fn layers(options: &Options) -> Result<Layers, Diagnostic> {
     let environment = environment();
     let files = match (options.files.as_slice(), variable(&environment, "CANDOR_CONFIG")) {
         ([], Some(paths)) => std::env::split_paths(paths).collect(),
         (files, _) => files.to_vec(),
     };
     let files = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let layers = Layers { files, environment, flags: options.flags.clone() };
-    Ok(compile(&layers, options.upstream_if_none))
+    for (_, path) in options.flags.iter().filter(|(flag, _)| *flag == Flag::Openapi) {
+        read(Path::new(path))?;
+    }
+    Ok(Layers { files, environment, flags: options.flags.clone() })
 }
 
 /// Compiles layers that have been read.
@@ -71,6 +107,7 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
     let mut diagnostics = Diagnostics::default();
     let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
         rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
+        settings::fill_in_tls(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             quick.upstream = upstream_if_none.map(|url| Node::scalar(&Source::new("--upstream", url)));
         }
@@ -81,12 +118,53 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
         };
         let quick = Quick { presets: &quick.presets, lines: &quick.rules };
         let rules = rules::read(Some(&document), quick, &names, &mut diagnostics);
-        settings.zip((!diagnostics.has_errors()).then_some(rules))
+        let mut settings = settings?;
+        let deployment = match settings.api.clone() {
+            Some(said) => {
+                let api = api(&said, &document, &mut diagnostics)?;
+                Some(Deployment::new(api, &said, &mut settings, &mut diagnostics))
+            }
+            None => None,
+        };
+        (!diagnostics.has_errors()).then_some(Configuration { settings, rules, deployment })
     });
     let mut diagnostics = diagnostics.into_sorted();
     // A rule set that several others use is read once for each.
     diagnostics.dedup();
     Loaded { configuration, diagnostics }
+}
+
+/// The API that a configuration has: one that it says itself, or one whose definition it names.
+fn api(said: &settings::Api, document: &Node, diagnostics: &mut Diagnostics) -> Option<Api> {
+    let options = apigateway::read::Options {
+        api: said.resource.clone(),
+        stage: said.stage.clone(),
+        stage_variables: said.stage_variables.clone(),
+        parameters: said.parameters.clone(),
+    };
+    let node = document.entry("api").map_or(document, |entry| &entry.node);
+    let own = native::KEYS.iter().find_map(|key| node.entry(key));
+    match (&said.definition, own) {
+        (None, None) => {
+            let problem = Diagnostic::error("`api` has neither `routes` nor `definition`").at(&node.place);
+            diagnostics
+                .push(problem.help("`routes` say what the API is, or `definition` names a file that does"));
+            None
+        }
+        (None, Some(_)) => native::read(node, &options, diagnostics),
+        (Some(definition), None) => {
+            let source = beside(&definition.path, &definition.place);
+            let source = source.map_err(|problem| diagnostics.push(problem)).ok()?;
+            apigateway::read::read(&source, &options, diagnostics)
+        }
+        (Some(definition), Some(own)) => {
+            let message = format!("`{}` beside a definition that says it all", own.key);
+            let problem = Diagnostic::error(message).at(&own.key_place);
+            diagnostics
+                .push(problem.help(format!("the definition is `{}`; keep one of the two", definition.path)));
+            None
+        }
+    }
 }
 
 /// The upstreams that routes may name where the settings are wrong, so that routes are not blamed for it.
@@ -131,7 +209,7 @@ pub(super) fn source(name: String, bytes: Vec<u8>) -> Result<Arc<Source>, Diagno
 }
 
 /// A file that another file names, from the folder of that one.
-fn beside(path: &str, place: &Place) -> Result<Arc<Source>, Diagnostic> {
+pub(super) fn beside(path: &str, place: &Place) -> Result<Arc<Source>, Diagnostic> {
     let folder = Path::new(&place.source.name).parent().unwrap_or(Path::new(""));
     read(&folder.join(path)).map_err(|problem| problem.at(place))
 }
@@ -150,7 +228,7 @@ fn variable<'e>(environment: &'e [(String, String)], name: &str) -> Option<&'e s
 /// Where the admin API of a `serve` in this environment listens.
 pub fn admin_address() -> SocketAddr {
     let options = Options { upstream_if_none: Some("http://127.0.0.1"), ..Options::default() };
-    let settings = load(&options).ok().and_then(|loaded| loaded.configuration).map(|(settings, _)| settings);
+    let settings = load(&options).ok().and_then(|loaded| loaded.configuration).map(|it| it.settings);
     settings
         .and_then(|settings| settings.admin.listen)
         .unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901))

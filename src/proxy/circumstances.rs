@@ -25,7 +25,7 @@ pub(super) fn of<B>(request: &Request<B>, route: &Route, client: IpAddr, now: Sy
 }
 
 /// A time as logs of web servers have it.
-fn common_log_time(time: SystemTime) -> String {
+pub(super) fn common_log_time(time: SystemTime) -> String {
     let date = httpdate::fmt_http_date(time);
     let mut parts = date.split(' ').skip(1);
     let mut part = || parts.next().unwrap_or_default();

@@ -53,14 +53,14 @@ impl Holds {
     }
 
     /// An exchange that holds nothing yet.
-    fn share(self: &Arc<Holds>) -> Share {
+    pub fn share(self: &Arc<Holds>) -> Share {
         Share { holds: Some(Arc::clone(self)), bytes: 0 }
     }
 }
 
 impl Share {
     /// Holds so much more; says whether that is still within the bound. What came is held either way.
-    fn take(&mut self, bytes: usize) -> bool {
+    pub fn take(&mut self, bytes: usize) -> bool {
         let Some(holds) = &self.holds else { return true };
         let bytes = bytes as u64;
         self.bytes += bytes;

@@ -12,6 +12,7 @@ mod circumstances;
 mod connect;
 mod download;
 mod error;
+mod gateway;
 mod h2c;
 mod headers;
 mod hold;
@@ -26,6 +27,7 @@ mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod tls;
 mod tunnel;
 mod upstream;
 mod worker;
@@ -46,7 +48,8 @@ pub use server::{Drained, StopSignals, bind, run};
 
 use body::{Body, Content};
 use download::Download;
-use error::{ProxyError, UpstreamFault};
+use error::{DownstreamError, ProxyError, UpstreamFault};
+use gateway::Turns;
 use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::{Decided, Holds};
 use http1::{Answer, Buffers, Session, Switched};
@@ -65,12 +68,21 @@ use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::Snapshot;
 use crate::settings::{ProxyStatus, Server};
 
+/// What all workers have in common.
+#[derive(Debug, Clone)]
+struct Shared {
+    /// Borrowed by exchanges: counting their uses would have all workers write to one place.
+    snapshot: Arc<Snapshot>,
+    holds: Arc<Holds>,
+    turns: Arc<Turns>,
+}
+
 /// What one thread needs to carry exchanges.
 struct Worker {
-    /// Borrowed by exchanges: counting their uses would have all workers write to one place.
     snapshot: Arc<Snapshot>,
     upstreams: Vec<Upstream>,
     holds: Arc<Holds>,
+    turns: Arc<Turns>,
     buffers: Rc<Buffers>,
     date: Date,
     /// Whether exchanges in flight are the last.
@@ -107,14 +119,24 @@ impl Downstream {
     }
 }
 
+impl Shared {
+    /// Nothing is under way yet.
+    fn new(snapshot: Arc<Snapshot>) -> Shared {
+        let holds = Holds::new(snapshot.settings.hold_total_bytes);
+        let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
+        Shared { snapshot, holds, turns }
+    }
+}
+
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
-    fn new(snapshot: Arc<Snapshot>, holds: Arc<Holds>) -> Worker {
+    fn new(shared: Shared) -> Worker {
+        let Shared { snapshot, holds, turns } = shared;
         let buffers = Rc::default();
         let upstreams = &snapshot.settings.upstreams;
         let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers)).collect();
         let (date, draining) = (Date::default(), Cell::new(false));
-        Worker { snapshot, upstreams, holds, buffers, date, draining }
+        Worker { snapshot, upstreams, holds, turns, buffers, date, draining }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
@@ -161,7 +183,13 @@ impl Worker {
         let peer = &downstream.peer;
         select::admit(request, server.connect)?;
         select::settle_host(request)?;
-        let route = select::route(&snapshot.routes, request)?;
+        let route = match (select::route(&snapshot.routes, request), &snapshot.deployment) {
+            (Ok(route), _) => route,
+            (Err(DownstreamError::NoRoute), Some(deployment)) => {
+                return Box::pin(self.carry_through_api(deployment, downstream, request, record)).await;
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
         let upstream = self.upstream(route.upstream)?;
         record.routed(route, &upstream.name);
         if request.method() == Method::CONNECT {

@@ -18,6 +18,7 @@ use super::error::ProxyError;
 use super::headers::TraceId;
 use super::names;
 use super::retry::Obstacle;
+use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
@@ -58,6 +59,9 @@ macro_rules! write_event {
             attempts = $entry.attempts(),
             retried_by = $entry.retried_by.as_deref(),
             not_retried = $entry.not_retried.map(tracing::field::display),
+            integration_response = $entry.integration_response.as_deref(),
+            gateway_response = $entry.gateway_response,
+            misfit = $entry.misfit.as_deref(),
             error = $entry.error.as_deref(),
             "exchange"
         )
@@ -92,6 +96,9 @@ struct Entry {
     attempts: u32,
     retried_by: Option<Arc<str>>,
     not_retried: Option<Obstacle>,
+    integration_response: Option<String>,
+    gateway_response: Option<&'static str>,
+    misfit: Option<String>,
     error: Option<String>,
     alarming: bool,
     complete: bool,
@@ -109,6 +116,33 @@ impl Record {
         if let Some(entry) = &mut self.0 {
             entry.route = Some(names::own(&route.name));
             entry.upstream = Some(names::own(upstream));
+        }
+    }
+
+    /// The exchange goes through an API, to this resource.
+    pub fn routed_to(&mut self, resource: &Arc<str>) {
+        if let Some(entry) = &mut self.0 {
+            entry.route = Some(names::own(resource));
+        }
+    }
+
+    /// The API calls this upstream.
+    pub fn called(&mut self, upstream: &Arc<str>) {
+        if let Some(entry) = &mut self.0 {
+            entry.upstream = Some(names::own(upstream));
+        }
+    }
+
+    /// The API has made an answer: by an integration response, or a gateway response and why.
+    pub fn executed(&mut self, finished: &Finished) {
+        let Some(entry) = &mut self.0 else { return };
+        entry.integration_response = finished.chosen.as_ref().map(ToString::to_string);
+        entry.misfit = finished.misfits.first().map(ToString::to_string);
+        entry.alarming |= entry.misfit.is_some();
+        if let Some(fault) = &finished.fault {
+            entry.alarming |= fault.status.is_server_error();
+            entry.gateway_response = Some(fault.kind.name());
+            entry.error.get_or_insert_with(|| fault.cause.clone());
         }
     }
 
@@ -257,6 +291,9 @@ impl Entry {
             attempts: 0,
             retried_by: None,
             not_retried: None,
+            integration_response: None,
+            gateway_response: None,
+            misfit: None,
             error: None,
             alarming: false,
             complete: false,

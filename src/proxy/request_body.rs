@@ -20,6 +20,8 @@ use super::intake::{Intake, IntakeError};
 pub(super) enum RequestBody {
     /// No bytes.
     Empty,
+    /// These.
+    Full(Bytes),
     /// The client's, once.
     Streaming(Intake),
     /// The client's, of which a copy is kept.
@@ -48,6 +50,12 @@ impl RequestBody {
         }
         let (reading, kept) = Kept::of(intake, bytes_max);
         (RequestBody::Kept(reading), BodyCopy::Kept(kept))
+    }
+}
+
+impl From<Bytes> for RequestBody {
+    fn from(bytes: Bytes) -> RequestBody {
+        if bytes.is_empty() { RequestBody::Empty } else { RequestBody::Full(bytes) }
     }
 }
 
@@ -253,6 +261,10 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
+            body @ RequestBody::Full(_) => match mem::replace(body, RequestBody::Empty) {
+                RequestBody::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                _ => Poll::Ready(None),
+            },
             RequestBody::Streaming(intake) => Pin::new(intake).poll_frame(context).map_err(BodyError::Client),
             RequestBody::Kept(reading) => Pin::new(reading).poll_frame(context),
         }
@@ -261,6 +273,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             RequestBody::Empty => true,
+            RequestBody::Full(_) => false,
             RequestBody::Streaming(intake) => intake.is_end_stream(),
             RequestBody::Kept(reading) => reading.is_end_stream(),
         }
@@ -269,6 +282,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
+            RequestBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             RequestBody::Streaming(intake) => intake.size_hint(),
             RequestBody::Kept(reading) => reading.size_hint(),
         }

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
-use super::hold::Holds;
+use super::Shared;
 use super::refusal::Refusal;
 use super::worker::{self, Arrival, Load};
 use crate::live::{Readiness, Snapshot};
@@ -134,13 +134,12 @@ impl Workers {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
         let count = snapshot.settings.server.workers.unwrap_or_else(available);
-        let holds = Holds::new(snapshot.settings.hold_total_bytes);
+        let shared = Shared::new(Arc::clone(snapshot));
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (arrivals, receiver) = mpsc::unbounded_channel();
             let (cut_sender, cut) = oneshot::channel();
-            let (snapshot, holds) = (Arc::clone(snapshot), Arc::clone(&holds));
-            worker::start(format!("worker-{index}"), snapshot, holds, receiver, cut_sender).await?;
+            worker::start(format!("worker-{index}"), shared.clone(), receiver, cut_sender).await?;
             all.push(Lane { arrivals, load: Arc::default(), cut });
         }
         Ok(Workers { all, turn: 0, connections_max: snapshot.settings.server.limits.connections })

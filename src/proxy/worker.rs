@@ -27,14 +27,12 @@ use tracing::{debug, error};
 
 use super::body::Body;
 use super::busy::Idleness;
-use super::hold::Holds;
 use super::http1::{Session, serve as serve_http1};
 use super::intake::Source;
 use super::local::Local;
 use super::preface::{Begun, Spoken, recognize};
 use super::refusal::Refusal;
-use super::{Downstream, Worker};
-use crate::live::Snapshot;
+use super::{Downstream, Shared, Worker};
 
 /// A connection that was accepted, on its way to a worker.
 #[derive(Debug)]
@@ -74,8 +72,7 @@ impl Drop for Load {
 /// When the thread or its runtime cannot be had.
 pub(super) async fn start(
     name: String,
-    snapshot: Arc<Snapshot>,
-    holds: Arc<Holds>,
+    shared: Shared,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     cut: oneshot::Sender<usize>,
 ) -> io::Result<()> {
@@ -85,7 +82,7 @@ pub(super) async fn start(
             Ok(runtime) => {
                 // Nobody waits for these when the server itself was dropped.
                 let _ = started.send(Ok(()));
-                let _ = cut.send(runtime.block_on(serve(snapshot, holds, arrivals)));
+                let _ = cut.send(runtime.block_on(serve(shared, arrivals)));
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -95,13 +92,9 @@ pub(super) async fn start(
     result.await.unwrap_or_else(|_| Err(io::Error::other("the worker ended before it began")))
 }
 
-async fn serve(
-    snapshot: Arc<Snapshot>,
-    holds: Arc<Holds>,
-    mut arrivals: mpsc::UnboundedReceiver<Arrival>,
-) -> usize {
-    let drain_time_max = snapshot.settings.drain.timeout;
-    let worker = Rc::new(Worker::new(snapshot, holds));
+async fn serve(shared: Shared, mut arrivals: mpsc::UnboundedReceiver<Arrival>) -> usize {
+    let drain_time_max = shared.snapshot.settings.drain.timeout;
+    let worker = Rc::new(Worker::new(shared));
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -175,7 +168,8 @@ async fn http1(
     refusal: Option<Refusal>,
     stopping: watch::Receiver<()>,
 ) {
-    let session = Session::new(stream, inbound, Rc::clone(&worker.buffers), Arc::clone(&worker.snapshot));
+    let session =
+        Session::new(stream.into(), inbound, Rc::clone(&worker.buffers), Arc::clone(&worker.snapshot));
     let session = Rc::new(RefCell::new(session));
     let downstream = Downstream::new(peer.ip(), Some(Rc::clone(&session)));
     let Some(tunnel) = serve_http1(worker, &downstream, &session, refusal, stopping).await else { return };

@@ -65,7 +65,11 @@ pub fn read(
     let part = |key: &str| document.and_then(|document| document.entry(key)).map(|entry| &entry.node);
     let mut sets = set::Sets::new(part("rule_sets"), quick, diagnostics);
     sets.compile_all(diagnostics);
-    let routes = routes::read(part("routes"), upstreams, &mut sets, diagnostics);
+    let routes = match (part("routes"), part("api")) {
+        // What no route is for goes to the API.
+        (None, Some(_)) => Routes::default(),
+        (node, _) => routes::read(node, upstreams, &mut sets, diagnostics),
+    };
     let selection = part("selector").and_then(|node| selector::read(node, &mut sets, diagnostics));
     Rules { routes, selection, sets: sets.into_compiled() }
 }

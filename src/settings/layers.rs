@@ -88,6 +88,9 @@ impl Layer {
             }
             Target::Presets => self.quick.presets.extend(words(&source.text, &place)),
             Target::Rules => self.quick.rules.extend(lines(source)),
+            Target::Lambdas => self.quick.lambdas.extend(lines(source)),
+            Target::StageVariables => self.quick.stage_variables.extend(lines(source)),
+            Target::Parameters => self.quick.parameters.extend(lines(source)),
             Target::Files => {}
         }
     }

@@ -2,6 +2,7 @@
 //! environment and flags; [`Settings::read`] decodes it, with every problem at once.
 //! Knows the names of the keys that hold rules, and nothing more of them; opens no file, reads no environment.
 
+mod api;
 mod bounds;
 mod environment;
 mod hold;
@@ -12,6 +13,7 @@ mod quick;
 mod retry;
 mod section;
 mod server;
+mod tls;
 mod upstream;
 mod variables;
 
@@ -21,18 +23,20 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::hold::{Hold, Inspect};
 
+pub use api::{Api, Definition, Lambda};
 pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyStatus, Server};
+pub use tls::{Identity, Tls, fill_in as fill_in_tls};
 pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 
-/// The top-level keys. The last three are decoded where rules are.
-const KEYS: [&str; 11] = [
+/// The top-level keys. The last four are decoded where rules and cases are.
+const KEYS: [&str; 13] = [
     "version",
     "server",
     "admin",
@@ -41,9 +45,11 @@ const KEYS: [&str; 11] = [
     "inspect",
     "drain",
     "log",
+    "api",
     "routes",
     "selector",
     "rule_sets",
+    "cases",
 ];
 
 /// All settings, complete and valid.
@@ -53,8 +59,10 @@ pub struct Settings {
     pub server: Server,
     /// The listener for operators.
     pub admin: Admin,
-    /// The backends, at least one, in the order written.
+    /// The backends in the order written, at least one unless there is an API.
     pub upstreams: Vec<Upstream>,
+    /// The API that takes the requests no route is for.
+    pub api: Option<Api>,
     /// The bounds of holding an answer.
     pub hold: Hold,
     /// Bytes of bodies held at most by all exchanges together; 128 MiB unless set.
@@ -94,6 +102,7 @@ impl Settings {
             admin: Admin::read(top, &server, diagnostics),
             server,
             upstreams: Upstream::read_all(top, quick, diagnostics),
+            api: Api::read(top, quick, diagnostics),
             hold: hold::read_hold(top, diagnostics),
             hold_total_bytes: hold::read_total(top, diagnostics),
             inspect: hold::read_inspect(top, diagnostics),

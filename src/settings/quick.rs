@@ -16,6 +16,12 @@ pub struct Quick {
     pub presets: Vec<Node>,
     /// `--rule LINE`…, `CANDOR_RULES`: one-line rules, each on its line.
     pub rules: Vec<Node>,
+    /// `--lambda NAME=URL`…, `CANDOR_LAMBDAS`, each on its line: `api.lambdas`.
+    pub lambdas: Vec<Node>,
+    /// `--stage-variable NAME=VALUE`…, `CANDOR_STAGE_VARIABLES`, each on its line: `api.stage_variables`.
+    pub stage_variables: Vec<Node>,
+    /// `--parameter NAME=VALUE`…: `api.parameters`.
+    pub parameters: Vec<Node>,
 }
 
 impl Quick {
@@ -26,6 +32,9 @@ impl Quick {
             upstream: self.upstream.or(lower.upstream),
             presets: or(self.presets, lower.presets),
             rules: or(self.rules, lower.rules),
+            lambdas: or(self.lambdas, lower.lambdas),
+            stage_variables: or(self.stage_variables, lower.stage_variables),
+            parameters: or(self.parameters, lower.parameters),
         }
     }
 }
@@ -43,6 +52,16 @@ pub enum Flag {
     Preset,
     /// `--rule LINE`
     Rule,
+    /// `--openapi FILE`
+    Openapi,
+    /// `--stage NAME`
+    Stage,
+    /// `--lambda NAME=URL`
+    Lambda,
+    /// `--stage-variable NAME=VALUE`
+    StageVariable,
+    /// `--parameter NAME=VALUE`
+    Parameter,
 }
 
 impl Flag {
@@ -54,6 +73,11 @@ impl Flag {
             Flag::Upstream => "--upstream",
             Flag::Preset => "--preset",
             Flag::Rule => "--rule",
+            Flag::Openapi => "--openapi",
+            Flag::Stage => "--stage",
+            Flag::Lambda => "--lambda",
+            Flag::StageVariable => "--stage-variable",
+            Flag::Parameter => "--parameter",
         }
     }
 
@@ -64,6 +88,11 @@ impl Flag {
             Flag::Upstream => Target::Upstream,
             Flag::Preset => Target::Presets,
             Flag::Rule => Target::Rules,
+            Flag::Openapi => DEFINITION,
+            Flag::Stage => Target::Setting(&["api", "stage"]),
+            Flag::Lambda => Target::Lambdas,
+            Flag::StageVariable => Target::StageVariables,
+            Flag::Parameter => Target::Parameters,
         }
     }
 }
@@ -76,21 +105,28 @@ pub(super) enum Target {
     Upstream,
     Presets,
     Rules,
+    Lambdas,
+    StageVariables,
+    Parameters,
     /// The configuration files themselves, read before there are layers.
     Files,
 }
 
 const LISTEN: Target = Target::Setting(&["server", "listen"]);
 const ADMIN: Target = Target::Setting(&["admin", "listen"]);
+const DEFINITION: Target = Target::Setting(&["api", "definition"]);
 
 /// Variables with a short name, after `CANDOR_`.
-pub(super) const VARIABLES: [(&str, Target); 7] = [
+pub(super) const VARIABLES: [(&str, Target); 10] = [
     ("ADMIN", ADMIN),
     ("CONFIG", Target::Files),
+    ("LAMBDAS", Target::Lambdas),
     ("LISTEN", LISTEN),
     ("LOG", Target::Setting(&["log", "filter"])),
+    ("OPENAPI", DEFINITION),
     ("PRESET", Target::Presets),
     ("RULES", Target::Rules),
+    ("STAGE_VARIABLES", Target::StageVariables),
     ("UPSTREAM", Target::Upstream),
 ];
 
@@ -161,9 +197,9 @@ mod tests {
     #[test]
     fn a_given_list_replaces_the_lower_one() {
         let quick = |presets: &str, rules: &str| Quick {
-            upstream: None,
             presets: words(presets, &Place::whole(&Source::new("p", presets))),
             rules: lines(&Source::new("r", rules)),
+            ..Quick::default()
         };
         let merged = quick("a", "").over(quick("b c", "x -> 1"));
         assert_eq!(summary(&merged.presets), [("a", 1, 1, 1)]);

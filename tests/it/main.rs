@@ -8,14 +8,18 @@
     reason = "tests fail by panicking"
 )]
 
+mod apigateway;
 mod bounds;
 mod cli;
 mod conformance;
 mod demo;
 mod docs;
 mod encodings;
+mod examples;
+mod explain;
 mod faults;
 mod hygiene;
+mod import;
 mod properties;
 mod protocols;
 mod proxy;
@@ -25,4 +29,6 @@ mod schema;
 mod streaming;
 mod support;
 mod templates;
+mod test_command;
 mod tidy;
+mod tls;

@@ -18,13 +18,13 @@ const IMPORTS: &str = "\
 | engine | vtl |
 | apigateway | engine, vtl, document, diagnostic |
 | rules | engine, vtl, document, diagnostic |
-| settings | engine, document, diagnostic |
-| live | engine, settings |
-| case | rules, engine, document, diagnostic, settings, live |
+| settings | apigateway, engine, document, diagnostic |
+| live | apigateway, engine, settings, diagnostic |
+| case | apigateway, rules, engine, document, diagnostic, settings, live |
 | telemetry | settings, engine, live |
-| proxy | engine, settings, live, telemetry |
+| proxy | apigateway, engine, settings, live, telemetry |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
-| cli | admin, case, diagnostic, document, engine, live, proxy, rules, settings, telemetry, vtl |
+| cli | admin, apigateway, case, diagnostic, document, engine, live, proxy, rules, settings, telemetry, vtl |
 | main | cli |
 ";
 

@@ -22,11 +22,14 @@ mod respond;
 mod response_model;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod url;
 mod validate;
+mod validation;
 mod values;
 
 use std::cell::OnceCell;
+use std::fmt;
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -38,7 +41,8 @@ pub use fault::Fault;
 pub use headers::Headers;
 use request::Received;
 pub use request::{Answer, Call, Failure, Request, Target};
-pub use response_model::{Misfit, misfits};
+pub use response_model::{Misfit, ResponseModels, misfits};
+pub use trace::{BodyBy, Considered, Tested, Trace, Tried};
 
 /// How an API is carried out where its definition says nothing of it.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +51,8 @@ pub struct Settings {
     pub identity: Identity,
     /// Where it is not known what API Gateway does: refuse rather than guess (COMPATIBILITY.md says where).
     pub strict: bool,
+    /// What is done about answers that do not fit the models that their methods declare.
+    pub response_models: ResponseModels,
 }
 
 /// One request on its way through an API.
@@ -57,11 +63,14 @@ pub struct Execution<'a> {
     method: Option<&'a Method>,
     received: Received<'a>,
     context: OnceCell<Map<String, Value>>,
+    /// What belongs into the context when it is made.
+    told: Vec<(&'static str, Value)>,
     /// What templates have put into `$context.responseOverride`.
     overrides: ResponseOverrides,
     /// A template has left overrides that the next one must find.
     has_left_overrides: bool,
     chosen: Option<Chosen>,
+    trace: Option<Box<Trace>>,
 }
 
 /// How an exchange goes on.
@@ -82,6 +91,10 @@ pub struct Finished {
     pub fault: Option<Fault>,
     /// Which integration response it is made by; none for proxy integrations.
     pub chosen: Option<Chosen>,
+    /// Where the answer that was made does not fit its model, if anybody wants to know.
+    pub misfits: Vec<Misfit>,
+    /// What happened on the way, if it was [asked for](Execution::traced).
+    pub trace: Option<Box<Trace>>,
 }
 
 /// Which integration response an answer has met, and by what.
@@ -93,6 +106,12 @@ pub struct Chosen {
     pub pattern: Option<String>,
     /// The status that the integration response has.
     pub status: StatusCode,
+}
+
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}", self.pattern.as_deref().unwrap_or("default"), self.status.as_u16())
+    }
 }
 
 /// What has become of a request.
@@ -122,7 +141,9 @@ impl<'a> Execution<'a> {
             method: None,
             received: Received::new(api, request, &[]),
             chosen: None,
+            trace: None,
             context: OnceCell::new(),
+            told: Vec::new(),
             overrides: ResponseOverrides::default(),
             has_left_overrides: false,
         }
@@ -137,6 +158,11 @@ impl<'a> Execution<'a> {
     pub fn too_large(api: &'a Api, request: &'a Request, settings: &'a Settings) -> Finished {
         let fault = Fault::told(Kind::RequestTooLarge, "Request Too Long");
         Execution::without_method(api, request, settings).refused(fault)
+    }
+
+    /// The answer to a request that there is no room for.
+    pub fn busy(api: &'a Api, request: &'a Request, settings: &'a Settings) -> Finished {
+        Execution::without_method(api, request, settings).refused(Fault::from_failure(Failure::Busy))
     }
 
     /// The way to the backend.
@@ -164,9 +190,30 @@ impl<'a> Execution<'a> {
         match done {
             Ok(answer) => {
                 let answer = self.finished(answer, &method.integration.backend);
-                Finished { answer, fault: None, chosen: self.chosen.take() }
+                self.checked(method, answer)
             }
             Err(fault) => self.refused(fault),
+        }
+    }
+
+    /// The answer held against its model, where that is wanted.
+    fn checked(&mut self, method: &Method, answer: Answer) -> Finished {
+        let misfits = match self.settings.response_models {
+            ResponseModels::Off => Vec::new(),
+            ResponseModels::Warn | ResponseModels::Enforce => misfits(method, &answer),
+        };
+        match misfits.first().filter(|_| self.settings.response_models == ResponseModels::Enforce) {
+            Some(misfit) => {
+                let fault = Fault::configuration(format!("the answer does not fit its model: {misfit}"));
+                Finished { misfits, ..self.refused(fault) }
+            }
+            None => Finished {
+                answer,
+                fault: None,
+                chosen: self.chosen.take(),
+                misfits,
+                trace: self.trace.take(),
+            },
         }
     }
 
@@ -175,14 +222,19 @@ impl<'a> Execution<'a> {
     }
 
     fn made_context(&self) -> Map<String, Value> {
-        context::context(self.api, &self.settings.identity, self.method, &self.received)
+        let mut context = context::context(self.api, &self.settings.identity, self.method, &self.received);
+        for (name, value) in &self.told {
+            context.insert((*name).to_owned(), value.clone());
+        }
+        context
     }
 
     /// Puts a value into `$context`.
-    fn tell(&mut self, name: &str, value: Value) {
-        let mut context = self.context.take().unwrap_or_else(|| self.made_context());
-        context.insert(name.to_owned(), value);
-        self.context = OnceCell::from(context);
+    fn tell(&mut self, name: &'static str, value: Value) {
+        match self.context.get_mut() {
+            Some(context) => _ = context.insert(name.to_owned(), value),
+            None => self.told.push((name, value)),
+        }
     }
 
     /// Keeps what a template has put into `$context` for the next one and for the answer.

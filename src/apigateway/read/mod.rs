@@ -1,11 +1,13 @@
 //! Definitions read: OpenAPI 3.0 and Swagger 2.0 with `x-amazon-apigateway-*`, as they are or inside a CloudFormation or
 //! SAM template, and `serverless.yml`. All problems are told at once; with an error among them there is no API.
 
+mod budget;
 mod cloudformation;
 mod function;
 mod gateway_response;
 mod integration;
 mod mapping;
+pub mod native;
 mod openapi;
 mod operation;
 mod reader;
@@ -25,10 +27,14 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{self, Node, Tags, Value};
 use reader::Reader;
 
+pub(super) use integration::TIMEOUT;
+pub(super) use schema::builtin as builtin_model;
+pub(super) use uri::STAGE_VARIABLES;
+
 /// API Gateway's bound on a definition, bytes.
 const BYTES_MAX: usize = 6 << 20;
-/// Values in a definition. One of [`BYTES_MAX`] with a value every dozen bytes has about as many.
-const VALUES_MAX: usize = 500_000;
+/// Values in a definition, keys among them. One of [`BYTES_MAX`] with one every six bytes has as many.
+const VALUES_MAX: usize = 1_000_000;
 
 /// What a definition does not say itself.
 #[derive(Debug, Clone, Default)]
@@ -56,10 +62,25 @@ pub enum Format {
 
 /// Reads a definition. Nothing is returned if there is an error in it.
 pub fn read(source: &Arc<Source>, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    without_errors(problems, |found| read_text(source, options, found))
+}
+
+/// Reads a definition that stands within another document. Nothing is returned if there is an error in it.
+pub fn read_node(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    without_errors(problems, |found| read_root(root, options, found))
+}
+
+fn without_errors(
+    problems: &mut Diagnostics,
+    read: impl FnOnce(&mut Diagnostics) -> Option<Api>,
+) -> Option<Api> {
     let mut found = Diagnostics::default();
-    let api = read_text(source, options, &mut found);
+    let api = read(&mut found);
     let usable = !found.has_errors();
-    found.into_sorted().into_iter().for_each(|problem| problems.push(problem));
+    let mut found = found.into_sorted();
+    // What functions and references bring in twice has its problems once.
+    found.dedup();
+    found.into_iter().for_each(|problem| problems.push(problem));
     api.filter(|_| usable)
 }
 
@@ -70,10 +91,15 @@ fn read_text(source: &Arc<Source>, options: &Options, problems: &mut Diagnostics
         return None;
     }
     let root = document::parse_with(source, Tags::Functions, VALUES_MAX, problems)?;
-    let Some(format) = format(&root) else {
+    read_root(&root, options, problems)
+}
+
+fn read_root(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    let Some(format) = format(root) else {
+        let Place { source, line, .. } = &root.place;
         problems.push(
             Diagnostic::error(format!("`{}` is no definition of an API", source.name))
-                .at(&Place { source: Arc::clone(source), line: 1, column: 1, width: 1 })
+                .at(&Place { source: Arc::clone(source), line: *line, column: 1, width: 1 })
                 .help(
                     "expected `openapi: 3.0.1` or `swagger: \"2.0\"`, a template with `Resources`, or a `serverless.yml`",
                 ),
@@ -81,9 +107,9 @@ fn read_text(source: &Arc<Source>, options: &Options, problems: &mut Diagnostics
         return None;
     };
     match format {
-        Format::OpenApi => Some(openapi::read(Reader::new(&root, options.clone(), problems))),
-        Format::CloudFormation => cloudformation::read(&root, options, problems),
-        Format::Serverless => serverless::read(&root, options, problems),
+        Format::OpenApi => Some(openapi::read(Reader::new(root, options.clone(), problems))),
+        Format::CloudFormation => cloudformation::read(root, options, problems),
+        Format::Serverless => serverless::read(root, options, problems),
     }
 }
 

@@ -12,10 +12,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 use tokio::io::AsyncWrite as _;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::super::alarm::Alarm;
+use super::super::gateway::Spelling;
 use super::super::intake::IntakeError;
 use super::super::refusal::Refusal;
 use super::buffers::{Buffers, Expected, split};
@@ -87,9 +87,9 @@ pub(super) enum Next {
 
 impl Session {
     /// A connection of which these bytes were read already. Call it inside a runtime.
-    pub fn new(io: TcpStream, inbound: BytesMut, buffers: Rc<Buffers>, snapshot: Arc<Snapshot>) -> Session {
+    pub fn new(wire: Wire, inbound: BytesMut, buffers: Rc<Buffers>, snapshot: Arc<Snapshot>) -> Session {
         Session {
-            wire: io.into(),
+            wire,
             out: Outbound::new(Rc::clone(&buffers)),
             buffers,
             snapshot,
@@ -109,8 +109,8 @@ impl Session {
     }
 
     /// The connection and what came on it unused, for another protocol.
-    pub fn into_parts(self) -> (TcpStream, Bytes) {
-        (self.wire.into(), self.inbound.freeze())
+    pub fn into_parts(self) -> (Wire, Bytes) {
+        (self.wire, self.inbound.freeze())
     }
 
     fn timeouts(&self) -> &ServerTimeouts {
@@ -158,6 +158,9 @@ impl Session {
         let mut head = self.spare.take().unwrap_or_else(Head::empty);
         *head.request.headers_mut() = self.buffers.take_headers();
         request::read(&bytes, &mut head, limits)?;
+        if self.snapshot.deployment.is_some() {
+            head.request.extensions_mut().insert(Spelling(bytes));
+        }
         self.lines = Lines::default();
         self.head_began = None;
         self.body = match head.framing {

@@ -1,15 +1,17 @@
 //! A sidecar that serves real sockets inside the test's process.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use candor::cli::load;
 use candor::diagnostic::{Diagnostics, Source};
 use candor::document;
 use candor::live::{Readiness, Snapshot};
 use candor::proxy::{Drained, bind, run};
 use candor::rules::{self, Quick};
-use candor::settings::{Admin, Drain, Log, Server, Settings, Upstream, UpstreamUrl};
+use candor::settings::{Admin, Drain, Flag, Layers, Log, Server, Settings, Upstream, UpstreamUrl};
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
@@ -37,6 +39,22 @@ impl Sidecar {
         let mut settings = settings(upstream);
         change(&mut settings);
         Sidecar::serving(snapshot(settings, rules))
+    }
+
+    /// A sidecar that carries out a definition, with a configuration that says what it leaves open: `api`,
+    /// `upstreams`, `server`.
+    pub fn carrying_out(definition: &str, configuration: &str) -> Sidecar {
+        log::keep();
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        file.write_all(definition.as_bytes()).unwrap();
+        let layers = Layers {
+            files: vec![Source::new("test.yaml", format!("version: 1\n{configuration}"))],
+            flags: vec![(Flag::Openapi, file.path().to_str().unwrap().to_owned())],
+            ..Layers::default()
+        };
+        let loaded = load::compile(&layers, None);
+        let problems: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        Sidecar::serving(loaded.snapshot().unwrap_or_else(|| panic!("{problems}")))
     }
 
     /// A sidecar with this configuration.
@@ -94,6 +112,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         server: Server { workers: Some(1), ..Server::default() },
         admin: Admin { listen: None },
         upstreams: vec![Upstream::new("legacy", url)],
+        api: None,
         hold: Default::default(),
         hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
         inspect: Default::default(),

@@ -106,6 +106,11 @@ impl Upstream {
         self.received.lock().unwrap().recv_timeout(PATIENCE).expect("a request in time")
     }
 
+    /// All requests that have come in and were not yet asked for.
+    pub fn seen(&self) -> Vec<Received> {
+        self.received.lock().unwrap().try_iter().collect()
+    }
+
     /// Waits until a connection has ended; its number.
     pub fn ended(&self) -> usize {
         self.ended.lock().unwrap().recv_timeout(PATIENCE).expect("the end of a connection in time")

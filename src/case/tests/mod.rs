@@ -1,3 +1,7 @@
+//! Case files read and judged: problems with their places, bodies and framing, every way to fall short.
+
+mod api;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use insta::assert_snapshot;
@@ -189,6 +193,7 @@ fn what_a_door_does_not_tell_is_not_compared() {
         reason: "OK".to_owned(),
         headers: HeaderMap::new(),
         body: Bytes::new(),
+        sent: Sent::Unseen,
         decision: Decision::Unseen,
     };
     assert_eq!(case.expectation.mismatches(&played), []);

@@ -2,6 +2,8 @@
 //! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API. [`Snapshot`] is the
 //! configuration, one and the same for an exchange from its first byte to its last.
 
+mod deployment;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,6 +11,8 @@ use crate::engine::Limits;
 use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::settings::Settings;
+
+pub use deployment::{Callee, Deployment};
 
 /// A configuration in force, whole and immutable.
 #[derive(Debug)]
@@ -21,13 +25,20 @@ pub struct Snapshot {
     pub routes: Routes,
     /// How a header chooses other rules.
     pub selection: Option<Selection>,
+    /// The API that takes the requests no route is for.
+    pub deployment: Option<Box<Deployment>>,
 }
 
 impl Snapshot {
     /// A configuration of these parts. Routes name upstreams by their index in the settings.
     pub fn new(settings: Settings, routes: Routes, selection: Option<Selection>) -> Snapshot {
         let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
-        Snapshot { settings, limits, routes, selection }
+        Snapshot { settings, limits, routes, selection, deployment: None }
+    }
+
+    /// The same with an API.
+    pub fn with(self, deployment: Option<Deployment>) -> Snapshot {
+        Snapshot { deployment: deployment.map(Box::new), ..self }
     }
 }
 

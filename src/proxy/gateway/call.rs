@@ -1,0 +1,152 @@
+//! The call that an API makes of a request: to an upstream by its URL, or to a function by the Invoke API.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Uri, Version};
+use tokio::time::Instant;
+
+use super::super::Worker;
+use super::super::download::Download;
+use super::super::error::{ProxyError, UpstreamFault};
+use super::super::headers::strip_request;
+use super::super::hold::Share;
+use super::super::http1::Answer;
+use super::super::record::Record;
+use super::super::request_body::RequestBody;
+use super::super::upstream::{Patience, RequestHead, Taken, Upstream, Way};
+use super::collect::{Collected, FUNCTION_BYTES_MAX, REQUEST_BYTES_MAX, collect};
+use crate::apigateway::execute::{self, Call, Failure, Target};
+use crate::live::Deployment;
+
+/// Where a call goes.
+struct Destination<'a> {
+    upstream: &'a Upstream,
+    uri: Uri,
+    /// The function that is called, by its index.
+    function: Option<usize>,
+}
+
+/// A call on its way, and how long it may take.
+struct Sent<'a> {
+    upstream: &'a Upstream,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+    end: Instant,
+    answer_bytes_max: usize,
+}
+
+impl Worker {
+    /// Sends the call and collects its answer.
+    ///
+    /// # Errors
+    /// Why there is none. The record has the cause.
+    pub(super) async fn call(
+        &self,
+        deployment: &Deployment,
+        call: Call<'_>,
+        share: &mut Share,
+        record: &mut Record,
+    ) -> Result<execute::Answer, Failure> {
+        let end = Instant::now() + call.timeout;
+        let Call { target, method, headers, body, .. } = call;
+        let Destination { upstream, uri, function } =
+            self.destination(deployment, &target).ok_or(Failure::InvalidAddress)?;
+        let (_turn, answer_bytes_max) = match function {
+            Some(index) => (self.turns.take(index, end).await?, FUNCTION_BYTES_MAX),
+            None => (None, REQUEST_BYTES_MAX),
+        };
+        let headers = HeaderMap::from(&headers);
+        Sent { upstream, method, uri, headers, body, end, answer_bytes_max }.outcome(share, record).await
+    }
+
+    /// Where a call goes; nowhere if nobody has said who answers.
+    fn destination(&self, deployment: &Deployment, target: &Target<'_>) -> Option<Destination<'_>> {
+        let (upstream, uri, function) = match target {
+            Target::Url(url) => {
+                let uri: Uri = url.parse().ok()?;
+                (deployment.upstream(&uri)?, uri, None)
+            }
+            Target::Function(function) => {
+                let (index, callee) = deployment.callee(function)?;
+                (callee.upstream, callee.path.clone(), Some(index))
+            }
+            // Not signed: who stands in for AWS asks for no signature.
+            Target::Service(_, path) => (deployment.stand_in()?, path.parse().ok()?, None),
+        };
+        Some(Destination { upstream: self.upstreams.get(upstream)?, uri, function })
+    }
+}
+
+impl Sent<'_> {
+    async fn outcome(mut self, share: &mut Share, record: &mut Record) -> Result<execute::Answer, Failure> {
+        record.called(&self.upstream.name);
+        self.complete_headers();
+        let answer = self.answer(share, record).await;
+        answer.unwrap_or_else(|error| {
+            record.failed(&error);
+            Err(failure(&error))
+        })
+    }
+
+    /// What the sender says of a message, where no mapping has said it.
+    fn complete_headers(&mut self) {
+        strip_request(&mut self.headers);
+        let authority = HeaderValue::from_str(self.upstream.authority().as_str());
+        if let Ok(authority) = authority {
+            self.headers.entry(header::HOST).or_insert(authority);
+        }
+    }
+
+    async fn answer(
+        &self,
+        share: &mut Share,
+        record: &mut Record,
+    ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
+        record.tried();
+        let answer = match self.send(Way::Any).await {
+            // A kept-alive connection may be gone before its upstream could tell.
+            Err(error) if error.is_lost_connection() && self.method.is_idempotent() => {
+                record.tried_after_loss();
+                self.send(Way::Fresh).await?
+            }
+            answer => answer?,
+        };
+        record.answered(answer.status);
+        let Answer { status, headers, body, .. } = answer;
+        let headers = execute::Headers::from(&headers);
+        Ok(match collect(body, self.answer_bytes_max, share).await? {
+            Collected::Whole(body) => Ok(execute::Answer { status, headers, body }),
+            Collected::TooLarge => Err(Failure::TooLarge),
+            Collected::NoRoom => Err(Failure::Busy),
+        })
+    }
+
+    async fn send(&self, way: Way) -> Result<Answer<Download>, ProxyError> {
+        let head = RequestHead {
+            method: &self.method,
+            uri: &self.uri,
+            version: Version::HTTP_11,
+            headers: &self.headers,
+        };
+        let time_left = self.end.saturating_duration_since(Instant::now());
+        let patience = Patience { head: time_left, end: Some(self.end) };
+        let body = RequestBody::from(self.body.clone());
+        match self.upstream.send(head, body, None, way, patience).await? {
+            Taken::Answered(answer) => Ok(*answer),
+            Taken::Switched(_) => Err(UpstreamFault::Switched.into()),
+        }
+    }
+}
+
+/// What API Gateway makes of what went wrong.
+fn failure(error: &ProxyError) -> Failure {
+    use UpstreamFault::{ConnectTimeout, Late, Name, Silent, Stalled, TooLarge};
+    match error.upstream_fault() {
+        Some(ConnectTimeout | Silent | Stalled | Late) => Failure::Timeout,
+        Some(Name) => Failure::InvalidAddress,
+        Some(TooLarge) => Failure::TooLarge,
+        _ => Failure::Unreachable,
+    }
+}
