@@ -178,12 +178,12 @@ impl<'a> Heap<'a> {
         let text = unread.text();
         self.meter.work(1 + text.len() as u64 / 32)?;
         let Some(printed) = json::reprint(text, slashes == Slashes::Escaped) else { return Ok(false) };
-        self.fits(out.len() + printed.len())?;
         if out.is_empty() {
             *out = printed;
         } else {
             out.push_str(&printed);
         }
+        self.fits(out.len())?;
         Ok(true)
     }
 
