@@ -45,6 +45,9 @@ pub mod vtl;
 pub mod apigateway;
 
 pub mod rules;
+
+pub mod lint;
+
 #[cfg(feature = "server")]
 pub mod settings;
 

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod explain;
 pub mod health;
 pub mod import;
+pub mod lint;
 pub mod load;
 pub mod render;
 pub mod serve;
@@ -74,10 +75,15 @@ enum Command {
     Check {
         #[command(flatten)]
         rules: RuleFlags,
+        /// Give advice as well, as `candor lint` does; advice counts as a problem
+        #[arg(long)]
+        lint: bool,
         /// How problems are printed
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Advise on rules that work, and probably not as meant: exit 0 no advice, 1 some, 2 could not run
+    Lint(Box<lint::LintArgs>),
     /// Play cases: exit 0 all hold, 1 one does not, 2 could not run
     Test(Box<test::TestArgs>),
     /// Show what each rule, or each stage of an API, makes of a saved answer, and why
@@ -265,7 +271,10 @@ pub fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Serve { rules, listen, admin } => serve::run(&load::Options::new(&rules, listen, admin)),
         Command::Demo { listen, admin } => demo::run(listen, admin),
-        Command::Check { rules, format } => check::run(&load::Options::new(&rules, None, None), format),
+        Command::Check { rules, lint, format } => {
+            check::run(&load::Options::new(&rules, None, None), lint, format)
+        }
+        Command::Lint(arguments) => lint::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -20,6 +20,7 @@ mod explain;
 mod faults;
 mod hygiene;
 mod import;
+mod lint;
 mod properties;
 mod protocols;
 mod proxy;

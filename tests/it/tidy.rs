@@ -18,13 +18,14 @@ const IMPORTS: &str = "\
 | engine | vtl |
 | apigateway | engine, vtl, document, diagnostic |
 | rules | engine, vtl, document, diagnostic |
+| lint | rules, engine, vtl, document, diagnostic |
 | settings | apigateway, engine, document, diagnostic |
 | live | apigateway, engine, settings, diagnostic |
 | case | apigateway, rules, engine, document, diagnostic, settings, live |
 | telemetry | settings, engine, live |
 | proxy | apigateway, engine, settings, live, telemetry |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
-| cli | admin, apigateway, case, diagnostic, document, engine, live, proxy, rules, settings, telemetry, vtl |
+| cli | admin, apigateway, case, diagnostic, document, engine, lint, live, proxy, rules, settings, telemetry, vtl |
 | main | cli |
 ";
 
