@@ -35,7 +35,7 @@ pub fn check(scene: &mut Scene<'_>, index: usize, report: &mut Report) {
     let captured = captures(ruled.when, true);
     let mut readings = Vec::new();
     if let Some(then) = ruled.written.then {
-        let places = froms(then);
+        let places = sources(then);
         readings.extend(ruled.then.sources().map(|source| of_source(&source.origin, &places, then)));
         // A file is mostly shared, and may read what only other rules find.
         let templates = texts(then).into_iter().filter(|text| text.place.source == then.place.source);
@@ -118,7 +118,7 @@ fn below<'n>(node: &'n Node, keys: &[&str], found: &mut Vec<&'n Node>) {
     }
 }
 
-fn froms(then: &Node) -> Vec<&Node> {
+fn sources(then: &Node) -> Vec<&Node> {
     let mut found = Vec::new();
     below(then, &["from"], &mut found);
     found
