@@ -118,6 +118,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         inspect: Default::default(),
         drain: Drain::default(),
         log: Log::default(),
+        capture: None,
     }
 }
 
