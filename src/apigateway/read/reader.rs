@@ -107,19 +107,20 @@ impl<'a> Reader<'a> {
 
     /// What a reference within the file points at.
     pub fn referred(&mut self, reference: &str, place: &Place) -> Option<&'a Node> {
+        self.pointed(reference).map_err(|problem| self.problems.push(problem.at(place))).ok()
+    }
+
+    /// What a reference within the file points at, or what is wrong with it.
+    pub fn pointed(&mut self, reference: &str) -> Result<&'a Node, Diagnostic> {
         let Some(pointer) = reference.strip_prefix("#/") else {
-            let problem = Diagnostic::error(format!("`{reference}` is not in this file")).at(place);
-            self.problems.push(problem.help("API Gateway knows references that begin with `#/` only"));
-            return None;
+            let problem = Diagnostic::error(format!("`{reference}` is not in this file"));
+            return Err(problem.help("API Gateway knows references that begin with `#/` only"));
         };
         let found = pointer.split('/').try_fold(self.root, |node, part| {
             let part = percent_decode_str(part).decode_utf8_lossy().replace("~1", "/").replace("~0", "~");
             self.child(node, &part)
         });
-        if found.is_none() {
-            self.error(place, format!("`{reference}` points at nothing"));
-        }
-        found
+        found.ok_or_else(|| Diagnostic::error(format!("`{reference}` points at nothing")))
     }
 
     /// The value of a key of a map that may be large and asked often.

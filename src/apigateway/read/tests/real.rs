@@ -240,3 +240,19 @@ fn what_only_the_cloud_knows_stands_for_itself() {
         assert_eq!(url(&check(&of(uri), &given, &[]).unwrap()), ["http://h/a"]);
     }
 }
+
+#[test]
+fn a_missing_model_is_an_error_only_where_requests_are_held_against_it() {
+    let of = |validator: &str| {
+        format!(
+            "swagger: \"2.0\"\nx-amazon-apigateway-request-validators: {{ all: {{ validateRequestBody: true }} }}\npaths:\n  /a:\n    post:\n      {validator}\n      parameters: [{{ in: body, name: b, schema: {{ $ref: \"#/definitions/Gone\" }} }}]\n      responses: {{ 200: {{ schema: {{ $ref: schemas.yaml#/Gone }} }} }}\n      x-amazon-apigateway-integration: {{ type: http_proxy, httpMethod: GET, uri: http://h/ }}\n"
+        )
+    };
+    let told = [
+        "7:57 warning: `#/definitions/Gone` points at nothing",
+        "8:43 warning: `schemas.yaml#/Gone` is not in this file",
+    ];
+    assert!(check(&of("deprecated: true"), &Options::default(), &told).is_some());
+    let told = ["7:57 error: `#/definitions/Gone` points at nothing", told[1]];
+    assert!(check(&of("x-amazon-apigateway-request-validator: all"), &Options::default(), &told).is_none());
+}
