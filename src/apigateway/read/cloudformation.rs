@@ -2,16 +2,18 @@
 
 use super::Options;
 use super::function::{Functions, kind, property};
-use super::key;
 use super::openapi;
 use super::reader::Reader;
+use super::{cors, globals, key};
 use crate::apigateway::model::Api;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
+/// The type of a REST API of SAM, which has what SAM adds to definitions.
+const SAM_API: &str = "AWS::Serverless::Api";
 /// The types of an API, with the key of the definition in them.
 const APIS: [(&str, &str); 4] = [
-    ("AWS::Serverless::Api", "DefinitionBody"),
+    (SAM_API, "DefinitionBody"),
     ("AWS::Serverless::HttpApi", "DefinitionBody"),
     ("AWS::ApiGateway::RestApi", "Body"),
     ("AWS::ApiGatewayV2::Api", "Body"),
@@ -72,12 +74,17 @@ struct Found<'a> {
 
 /// Reads the API of a template.
 pub fn read(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    let spread = globals::spread(root);
+    let root = spread.as_ref().unwrap_or(root);
     let found = find(root, options, problems)?;
     let mut functions = Functions::new(root, options, problems);
     let mut body = functions.fill(found.body)?;
     let (stage, mut stage_variables) = stage(&found, root, &mut functions);
     add_media_types(&mut body, &found, &mut functions);
     add_gateway_responses(&mut body, &found, root, &mut functions);
+    if let (Some(cors), SAM_API) = (property(found.resource, "Cors"), kind(found.resource)) {
+        cors::add(&mut body, cors, &mut functions);
+    }
     let functions = resources(root).iter().map(|entry| &entry.node);
     key::add(&mut body, found.resource, functions.filter(|it| kind(it) == "AWS::Serverless::Function"));
     left_out(&found, root, &body, problems);
@@ -276,7 +283,8 @@ fn left_out(found: &Found<'_>, root: &Node, body: &Node, problems: &mut Diagnost
         }
     }
     for (key, meaning) in UNSUPPORTED {
-        if let Some(node) = property(found.resource, key) {
+        let is_done = key == "Cors" && kind(found.resource) == SAM_API;
+        if let Some(node) = property(found.resource, key).filter(|_| !is_done) {
             problems.push(
                 Diagnostic::warning(format!("`{key}` is not carried out: {meaning}"))
                     .at(&node.place)

@@ -3,8 +3,10 @@
 
 mod budget;
 mod cloudformation;
+mod cors;
 mod function;
 mod gateway_response;
+mod globals;
 mod integration;
 mod key;
 mod mapping;

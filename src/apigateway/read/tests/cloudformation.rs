@@ -1,7 +1,7 @@
 //! CloudFormation and SAM templates.
 
 use super::{only, read_with};
-use crate::apigateway::model::{Api, Backend, Kind, UriPart};
+use crate::apigateway::model::{Api, Backend, Kind, ResponseSource, UriPart};
 use crate::apigateway::read::Options;
 
 const TEMPLATE: &str = r#"
@@ -210,4 +210,72 @@ Resources:
     check("ApiKeyRequired: true, AddApiKeyRequiredToCorsPreflight: false", "", [true, false, true]);
     check("", "Auth: { ApiKeyRequired: true }", [true, false, false]);
     check("ApiKeyRequired: true", "Auth: { ApiKeyRequired: false }", [false, true, true]);
+}
+
+fn sam(globals: &str, properties: &str) -> String {
+    format!(
+        r##"
+Globals: {{ {globals} }}
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      {properties}
+      DefinitionBody:
+        paths:
+          /a:
+            get: &op
+              x-amazon-apigateway-integration: {{ type: http_proxy, httpMethod: GET, uri: http://h/ }}
+            put: *op
+          /b:
+            options: *op
+            x-amazon-apigateway-any-method: *op
+          /c:
+            x-amazon-apigateway-any-method: *op
+"##
+    )
+}
+
+#[test]
+fn what_is_global_is_said_of_each_api() {
+    let globals = "Api: { BinaryMediaTypes: [a/b], Variables: { x: global, y: global }, StageName: global, Auth: { DefaultAuthorizer: A } }";
+    let text = sam(globals, "{ BinaryMediaTypes: [c/d], Variables: { x: own } }")
+        .replace("      { Binary", "      Binary")
+        .replace(" [c/d], Variables: { x: own } }", " [c/d]\n      Variables: { x: own }");
+    let (api, problems) = read_with(&text, &Options::default());
+    assert_eq!(
+        problems,
+        ["2:114 warning: `DefaultAuthorizer` is not carried out: requests are not authorized"]
+    );
+    let api = api.unwrap();
+    assert_eq!(api.binary_media_types, ["a/b", "c/d"]);
+    assert_eq!((api.stage_variable("x"), api.stage_variable("y")), (Some("own"), Some("global")));
+    assert_eq!(api.stage, "global");
+}
+
+#[test]
+fn preflight_requests_are_answered_as_sam_has_it() {
+    let headers = |cors: &str, path: &str| {
+        let (api, problems) = read_with(&sam("", &format!("Cors: {cors}")), &Options::default());
+        assert_eq!(problems, Vec::<String>::new());
+        let api = api.unwrap();
+        let method = api.find(&http::Method::OPTIONS, path).unwrap().0;
+        let Some(response) = &method.integration.responses.default else { return "none".to_owned() };
+        let shown = response.parameters.iter().map(|it| match &it.source {
+            ResponseSource::Static(text) => format!("{}: {text}", it.header),
+            other => panic!("{other:?}"),
+        });
+        shown.collect::<Vec<_>>().join("; ")
+    };
+    let origin = "Access-Control-Allow-Origin: *; Access-Control-Allow-Methods:";
+    assert_eq!(headers("\"'*'\"", "/a"), format!("{origin} GET,OPTIONS,PUT"));
+    assert_eq!(headers("\"'*'\"", "/c"), format!("{origin} DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"));
+    assert_eq!(headers("\"'*'\"", "/b"), "none");
+    assert_eq!(
+        headers(
+            "{ AllowOrigin: \"'http://o'\", AllowMethods: \"'GET'\", AllowHeaders: \"'X'\", MaxAge: \"'600'\", AllowCredentials: true }",
+            "/a"
+        ),
+        "Access-Control-Allow-Origin: http://o; Access-Control-Allow-Methods: GET; Access-Control-Allow-Headers: X; Access-Control-Max-Age: 600; Access-Control-Allow-Credentials: true"
+    );
 }
