@@ -13,7 +13,7 @@ pub fn without_earlier(node: &Node, problems: &mut Diagnostics) -> Option<Node> 
 /// Tells of all keys that are there twice; whether there are any.
 fn tell(node: &Node, problems: &mut Diagnostics) -> bool {
     match &node.value {
-        Value::List(items) => items.iter().fold(false, |any, item| tell(item, problems) || any),
+        Value::List(items) => items.iter().filter(|item| tell(item, problems)).count() > 0,
         Value::Map(entries) => {
             let mut earlier = HashSet::with_capacity(entries.len());
             let mut any = false;
