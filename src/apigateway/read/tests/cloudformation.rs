@@ -241,7 +241,21 @@ fn what_is_global_is_said_of_each_api() {
     let globals = "Api: { BinaryMediaTypes: [a/b], Variables: { x: global, y: global }, StageName: global, Auth: { DefaultAuthorizer: A } }";
     let text = sam(globals, "BinaryMediaTypes: [c/d]\n      Variables: { x: own }");
     let (api, problems) = read_with(&text, &Options::default());
-    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(
+        problems,
+        ["2:108 warning: `DefaultAuthorizer` is not carried out: requests are not authorized"]
+    );
+    let api = api.unwrap();
+    assert_eq!(api.binary_media_types, ["a/b", "c/d"]);
+    assert_eq!((api.stage_variable("x"), api.stage_variable("y")), (Some("own"), Some("global")));
+    assert_eq!(api.stage, "global");
+}
+
+#[test]
+fn preflight_requests_are_answered_as_sam_has_it() {
+    let headers = |cors: &str, path: &str| {
+        let (api, problems) = read_with(&sam("", &format!("Cors: {cors}")), &Options::default());
+        assert_eq!(problems, Vec::<String>::new());
         let api = api.unwrap();
         let method = api.find(&http::Method::OPTIONS, path).unwrap().0;
         let Some(response) = &method.integration.responses.default else { return "none".to_owned() };
