@@ -123,7 +123,13 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
         let deployment = match settings.api.clone() {
             Some(said) => {
                 let api = api(&said, &document, &mut diagnostics)?;
-                Some(Deployment::new(api, &said, &mut settings, &mut diagnostics))
+                let mut unreached = Diagnostics::default();
+                let deployment = Deployment::new(api, &said, &mut settings, &mut unreached);
+                // A command that sends nothing need not reach anything.
+                if upstream_if_none.is_none() {
+                    unreached.into_sorted().into_iter().for_each(|problem| diagnostics.push(problem));
+                }
+                Some(deployment)
             }
             None => None,
         };
