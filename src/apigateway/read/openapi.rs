@@ -10,7 +10,7 @@ use super::security::KEY_SOURCE;
 use crate::apigateway::model::{Api, Method, Validator, Verb};
 use crate::apigateway::route::{CATCH_ALL, Routes, Segment, segments};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::document::{Entry, Node};
+use crate::document::{Entry, Node, Value};
 
 const ROOT: Keys<'_> = Keys {
     read: &[
@@ -192,7 +192,8 @@ fn methods(reader: &mut Reader<'_>) -> Vec<Arc<Method>> {
         reader.problems.push(problem.help(WITHOUT_INTEGRATION));
         return Vec::new();
     }
-    for entry in entries.iter().filter(|entry| !entry.key.starts_with("x-")) {
+    let written = entries.iter().filter(|entry| entry.node.value != Value::Null);
+    for entry in written.filter(|entry| !entry.key.starts_with("x-")) {
         path_is_right(reader, &entry.key, &entry.key_place, &mut variables);
         methods.extend(path_item(reader, entry, &defaults));
     }
@@ -260,6 +261,8 @@ fn path_item<'a>(reader: &mut Reader<'a>, path: &'a Entry, defaults: &Defaults<'
     let entries = item.entries("a path", &mut Default::default()).unwrap_or_default();
     entries
         .iter()
+        // Nothing in the place of an operation is none.
+        .filter(|entry| entry.node.value != Value::Null)
         .filter_map(|entry| {
             let verb = verb(&entry.key)?;
             reader.operation(&inherited, verb, &entry.key_place, &entry.node)

@@ -5,6 +5,9 @@ use std::collections::HashSet;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node, Value};
 
+/// Entries of a map that is looked through and not hashed.
+const SMALL: usize = 8;
+
 /// The document without the entries that do not count, where there are any.
 pub fn without_earlier(node: &Node, problems: &mut Diagnostics) -> Option<Node> {
     tell(node, problems).then(|| pruned(node))
@@ -15,20 +18,31 @@ fn tell(node: &Node, problems: &mut Diagnostics) -> bool {
     match &node.value {
         Value::List(items) => items.iter().filter(|item| tell(item, problems)).count() > 0,
         Value::Map(entries) => {
-            let mut earlier = HashSet::with_capacity(entries.len());
-            let mut any = false;
-            for entry in entries {
-                if !earlier.insert(entry.key.as_str()) {
-                    any = true;
-                    let problem = Diagnostic::warning(format!("`{}` is given twice in one map", entry.key));
-                    problems.push(problem.at(&entry.key_place).help("the last one counts"));
-                }
-                any |= tell(&entry.node, problems);
+            let repeated = repeated(entries);
+            for entry in &repeated {
+                let problem = Diagnostic::warning(format!("`{}` is given twice in one map", entry.key));
+                problems.push(problem.at(&entry.key_place).help("the last one counts"));
             }
-            any
+            let within = entries.iter().filter(|entry| tell(&entry.node, problems)).count();
+            !repeated.is_empty() || within > 0
         }
         _ => false,
     }
+}
+
+/// The entries whose keys were there before. Most maps are small, and looked through sooner than hashed.
+fn repeated(entries: &[Entry]) -> Vec<&Entry> {
+    if entries.len() <= SMALL {
+        let before = |index: usize, entry: &Entry| entries.iter().take(index).any(|it| it.key == entry.key);
+        return entries
+            .iter()
+            .enumerate()
+            .filter(|(index, it)| before(*index, it))
+            .map(|(_, it)| it)
+            .collect();
+    }
+    let mut earlier = HashSet::with_capacity(entries.len());
+    entries.iter().filter(|entry| !earlier.insert(entry.key.as_str())).collect()
 }
 
 fn pruned(node: &Node) -> Node {

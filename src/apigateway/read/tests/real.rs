@@ -256,3 +256,9 @@ fn a_missing_model_is_an_error_only_where_requests_are_held_against_it() {
     let told = ["7:57 error: `#/definitions/Gone` points at nothing", told[1]];
     assert!(check(&of("x-amazon-apigateway-request-validator: all"), &Options::default(), &told).is_none());
 }
+
+#[test]
+fn nothing_in_the_place_of_a_path_or_an_operation_is_none() {
+    let text = "openapi: 3.0.1\ncomponents:\npaths:\n  /none:\n  /a:\n    parameters:\n    put:\n    get: { security: , responses: , x-amazon-apigateway-integration: { type: http_proxy, httpMethod: GET, uri: http://h/, responses: , requestTemplates:  } }\n";
+    assert_eq!(&*only(&api(text)).resource, "/a");
+}
