@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Severity};
 
+/// Lines that are named; `--format json` has them all.
+const LINES_MAX: usize = 50;
+
 /// What a problem says, wherever in its file it is.
 type Said<'d> = (&'d str, Option<&'d str>, Option<&'d str>);
 
@@ -39,11 +42,13 @@ fn also(first: &Diagnostic, all: &[&Diagnostic]) -> String {
     let mut lines: Vec<usize> =
         all.iter().filter_map(|it| line(it)).filter(|it| Some(*it) != line(first)).collect();
     lines.dedup();
-    let texts: Vec<String> = lines.iter().map(usize::to_string).collect();
-    match texts.len() {
+    let texts: Vec<String> = lines.iter().take(LINES_MAX).map(usize::to_string).collect();
+    let listed = texts.join(", ");
+    match lines.len() {
         0 => String::new(),
-        1 => format!("\n  = also in line {}", texts.join("")),
-        _ => format!("\n  = also in lines {}", texts.join(", ")),
+        1 => format!("\n  = also in line {listed}"),
+        many if many > LINES_MAX => format!("\n  = also in lines {listed} and {} more", many - LINES_MAX),
+        _ => format!("\n  = also in lines {listed}"),
     }
 }
 
@@ -68,6 +73,9 @@ mod tests {
         check(&[warning(1), warning(2), warning(2), warning(3)], &["  = also in lines 2, 3"]);
         check(&[warning(1), Diagnostic::warning("odd")], &["  | ^", "warning: odd"]);
         check(&[warning(1), warning(2).help("x")], &["  | ^", "  = help: x"]);
+        let many: Vec<Diagnostic> = (1..=53).map(warning).collect();
+        let listed: Vec<String> = (2..=51).map(|line| line.to_string()).collect();
+        check(&many, &[&format!("  = also in lines {} and 2 more", listed.join(", "))]);
         let error = |line: usize| Diagnostic::error("odd").at(&at(line));
         check(&[error(1), error(2)], &["  | ^", "  | ^"]);
     }
