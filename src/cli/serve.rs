@@ -11,6 +11,7 @@ use crate::admin;
 use crate::live::{Readiness, Snapshot};
 use crate::proxy;
 use crate::telemetry;
+use crate::telemetry::traffic::Traffic;
 
 use super::Exit;
 use super::load::{self, Options};
@@ -88,6 +89,7 @@ impl Listeners {
 pub async fn serve(listeners: Listeners, snapshot: Arc<Snapshot>) -> io::Result<()> {
     let mut signals = proxy::StopSignals::listen()?;
     let readiness = Readiness::new();
+    let traffic = Traffic::start();
     if let Some(admin) = listeners.admin {
         let listener = tokio::net::TcpListener::from_std(admin)?;
         let router = admin::router(readiness.clone());
@@ -98,7 +100,7 @@ pub async fn serve(listeners: Listeners, snapshot: Arc<Snapshot>) -> io::Result<
         // A sender that is gone means the same: there is nothing more to wait for.
         let _ = stopped.await;
     };
-    let running = proxy::run(listeners.traffic, snapshot, readiness, shutdown);
+    let running = proxy::run(listeners.traffic, snapshot, traffic.clone(), readiness, shutdown);
     tokio::pin!(running);
     tokio::select! {
         ended = &mut running => return ended.map(|_| ()),

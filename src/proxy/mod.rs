@@ -66,6 +66,7 @@ use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::Snapshot;
 use crate::settings::{ProxyStatus, Server};
+use crate::telemetry::traffic::{Meter, Traffic};
 
 /// What all workers have in common.
 #[derive(Debug, Clone)]
@@ -74,6 +75,7 @@ struct Shared {
     snapshot: Arc<Snapshot>,
     holds: Arc<Holds>,
     turns: Arc<Turns>,
+    traffic: Traffic,
 }
 
 /// What one thread needs to carry exchanges.
@@ -84,6 +86,7 @@ struct Worker {
     turns: Arc<Turns>,
     buffers: Rc<Buffers>,
     date: Date,
+    meter: Rc<Meter>,
     /// Whether exchanges in flight are the last.
     draining: Cell<bool>,
 }
@@ -120,29 +123,30 @@ impl Downstream {
 
 impl Shared {
     /// Nothing is under way yet.
-    fn new(snapshot: Arc<Snapshot>) -> Shared {
+    fn new(snapshot: Arc<Snapshot>, traffic: Traffic) -> Shared {
         let holds = Holds::new(snapshot.settings.hold_total_bytes);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns }
+        Shared { snapshot, holds, turns, traffic }
     }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let Shared { snapshot, holds, turns } = shared;
+        let Shared { snapshot, holds, turns, traffic } = shared;
         let buffers = Rc::default();
         let upstreams = &snapshot.settings.upstreams;
         let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers)).collect();
         let (date, draining) = (Date::default(), Cell::new(false));
-        Worker { snapshot, upstreams, holds, turns, buffers, date, draining }
+        let meter = Rc::new(traffic.meter());
+        Worker { snapshot, upstreams, holds, turns, buffers, date, meter, draining }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
     /// exchange's id on it.
     async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(&request_id, downstream.peer.ip, request);
+        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, request);
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
         let mut carried =
@@ -158,7 +162,7 @@ impl Worker {
     fn refuse(&self, downstream: &Downstream, refusal: Refusal) -> Reply {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
-        let mut record = Record::begin(&request_id, downstream.peer.ip, &unread);
+        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, &unread);
         record.unread();
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);

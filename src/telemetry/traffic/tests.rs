@@ -1,0 +1,118 @@
+use std::net::Ipv4Addr;
+
+use http::StatusCode;
+
+use super::*;
+use crate::engine::outcome::Undecided;
+
+/// An exchange `after` the start that took two milliseconds.
+fn ended<'a>(traffic: &Traffic, after: Duration, id: &'a str, to: u16, verdict: &'a Verdict) -> Ended<'a> {
+    Ended {
+        request_id: id,
+        trace_id: None,
+        began: traffic.0.since.0 + after,
+        took: Duration::from_millis(2),
+        upstream_time: Some(Duration::from_millis(1)),
+        client: Ipv4Addr::LOCALHOST.into(),
+        method: Some("GET"),
+        path: Some("/orders/17"),
+        route: Some("/orders/{id}"),
+        upstream: Some("legacy"),
+        rule_set: Some("orders"),
+        upstream_status: Some(200),
+        status: Some(to),
+        verdict: Some(verdict),
+        shadows: &[],
+        held: None,
+        sent_bytes: 10,
+        attempts: 1,
+        integration_response: None,
+        gateway_response: None,
+        error: None,
+        alarming: false,
+    }
+}
+
+fn rewritten() -> Verdict {
+    Verdict::Rewrite { rule: "orders/not-found".into() }
+}
+
+const PASSED: Verdict = Verdict::PassThrough { bypass: None };
+
+#[test]
+fn workers_are_added_up() {
+    let traffic = Traffic::start();
+    let (one, two) = (traffic.meter(), traffic.meter());
+    let busy = Shadow { rule: "orders/busy".into(), status: Some(StatusCode::SERVICE_UNAVAILABLE) };
+    let undecided = Verdict::Undecided { reason: Undecided::OverTime };
+    one.count(&ended(&traffic, Duration::ZERO, "a", 404, &rewritten()));
+    two.count(&ended(&traffic, Duration::ZERO, "b", 404, &rewritten()));
+    two.count(&Ended { shadows: &[busy], ..ended(&traffic, Duration::ZERO, "c", 200, &undecided) });
+    let route: Arc<str> = "/orders/{id}".into();
+    let rule = |name: &str, role, to| Count::Rule {
+        route: Arc::clone(&route),
+        rule: name.into(),
+        role,
+        from: 200,
+        to,
+    };
+    let exchanges = |to, verdict| Count::Exchanges { route: Arc::clone(&route), from: 200, to, verdict };
+    let counts = traffic.counts();
+    let times = |count: Count<Arc<str>>| counts.0.get(&count).copied();
+    assert_eq!(times(exchanges(404, Word::Rewrite)), Some(2));
+    assert_eq!(times(exchanges(200, Word::Undecided)), Some(1));
+    assert_eq!(times(rule("orders/not-found", Role::Decided, 404)), Some(2));
+    assert_eq!(times(rule("orders/busy", Role::Shadow, 503)), Some(1));
+    let reason = "body not complete in time";
+    assert_eq!(times(Count::Undecided { route: Arc::clone(&route), reason }), Some(1));
+    assert_eq!(times(Count::Took { route: Arc::clone(&route), bucket: latency::bucket(2000) }), Some(3));
+    assert_eq!(times(Count::Upstream { route: Arc::clone(&route), bucket: latency::bucket(1000) }), Some(3));
+    assert_eq!(counts.0.len(), 7);
+}
+
+#[test]
+fn what_is_new_is_told_once() {
+    let traffic = Traffic::start();
+    let (one, two) = (traffic.meter(), traffic.meter());
+    let ids = |position: &Position| {
+        let (seen, after) = traffic.recent(position);
+        (seen.iter().map(|seen| seen.request_id.clone()).collect::<Vec<_>>(), after)
+    };
+    two.count(&ended(&traffic, Duration::from_secs(2), "b", 404, &rewritten()));
+    one.count(&ended(&traffic, Duration::from_secs(1), "a", 200, &PASSED));
+    let (first, position) = ids(&Position::default());
+    assert_eq!(first, ["a", "b"], "in the order of time");
+    one.count(&ended(&traffic, Duration::from_secs(3), "c", 404, &rewritten()));
+    let (next, position) = ids(&position);
+    assert_eq!(next, ["c"]);
+    assert_eq!(ids(&position).0, Vec::<String>::new());
+    assert_eq!(traffic.find("b").unwrap().rule.as_deref(), Some("orders/not-found"));
+    assert_eq!(traffic.find("d"), None);
+}
+
+#[test]
+fn a_busy_second_is_not_kept_whole() {
+    let traffic = Traffic::start();
+    let meter = traffic.meter();
+    for _ in 0..1000 {
+        meter.count(&ended(&traffic, Duration::from_secs(1), "passed", 200, &PASSED));
+        meter.count(&ended(&traffic, Duration::from_secs(1), "changed", 404, &rewritten()));
+    }
+    let kept =
+        |id: &str| traffic.recent(&Position::default()).0.iter().filter(|seen| seen.request_id == id).count();
+    assert_eq!((kept("passed"), kept("changed"), traffic.not_kept()), (25, 100, 1875));
+    meter.count(&ended(&traffic, Duration::from_secs(2), "changed", 404, &rewritten()));
+    assert_eq!(kept("changed"), 101, "the next second");
+}
+
+#[test]
+fn the_oldest_make_room() {
+    let traffic = Traffic::start();
+    let meter = traffic.meter();
+    for second in 0..600 {
+        meter.count(&ended(&traffic, Duration::from_secs(second), "x", 404, &rewritten()));
+    }
+    let (seen, _) = traffic.recent(&Position::default());
+    assert_eq!(seen.len(), 400);
+    assert_eq!(seen.last().unwrap().at - seen[0].at, 399_000);
+}
