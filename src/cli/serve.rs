@@ -11,7 +11,7 @@ use crate::admin;
 use crate::live::{Readiness, Snapshot};
 use crate::proxy;
 use crate::telemetry;
-use crate::telemetry::traffic::Traffic;
+use crate::telemetry::meters::Meters;
 
 use super::Exit;
 use super::load::{self, Options};
@@ -89,7 +89,7 @@ impl Listeners {
 pub async fn serve(listeners: Listeners, snapshot: Arc<Snapshot>) -> io::Result<()> {
     let mut signals = proxy::StopSignals::listen()?;
     let readiness = Readiness::new();
-    let traffic = Traffic::start();
+    let meters = Meters::start();
     if let Some(admin) = listeners.admin {
         let listener = tokio::net::TcpListener::from_std(admin)?;
         let router = admin::router(readiness.clone());
@@ -100,7 +100,7 @@ pub async fn serve(listeners: Listeners, snapshot: Arc<Snapshot>) -> io::Result<
         // A sender that is gone means the same: there is nothing more to wait for.
         let _ = stopped.await;
     };
-    let running = proxy::run(listeners.traffic, snapshot, traffic.clone(), readiness, shutdown);
+    let running = proxy::run(listeners.traffic, snapshot, meters.clone(), readiness, shutdown);
     tokio::pin!(running);
     tokio::select! {
         ended = &mut running => return ended.map(|_| ()),

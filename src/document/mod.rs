@@ -3,6 +3,7 @@
 //! what they expect of it, and a wrong type or an unknown key becomes a [`Diagnostic`] instead of a failure.
 
 mod parse;
+mod print;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source, did_you_mean};
 
 pub use parse::{Tags, parse, parse_with};
+pub use print::Yaml;
 
 /// A value and the place it was written at.
 #[derive(Debug, Clone, PartialEq)]

@@ -66,7 +66,7 @@ use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::Snapshot;
 use crate::settings::{ProxyStatus, Server};
-use crate::telemetry::traffic::{Meter, Traffic};
+use crate::telemetry::meters::{Meter, Meters};
 
 /// What all workers have in common.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ struct Shared {
     snapshot: Arc<Snapshot>,
     holds: Arc<Holds>,
     turns: Arc<Turns>,
-    traffic: Traffic,
+    meters: Meters,
 }
 
 /// What one thread needs to carry exchanges.
@@ -123,22 +123,22 @@ impl Downstream {
 
 impl Shared {
     /// Nothing is under way yet.
-    fn new(snapshot: Arc<Snapshot>, traffic: Traffic) -> Shared {
+    fn new(snapshot: Arc<Snapshot>, meters: Meters) -> Shared {
         let holds = Holds::new(snapshot.settings.hold_total_bytes);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns, traffic }
+        Shared { snapshot, holds, turns, meters }
     }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let Shared { snapshot, holds, turns, traffic } = shared;
+        let Shared { snapshot, holds, turns, meters } = shared;
         let buffers = Rc::default();
         let upstreams = &snapshot.settings.upstreams;
         let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers)).collect();
         let (date, draining) = (Date::default(), Cell::new(false));
-        let meter = Rc::new(traffic.meter());
+        let meter = Rc::new(meters.meter());
         Worker { snapshot, upstreams, holds, turns, buffers, date, meter, draining }
     }
 

@@ -22,7 +22,7 @@ use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
-use crate::telemetry::traffic::{Ended, Meter};
+use crate::telemetry::meters::{Ended, Meter};
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
 macro_rules! exchange_target {
@@ -394,7 +394,7 @@ mod tests {
     use super::*;
     use crate::engine::outcome::Undecided;
     use crate::proxy::error::UpstreamFault;
-    use crate::telemetry::traffic::{Count, Traffic, Word};
+    use crate::telemetry::meters::{Count, Meters, Word};
 
     /// The events that `exchanges` leave at this level and above, times left out.
     fn logged(level: Level, exchanges: impl FnOnce()) -> Vec<Value> {
@@ -433,11 +433,11 @@ mod tests {
 
     fn begin() -> Record {
         let request = Request::builder().uri("/orders/17?secret=1").body(()).unwrap();
-        of(&Traffic::start(), &request)
+        of(&Meters::start(), &request)
     }
 
-    fn of(traffic: &Traffic, request: &Request<()>) -> Record {
-        let (meter, id) = (Rc::new(traffic.meter()), HeaderValue::from_static("id-1"));
+    fn of(meters: &Meters, request: &Request<()>) -> Record {
+        let (meter, id) = (Rc::new(meters.meter()), HeaderValue::from_static("id-1"));
         Record::begin(&meter, &id, "192.0.2.7".parse().unwrap(), request)
     }
 
@@ -470,7 +470,7 @@ mod tests {
         let events = logged(Level::INFO, || {
             let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
             let request = Request::builder().uri("/chat").header("traceparent", parent).body(()).unwrap();
-            let mut record = of(&Traffic::start(), &request);
+            let mut record = of(&Meters::start(), &request);
             record.answered(StatusCode::SWITCHING_PROTOCOLS);
             record.tunnelled();
             record.responded(StatusCode::SWITCHING_PROTOCOLS);
@@ -547,22 +547,22 @@ mod tests {
 
     #[test]
     fn an_exchange_is_counted_also_where_nobody_reads_the_log() {
-        let traffic = Traffic::start();
+        let meters = Meters::start();
         let request = Request::builder().uri("/orders/17?secret=1").body(()).unwrap();
         let events = logged(Level::ERROR, || {
-            let mut record = of(&traffic, &request);
+            let mut record = of(&meters, &request);
             record.answered(StatusCode::OK);
             record.decided(Verdict::Rewrite { rule: "orders/not-found".into() }, Vec::new(), None);
             record.responded(StatusCode::NOT_FOUND);
             record.complete();
         });
         assert_eq!(events, Vec::<Value>::new());
-        let seen = traffic.find("id-1").unwrap();
+        let seen = meters.find("id-1").unwrap();
         assert_eq!(
             (seen.path.as_deref(), seen.upstream_status, seen.status),
             (Some("/orders/17"), Some(200), Some(404))
         );
         let exchanges = Count::Exchanges { route: "".into(), from: 200, to: 404, verdict: Word::Rewrite };
-        assert_eq!(traffic.counts().0.get(&exchanges), Some(&1));
+        assert_eq!(meters.counts().0.get(&exchanges), Some(&1));
     }
 }

@@ -23,7 +23,7 @@ use super::Shared;
 use super::refusal::Refusal;
 use super::worker::{self, Arrival, Load};
 use crate::live::{Readiness, Snapshot};
-use crate::telemetry::traffic::Traffic;
+use crate::telemetry::meters::Meters;
 
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -70,7 +70,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Serves and counts what it serves in `traffic`, until `shutdown` completes; then refuses new connections, finishes the exchanges in flight within
+/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the exchanges in flight within
 /// `drain.timeout`, and says how many connections had to be cut.
 ///
 /// # Errors
@@ -78,12 +78,12 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub async fn run(
     listener: TcpListener,
     snapshot: Arc<Snapshot>,
-    traffic: Traffic,
+    meters: Meters,
     readiness: Readiness,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let mut workers = Workers::start(&snapshot, &traffic).await?;
+    let mut workers = Workers::start(&snapshot, &meters).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -132,11 +132,11 @@ struct Lane {
 }
 
 impl Workers {
-    async fn start(snapshot: &Arc<Snapshot>, traffic: &Traffic) -> io::Result<Workers> {
+    async fn start(snapshot: &Arc<Snapshot>, meters: &Meters) -> io::Result<Workers> {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
         let count = snapshot.settings.server.workers.unwrap_or_else(available);
-        let shared = Shared::new(Arc::clone(snapshot), traffic.clone());
+        let shared = Shared::new(Arc::clone(snapshot), meters.clone());
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (arrivals, receiver) = mpsc::unbounded_channel();

@@ -3,17 +3,17 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use super::super::{Gateway, Given};
+use super::super::Given;
 use super::{Decision, Played, Sent, SentRequest, SentTo, usual_reason};
-use crate::apigateway::execute::{Answer, Call, Execution, Finished, Request, Step, Target};
+use crate::apigateway::execute::{Answer, Call, Execution, Finished, Request, Settings, Step, Target};
+use crate::apigateway::model::Api;
 use crate::engine::mutation::allows_body;
 
 /// The host that a request names unless the case says otherwise.
 const HOST: &str = "sidecar.test";
 
 /// What an API makes of it.
-pub(super) fn play(gateway: &Gateway, given: &Given) -> Played {
-    let Gateway { api, settings } = gateway;
+pub(super) fn play(api: &Api, settings: &Settings, given: &Given) -> Played {
     let mut request = given.request.to_api(HOST);
     let path = request.path.clone();
     let Some((method, parameters)) = api.find(&request.method, &path) else {

@@ -12,7 +12,7 @@ use candor::live::{Readiness, Snapshot};
 use candor::proxy::{Drained, bind, run};
 use candor::rules::{self, Quick};
 use candor::settings::{Admin, Drain, Flag, Layers, Log, Server, Settings, Upstream, UpstreamUrl};
-use candor::telemetry::traffic::Traffic;
+use candor::telemetry::meters::Meters;
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
@@ -64,7 +64,7 @@ impl Sidecar {
         let address = listener.local_addr().unwrap();
         let readiness = Readiness::new();
         let (stop, stopped) = oneshot::channel::<()>();
-        let traffic = Traffic::start();
+        let meters = Meters::start();
         let drained = {
             let readiness = readiness.clone();
             thread::spawn(move || {
@@ -75,7 +75,7 @@ impl Sidecar {
                         std::future::pending::<()>().await;
                     }
                 };
-                runtime.block_on(run(listener, snapshot, traffic, readiness, shutdown)).unwrap()
+                runtime.block_on(run(listener, snapshot, meters, readiness, shutdown)).unwrap()
             })
         };
         Sidecar { address, readiness, stop, drained }

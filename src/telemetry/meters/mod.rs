@@ -2,7 +2,7 @@
 //! it off.
 //!
 //! Every worker has a [`Meter`] of its own and is the only one that writes to it, so that no exchange waits for
-//! another. [`Traffic`] reads them all and adds up when somebody asks.
+//! another. [`Meters`] reads them all and adds up when somebody asks.
 
 mod count;
 mod latency;
@@ -29,7 +29,7 @@ const NAMES_MAX: usize = 8192;
 
 /// All that is counted and kept, for those who ask. Clones see the same.
 #[derive(Debug, Clone)]
-pub struct Traffic(Arc<Shared>);
+pub struct Meters(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -102,18 +102,18 @@ pub struct Ended<'a> {
     pub alarming: bool,
 }
 
-impl Traffic {
+impl Meters {
     /// Nothing yet.
     #[expect(
         clippy::disallowed_methods,
         reason = "when exchanges began is told to people; nothing is decided by it"
     )]
-    pub fn start() -> Traffic {
-        Traffic::since_moment((Instant::now(), SystemTime::now()))
+    pub fn start() -> Meters {
+        Meters::since_moment((Instant::now(), SystemTime::now()))
     }
 
-    fn since_moment(since: (Instant, SystemTime)) -> Traffic {
-        Traffic(Arc::new(Shared { since, workers: Mutex::default() }))
+    fn since_moment(since: (Instant, SystemTime)) -> Meters {
+        Meters(Arc::new(Shared { since, workers: Mutex::default() }))
     }
 
     /// The end of a new worker.

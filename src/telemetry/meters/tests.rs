@@ -6,11 +6,11 @@ use super::*;
 use crate::engine::outcome::Undecided;
 
 /// An exchange `after` the start that took two milliseconds.
-fn ended<'a>(traffic: &Traffic, after: Duration, id: &'a str, to: u16, verdict: &'a Verdict) -> Ended<'a> {
+fn ended<'a>(meters: &Meters, after: Duration, id: &'a str, to: u16, verdict: &'a Verdict) -> Ended<'a> {
     Ended {
         request_id: id,
         trace_id: None,
-        began: traffic.0.since.0 + after,
+        began: meters.0.since.0 + after,
         took: Duration::from_millis(2),
         upstream_time: Some(Duration::from_millis(1)),
         client: Ipv4Addr::LOCALHOST.into(),
@@ -41,13 +41,13 @@ const PASSED: Verdict = Verdict::PassThrough { bypass: None };
 
 #[test]
 fn workers_are_added_up() {
-    let traffic = Traffic::start();
-    let (one, two) = (traffic.meter(), traffic.meter());
+    let meters = Meters::start();
+    let (one, two) = (meters.meter(), meters.meter());
     let busy = Shadow { rule: "orders/busy".into(), status: Some(StatusCode::SERVICE_UNAVAILABLE) };
     let undecided = Verdict::Undecided { reason: Undecided::OverTime };
-    one.count(&ended(&traffic, Duration::ZERO, "a", 404, &rewritten()));
-    two.count(&ended(&traffic, Duration::ZERO, "b", 404, &rewritten()));
-    two.count(&Ended { shadows: &[busy], ..ended(&traffic, Duration::ZERO, "c", 200, &undecided) });
+    one.count(&ended(&meters, Duration::ZERO, "a", 404, &rewritten()));
+    two.count(&ended(&meters, Duration::ZERO, "b", 404, &rewritten()));
+    two.count(&Ended { shadows: &[busy], ..ended(&meters, Duration::ZERO, "c", 200, &undecided) });
     let route: Arc<str> = "/orders/{id}".into();
     let rule = |name: &str, role, to| Count::Rule {
         route: Arc::clone(&route),
@@ -57,7 +57,7 @@ fn workers_are_added_up() {
         to,
     };
     let exchanges = |to, verdict| Count::Exchanges { route: Arc::clone(&route), from: 200, to, verdict };
-    let counts = traffic.counts();
+    let counts = meters.counts();
     let times = |count: Count<Arc<str>>| counts.0.get(&count).copied();
     assert_eq!(times(exchanges(404, Word::Rewrite)), Some(2));
     assert_eq!(times(exchanges(200, Word::Undecided)), Some(1));
@@ -72,47 +72,47 @@ fn workers_are_added_up() {
 
 #[test]
 fn what_is_new_is_told_once() {
-    let traffic = Traffic::start();
-    let (one, two) = (traffic.meter(), traffic.meter());
+    let meters = Meters::start();
+    let (one, two) = (meters.meter(), meters.meter());
     let ids = |position: &Position| {
-        let (seen, after) = traffic.recent(position);
+        let (seen, after) = meters.recent(position);
         (seen.iter().map(|seen| seen.request_id.clone()).collect::<Vec<_>>(), after)
     };
-    two.count(&ended(&traffic, Duration::from_secs(2), "b", 404, &rewritten()));
-    one.count(&ended(&traffic, Duration::from_secs(1), "a", 200, &PASSED));
+    two.count(&ended(&meters, Duration::from_secs(2), "b", 404, &rewritten()));
+    one.count(&ended(&meters, Duration::from_secs(1), "a", 200, &PASSED));
     let (first, position) = ids(&Position::default());
     assert_eq!(first, ["a", "b"], "in the order of time");
-    one.count(&ended(&traffic, Duration::from_secs(3), "c", 404, &rewritten()));
+    one.count(&ended(&meters, Duration::from_secs(3), "c", 404, &rewritten()));
     let (next, position) = ids(&position);
     assert_eq!(next, ["c"]);
     assert_eq!(ids(&position).0, Vec::<String>::new());
-    assert_eq!(traffic.find("b").unwrap().rule.as_deref(), Some("orders/not-found"));
-    assert_eq!(traffic.find("d"), None);
+    assert_eq!(meters.find("b").unwrap().rule.as_deref(), Some("orders/not-found"));
+    assert_eq!(meters.find("d"), None);
 }
 
 #[test]
 fn a_busy_second_is_not_kept_whole() {
-    let traffic = Traffic::start();
-    let meter = traffic.meter();
+    let meters = Meters::start();
+    let meter = meters.meter();
     for _ in 0..1000 {
-        meter.count(&ended(&traffic, Duration::from_secs(1), "passed", 200, &PASSED));
-        meter.count(&ended(&traffic, Duration::from_secs(1), "changed", 404, &rewritten()));
+        meter.count(&ended(&meters, Duration::from_secs(1), "passed", 200, &PASSED));
+        meter.count(&ended(&meters, Duration::from_secs(1), "changed", 404, &rewritten()));
     }
     let kept =
-        |id: &str| traffic.recent(&Position::default()).0.iter().filter(|seen| seen.request_id == id).count();
-    assert_eq!((kept("passed"), kept("changed"), traffic.not_kept()), (25, 100, 1875));
-    meter.count(&ended(&traffic, Duration::from_secs(2), "changed", 404, &rewritten()));
+        |id: &str| meters.recent(&Position::default()).0.iter().filter(|seen| seen.request_id == id).count();
+    assert_eq!((kept("passed"), kept("changed"), meters.not_kept()), (25, 100, 1875));
+    meter.count(&ended(&meters, Duration::from_secs(2), "changed", 404, &rewritten()));
     assert_eq!(kept("changed"), 101, "the next second");
 }
 
 #[test]
 fn the_oldest_make_room() {
-    let traffic = Traffic::start();
-    let meter = traffic.meter();
+    let meters = Meters::start();
+    let meter = meters.meter();
     for second in 0..600 {
-        meter.count(&ended(&traffic, Duration::from_secs(second), "x", 404, &rewritten()));
+        meter.count(&ended(&meters, Duration::from_secs(second), "x", 404, &rewritten()));
     }
-    let (seen, _) = traffic.recent(&Position::default());
+    let (seen, _) = meters.recent(&Position::default());
     assert_eq!(seen.len(), 400);
     assert_eq!(seen.last().unwrap().at - seen[0].at, 399_000);
 }
