@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test]
     async fn the_default_url_follows_readiness() {
         let readiness = Readiness::new();
-        let admin = listen(admin::router(readiness.clone())).await;
+        let admin = listen(admin::health::router(readiness.clone())).await;
         assert_eq!(run(None, admin).await, Health::Unhealthy);
         readiness.listening();
         assert_eq!(run(None, admin).await, Health::Healthy);

@@ -28,7 +28,7 @@ pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
-pub use server::{Admin, Connect, ProxyStatus, Server};
+pub use server::{Admin, Connect, ProxyStatus, Server, Token};
 pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};

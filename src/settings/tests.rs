@@ -168,7 +168,7 @@ rule_sets: {}
                 requests_per_connection: Some(1000),
             },
         },
-        admin: Admin { listen: None },
+        admin: Admin { listen: None, ..Admin::default() },
         upstreams: vec![zebra, ant],
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },
         hold_total_bytes: 1 << 20,

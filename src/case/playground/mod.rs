@@ -65,8 +65,7 @@ impl Playground {
 
     /// Reads a trial: `request` and `upstream` as in a case; `rule_set` for one other than the route's; `rules` for its
     /// text, where it is not the one in force.
-    pub fn read(&self, source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Option<Trial> {
-        let node = document::parse(source, diagnostics)?;
+    pub fn read(&self, node: &Node, diagnostics: &mut Diagnostics) -> Option<Trial> {
         let fields = node.fields("a trial", &KEYS, diagnostics)?;
         let mut text = |key: &str| {
             let node = fields.get(key).filter(|node| node.value != Value::Null)?;

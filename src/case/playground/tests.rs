@@ -32,7 +32,8 @@ fn playground() -> Playground {
 
 fn trial(text: &str) -> Result<Trial, Vec<String>> {
     let mut problems = Diagnostics::default();
-    let trial = playground().read(&Source::new("trial", text), &mut problems);
+    let node = document::parse(&Source::new("trial", text), &mut problems).unwrap();
+    let trial = playground().read(&node, &mut problems);
     let problems = problems.into_sorted().iter().map(ToString::to_string).collect();
     trial.ok_or(problems)
 }
@@ -71,7 +72,7 @@ fn an_answer_meets_rules_that_are_written_anew() {
     let upstream = "upstream: { json: { code: 1, status: 418 } }";
     check(&format!("{edited}{upstream}"), 418, Some("playground/rule-1"));
     check(&format!("rule_set: orders\n{edited}{upstream}"), 418, Some("orders/rule-1"));
-    let others = "rule_set: common\nrules: |\n  use: [orders]\n";
+    let others = "rule_set: unused\nrules: |\n  use: [orders]\n";
     check(&format!("{others}{GONE}"), 410, Some("orders/gone"));
 }
 
@@ -97,7 +98,27 @@ fn what_is_wrong_is_told_with_its_place() {
 #[test]
 fn a_trial_becomes_a_case_that_holds() {
     let trial = check(&format!("name: gone is gone\nrule_set: orders\n{GONE}"), 410, Some("orders/gone"));
-    insta::assert_snapshot!(trial.to_case_file().unwrap(), @"");
+    insta::assert_snapshot!(trial.to_case_file().unwrap(), @"
+    config:
+      routes: [{ rules: orders }]
+      rule_sets:
+        orders:
+          use: [common]
+          rules:
+            - name: gone
+              when: { json: $.code, equals: 1410 }
+              then: { status: 410, body: problem }
+        common: { use: [status-field] }
+    cases:
+      - name: gone is gone
+        upstream: { json: { code: 1410 } }
+        expect:
+          status: 410
+          verdict: rewrite
+          rule: orders/gone
+          headers: { cache-control: no-store, content-type: application/problem+json }
+          json: { title: Gone, status: 410 }
+    ");
     let passed = check(&format!("request: {{ path: /elsewhere }}\n{GONE}"), 200, None);
     let text = passed.to_case_file().unwrap();
     assert!(

@@ -113,7 +113,7 @@ fn settings(upstream: SocketAddr) -> Settings {
     Settings {
         api: None,
         server: Server { workers: Some(1), ..Server::default() },
-        admin: Admin { listen: None },
+        admin: Admin { listen: None, ..Admin::default() },
         upstreams: vec![Upstream::new("legacy", url)],
         hold: Default::default(),
         hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
