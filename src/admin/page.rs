@@ -18,6 +18,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/console/ask.js", SCRIPT, include_str!("page/ask.js")),
     ("/console/dom.js", SCRIPT, include_str!("page/dom.js")),
     ("/console/charts.js", SCRIPT, include_str!("page/charts.js")),
+    ("/console/exchange.js", SCRIPT, include_str!("page/exchange.js")),
     ("/console/overview.js", SCRIPT, include_str!("page/overview.js")),
     ("/console/live.js", SCRIPT, include_str!("page/live.js")),
     ("/console/rules.js", SCRIPT, include_str!("page/rules.js")),

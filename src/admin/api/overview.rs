@@ -53,6 +53,7 @@ pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
             Phase::Draining => "draining",
         },
         "since": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+        "listen": shared.admin.playground.snapshot().settings.server.listen.to_string(),
         "undecided": undecided,
         "routes": routes,
         "history": { "step_ms": u64::try_from(history::STEP.as_millis()).unwrap_or(0), "steps": shared.admin.history.steps() },
