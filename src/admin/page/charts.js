@@ -7,7 +7,8 @@ const kind = (status) => `s${status ? Math.floor(status / 100) : 0}`;
 /** Requests over time, and the errors that came to light among them. */
 export function timeline({ step_ms, steps }) {
   const [width, height, left, bottom] = [720, 180, 36, 22];
-  const slots = 300;
+  // At first a shorter time, so that there is something to see.
+  const slots = Math.max(60, steps.length);
   const rate = (number) => (number * 1000) / step_ms;
   const most = Math.max(1, ...steps.map((step) => rate(step.requests)));
   const top = nice(most);
@@ -19,7 +20,7 @@ export function timeline({ step_ms, steps }) {
   const minutes = (slots * step_ms) / 60_000;
   const [requests, hidden] = [line("requests"), line("hidden")];
   return svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height + 4}`, role: "img",
-    "aria-label": `Requests a second over the last ${minutes} minutes; at most ${most.toFixed(1)}` },
+    "aria-label": `Requests a second over the last ${minutes.toFixed(1)} minutes; at most ${most.toFixed(1)}` },
     [0, 0.5, 1].map((part) => [
       svg("line", { class: "grid-line", x1: left, x2: width, y1: y(top * part), y2: y(top * part) }),
       svg("text", { x: left - 8, y: y(top * part) + 4, "text-anchor": "end" }, label(top * part)),
@@ -30,7 +31,7 @@ export function timeline({ step_ms, steps }) {
     svg("polyline", { class: "line-hidden", points: hidden.join(" ") }),
     [0, 0.5, 1].map((part) => svg("text", {
       x: left + (width - left) * part, y: height + 2, "text-anchor": part === 0 ? "start" : part === 1 ? "end" : "middle",
-    }, part === 1 ? "now" : `${minutes * (1 - part)} min ago`)));
+    }, part === 1 ? "now" : `${Number((minutes * (1 - part)).toFixed(1))} min ago`)));
 }
 
 /** From the status that the upstream sent to the one that the client got, as bands between two columns. */
@@ -83,7 +84,7 @@ export function flow(matrix) {
 
 /** How many exchanges took how long. */
 export function histogram({ buckets, p50, p99 }) {
-  const [width, height, bottom] = [560, 180, 24];
+  const [width, height, bottom] = [560, 250, 24];
   const doublings = new Map();
   for (const [end, times] of buckets) {
     const doubling = Math.floor(Math.log2(end * 1000) * 2);

@@ -30,8 +30,17 @@ const KINDS = {
 export function way(steps, more = () => null) {
   const item = (step) => {
     const [kind, tag] = KINDS[step.result] ?? ["", ""];
+    const name = [el("span", { class: "name" }, step.rule), " ", el("span", { class: `tag ${tag}` }, step.result)];
+    const failed = (step.checks ?? []).find((check) => check.holds === false);
+    // A rule that did not match is told in a line; more of it is there for those who ask.
+    if (step.result === "no match" && failed) {
+      return el("li", {}, el("details", { class: "more" },
+        el("summary", {}, name, el("span", { class: "small quiet break" },
+          ` ${failed.subject} ${failed.note ?? (failed.found ? `is ${failed.found}` : "does not fit")}`)),
+        more(step)));
+    }
     return el("li", { class: kind },
-      el("div", { class: "row" }, el("span", { class: "name" }, step.rule), el("span", { class: `tag ${tag}` }, step.result)),
+      el("div", { class: "row" }, name),
       step.note && el("p", { class: "small" }, step.note),
       step.when && el("p", { class: "small quiet break" }, "when ", el("code", {}, step.when), step.then && [", then ", step.then]),
       more(step));

@@ -8,9 +8,13 @@ const AGAIN = 2000;
 
 export async function overview({ show, signal }) {
   const body = el("div");
-  const draw = (seen) => body.replaceChildren(...picture(seen));
+  const about = el("span");
+  const draw = (seen) => {
+    about.textContent = `Since ${day(seen.since)}`;
+    body.replaceChildren(...picture(seen));
+  };
   draw(await get("overview", signal));
-  show(head("Overview"), body);
+  show(head("Overview", about), body);
   const again = async () => {
     if (signal.aborted) return;
     try {
@@ -29,7 +33,7 @@ function picture(seen) {
   const rate = seen.history.steps.at(-1);
   const perSecond = rate ? (rate.requests * 1000) / seen.history.step_ms : 0;
   return [el("div", { class: "grid" },
-    figure("Requests", count(seen.requests), `${Number(perSecond.toFixed(1))} a second now, since ${day(seen.since)}`),
+    figure("Requests", count(seen.requests), `${Number(perSecond.toFixed(1))} a second now`),
     figure("Errors brought to light", count(seen.hidden), `${percent(seen.hidden, seen.requests)} of requests: called fine by the upstream`),
     figure("Undecided", count(seen.verdicts.undecided),
       seen.undecided.map(({ reason, count: times }) => `${reason}: ${times}`).join(", ") || "every answer could be decided"),
@@ -74,7 +78,7 @@ function routes(all) {
   const columns = [{ name: "Route" }, { name: "Requests", number: true }, { name: "Brought to light", number: true },
     { name: "p50", number: true }, { name: "p99", number: true }, { name: "From → to" }];
   const rows = [...all].sort((a, b) => b.requests - a.requests).map((route) => [
-    el("span", { class: "mono break" }, route.route || "no route"),
+    el("span", { class: "mono whole" }, route.route || "no route"),
     count(route.requests),
     `${count(route.hidden)} (${percent(route.hidden, route.requests)})`,
     milliseconds(route.took_ms.p50), milliseconds(route.took_ms.p99),

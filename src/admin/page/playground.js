@@ -139,8 +139,8 @@ function outcome(told, given, keep) {
       (told.shadows ?? []).map((shadow) => el("p", {}, el("span", { class: "tag info" }, "shadow"), " ", el("span", { class: "mono" }, shadow.rule), " would send ", status(shadow.status))),
       el("div", {}, el("h3", {}, "What the client gets"), response(answer, before))),
     told.through === "api" ? stages(told, before) : null,
-    told.trace?.length ? panel("Every comparison", "What each rule looked at; marked is what matched or, where a pattern stopped, what still fitted.", way(told.trace, comparisons)) : null,
     keeper(keep),
+    told.trace?.length ? panel("Every comparison", "What each rule looked at; marked is what matched or, where a pattern stopped, what still fitted.", way(told.trace, comparisons)) : null,
   ].filter(Boolean);
 }
 

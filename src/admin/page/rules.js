@@ -5,6 +5,8 @@ import { change, count, day, el, head, panel, table } from "./dom.js";
 
 const COLUMNS = [{ name: "Rule" }, { name: "When" }, { name: "Then" }, { name: "Hits", number: true }, { name: "From → to" }];
 
+const SHOWN = 150;
+
 export async function rules({ show, signal }) {
   const seen = await get("rules", signal);
   const all = seen.sets.flatMap((set) => set.rules);
@@ -25,7 +27,7 @@ export async function rules({ show, signal }) {
 function ofSet(set, admits) {
   const rows = set.rules.filter(admits).map((rule) => [
     el("div", {}, el("p", { class: "mono break" }, rule.rule), el("p", { class: "list" }, tags(rule))),
-    el("code", { class: "break" }, rule.when),
+    condition(rule.when),
     el("span", { class: "small" }, rule.then),
     hits(rule),
     el("div", { class: "list" }, [...rule.matrix].sort((a, b) => b.count - a.count).slice(0, 6)
@@ -36,7 +38,15 @@ function ofSet(set, admits) {
   return el("section", { class: "panel" },
     el("div", { class: "row spread" }, el("h2", { class: "mono" }, set.name), edit),
     el("p", { class: "about" }, `Tried from first to last. When none matches: ${set.default}.`),
-    rows.length ? table(`Rules of ${set.name}`, COLUMNS, rows) : el("p", { class: "quiet" }, "Every rule was hit."));
+    rows.length ? wide(table(`Rules of ${set.name}`, COLUMNS, rows)) : el("p", { class: "quiet" }, "Every rule was hit."));
+}
+
+/** A condition; of a long one its beginning, until somebody wants to see it all. */
+function condition(text) {
+  if (text.length <= SHOWN) return el("code", { class: "break" }, text);
+  const whole = el("details", { class: "more" },
+    el("summary", {}, el("code", { class: "break" }, `${text.slice(0, SHOWN)}…`)), el("code", { class: "break" }, text));
+  return whole;
 }
 
 function tags(rule) {
@@ -46,6 +56,11 @@ function tags(rule) {
     rule.mode === "off" && el("span", { class: "tag" }, "off"),
     !isUsed && rule.mode !== "off" && el("span", { class: "tag warn" }, "never hit"),
   ];
+}
+
+function wide(region) {
+  region.classList.add("of-rules");
+  return region;
 }
 
 function hits(rule) {
