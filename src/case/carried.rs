@@ -65,7 +65,7 @@ impl Carried {
         if let Some(test) = &self.sent {
             test.compare(&played.sent, found);
         }
-        let Decision::Carried { chosen, fault, misfits } = &played.decision else { return };
+        let Decision::Carried { chosen, fault, misfits, .. } = &played.decision else { return };
         if let Some(test) = &self.response {
             test.compare(chosen.as_ref(), found);
         }
@@ -74,8 +74,11 @@ impl Carried {
         // Where it became a fault, the client does not get what does not fit.
         let misfits = misfits.iter().filter(|_| fault.is_none());
         found.extend(misfits.map(|misfit| Mismatch {
-            what: format!("model `{}` at `{}`", misfit.model, misfit.path),
-            expected: "a body that fits".to_owned(),
+            what: format!("model `{}`", misfit.model),
+            expected: match misfit.path.as_str() {
+                "" => "a body that fits".to_owned(),
+                path => format!("a value that fits at `{path}`"),
+            },
             got: misfit.problem.clone(),
         }));
     }

@@ -146,6 +146,8 @@ impl From<&serde_json::Value> for Yaml {
 
 fn print_comments(comments: &[&str], indent: usize, out: &mut String) {
     for line in comments.iter().flat_map(|comment| comment.lines()) {
+        // Anything else could end the comment.
+        let line = line.replace(|c| !is_printable(c), " ");
         out.push_str(format!("{:indent$}# {line}", "").trim_end());
         out.push('\n');
     }
@@ -399,7 +401,8 @@ mod tests {
                 // The merge key is a key of YAML's own.
                 vec((any_text().prop_filter("merge", |key| key != "<<"), inner.clone()), 0..4)
                     .prop_map(Yaml::map),
-                ("[ -~]{0,9}", inner).prop_map(|(comment, value)| value.commented(comment)),
+                (prop_oneof!["[ -~]{0,9}", any::<String>()], inner)
+                    .prop_map(|(comment, value)| value.commented(comment)),
             ]
         })
     }

@@ -113,7 +113,24 @@ fn decision(played: &Played) -> Value {
                 "trace": trace.to_json(),
             })
         }
-        Decision::Carried { chosen, fault, misfits } => json!({
+        Decision::Carried { chosen, fault, misfits, trace } => json!({
+            "selection": trace.as_ref().and_then(|trace| trace.selection.as_ref()).map(|considered| {
+                let patterns = considered.patterns.iter().map(|tried| {
+                    let result = tried.result.to_string();
+                    json!({ "pattern": tried.pattern, "status": tried.status.as_u16(), "result": result })
+                });
+                json!({
+                    "subject": considered.subject,
+                    "patterns": patterns.collect::<Vec<_>>(),
+                    "default": considered.default.map(|status| status.as_u16()),
+                })
+            }),
+            "templates": trace.as_ref().map(|trace| {
+                let request = trace.request_body.as_ref().and_then(|by| by.template());
+                let answer = trace.answer_body.as_ref().and_then(|by| by.template());
+                json!({ "request": request, "answer": answer })
+            }),
+            "overridden": trace.as_ref().map(|trace| &trace.overridden),
             "sent": sent(&played.sent),
             "integration_response": chosen.as_ref().map(|chosen| {
                 json!({ "subject": chosen.subject, "pattern": chosen.pattern, "status": chosen.status.as_u16() })

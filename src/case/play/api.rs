@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use super::super::Given;
+use super::super::{Given, Request};
 use super::{Decision, Played, Sent, SentRequest, SentTo, usual_reason};
-use crate::apigateway::execute::{Answer, Call, Execution, Finished, Request, Settings, Step, Target};
+use crate::apigateway::execute::{Answer, Call, Execution, Finished, Settings, Step, Target};
 use crate::apigateway::model::Api;
 use crate::engine::mutation::allows_body;
 
@@ -18,11 +18,11 @@ pub(super) fn play(api: &Api, settings: &Settings, given: &Given) -> Played {
     let path = request.path.clone();
     let Some((method, parameters)) = api.find(&request.method, &path) else {
         let finished = Execution::no_route(api, &request, settings);
-        return played(&request, Sent::Nothing, finished);
+        return played(&given.request, Sent::Nothing, finished);
     };
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     request.path_parameters = parameters.into_iter().map(owned).collect();
-    let mut execution = Execution::new(api, method, &request, settings);
+    let mut execution = Execution::new(api, method, &request, settings).traced();
     let (sent, finished) = match execution.begin() {
         Step::Done(finished) => (Sent::Nothing, finished),
         Step::Call(call) => {
@@ -33,7 +33,7 @@ pub(super) fn play(api: &Api, settings: &Settings, given: &Given) -> Played {
             (Sent::Request(Box::new(sent(call))), execution.finish(outcome))
         }
     };
-    played(&request, sent, finished)
+    played(&given.request, sent, finished)
 }
 
 fn sent(call: Call<'_>) -> SentRequest {
@@ -49,14 +49,14 @@ fn sent(call: Call<'_>) -> SentRequest {
 }
 
 fn played(request: &Request, sent: Sent, finished: Finished) -> Played {
-    let Finished { answer, fault, chosen, misfits } = finished;
-    let has_body = request.method != Method::HEAD && allows_body(answer.status);
+    let Finished { answer, fault, chosen, misfits, trace } = finished;
+    let has_body = request.snapshot.method != Method::HEAD && allows_body(answer.status);
     Played {
         status: answer.status,
         reason: usual_reason(answer.status),
         headers: HeaderMap::from(&answer.headers),
         body: if has_body { answer.body } else { Bytes::new() },
         sent,
-        decision: Decision::Carried { chosen, fault, misfits },
+        decision: Decision::Carried { chosen, fault, misfits, trace },
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::given::About;
 use super::{Case, Given, Subject};
-use crate::apigateway::execute::{Chosen, Fault, Headers, Misfit};
+use crate::apigateway::execute::{self, Chosen, Fault, Headers, Misfit};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::engine::trace::Trace;
 use crate::live::Snapshot;
@@ -52,6 +52,8 @@ pub enum Decision {
         fault: Option<Fault>,
         /// Where the answer differs from the model that its method declares.
         misfits: Vec<Misfit>,
+        /// What happened on the way.
+        trace: Option<Box<execute::Trace>>,
     },
     /// There was none to make: the answer is Candor's own.
     None,

@@ -111,10 +111,10 @@ impl Stopping {
 fn settings(upstream: SocketAddr) -> Settings {
     let url = UpstreamUrl::parse(&format!("http://{upstream}")).unwrap();
     Settings {
-        api: None,
         server: Server { workers: Some(1), ..Server::default() },
         admin: Admin { listen: None, ..Admin::default() },
         upstreams: vec![Upstream::new("legacy", url)],
+        api: None,
         hold: Default::default(),
         hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
         inspect: Default::default(),
