@@ -9,6 +9,7 @@ pub mod import;
 pub mod load;
 pub mod render;
 pub mod serve;
+pub mod tail;
 pub mod test;
 
 use std::path::PathBuf;
@@ -86,6 +87,8 @@ enum Command {
     Render(Box<RenderArgs>),
     /// Write an API Gateway definition as a configuration in Candor's own words, and tell what is lost
     Import(ImportArgs),
+    /// Tell exchanges of a running sidecar as they come
+    Tail(Box<tail::TailArgs>),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -270,6 +273,7 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {
             print!("{}", rules::schema());

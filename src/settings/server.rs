@@ -197,7 +197,10 @@ impl Admin {
 
 fn token(node: &Node, diagnostics: &mut Diagnostics) -> Option<Token> {
     let token = Token::new(node.text("a token", diagnostics)?);
-    token.map_err(|wrong| diagnostics.error(&node.place, format!("the token {wrong}"))).ok()
+    // A place is shown with the line it is on, and that line holds the secret.
+    token
+        .map_err(|wrong| diagnostics.push(Diagnostic::error(format!("the token at {} {wrong}", node.place))))
+        .ok()
 }
 
 /// A path, and where it is written.

@@ -12,6 +12,7 @@ mod apigateway;
 mod bounds;
 mod cli;
 mod conformance;
+mod console;
 mod demo;
 mod docs;
 mod encodings;
