@@ -13,7 +13,7 @@ use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
 use crate::rules::{self, Quick};
 use crate::settings::{Layers, Settings};
-use crate::telemetry::meters::Ended;
+use crate::telemetry::meters::{Counted, Ended};
 
 const CONFIGURATION: &str = r"
 version: 1
@@ -48,16 +48,26 @@ fn admin(more: &str) -> Admin {
 fn count_one(meters: &Meters, request_id: &str) {
     let verdict = Verdict::Rewrite { rule: "orders/gone".into() };
     let shadows = [Shadow { rule: "orders/busy".into(), status: Some(StatusCode::SERVICE_UNAVAILABLE) }];
-    meters.meter().count(&Ended {
+    let (took, upstream_time) = (Duration::from_millis(3), Some(Duration::from_millis(2)));
+    let meter = meters.meter();
+    let route = "/{proxy+}";
+    meter.count(&Counted {
+        route,
+        statuses: (200, 410),
+        verdict: Some(&verdict),
+        shadows: &shadows,
+        took,
+        upstream_time,
+    });
+    meter.keep(true, tokio::time::Instant::now().into_std(), took, || Ended {
         request_id,
         trace_id: None,
-        began: tokio::time::Instant::now().into_std(),
-        took: Duration::from_millis(3),
-        upstream_time: Some(Duration::from_millis(2)),
+        took,
+        upstream_time,
         client: Ipv4Addr::LOCALHOST.into(),
         method: Some("GET"),
         path: Some("/orders/17"),
-        route: Some("/{proxy+}"),
+        route: Some(route),
         upstream: Some("legacy"),
         rule_set: Some("orders"),
         upstream_status: Some(200),

@@ -22,7 +22,7 @@ use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
-use crate::telemetry::meters::{Ended, Meter};
+use crate::telemetry::meters::{Counted, Ended, Meter};
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
 macro_rules! exchange_target {
@@ -315,7 +315,7 @@ impl Entry {
             self.error = Some("the connection ended before the answer".to_owned());
         }
         let took = self.began.elapsed();
-        self.meter.count(&self.ended(took));
+        self.count(took);
         if self.alarming {
             write_event!(self, took, Level::WARN);
         } else {
@@ -323,11 +323,27 @@ impl Entry {
         }
     }
 
+    fn count(&self, took: Duration) {
+        let status = |status: Option<StatusCode>| status.map_or(0, |status| status.as_u16());
+        let statuses = (status(self.upstream_status), status(self.status));
+        self.meter.count(&Counted {
+            route: self.route.as_deref().unwrap_or_default(),
+            statuses,
+            verdict: self.verdict.as_ref(),
+            shadows: &self.shadows,
+            took,
+            upstream_time: self.upstream_time,
+        });
+        let has_passed =
+            matches!(self.verdict, Some(Verdict::PassThrough { .. })) && statuses.0 == statuses.1;
+        let is_notable = !has_passed || self.alarming || !self.shadows.is_empty();
+        self.meter.keep(is_notable, self.began.into_std(), took, || self.ended(took));
+    }
+
     fn ended(&self, took: Duration) -> Ended<'_> {
         Ended {
             request_id: self.request_id.to_str().unwrap_or_default(),
             trace_id: self.trace_id.as_ref().map(TraceId::as_str),
-            began: self.began.into_std(),
             took,
             upstream_time: self.upstream_time,
             client: self.client,

@@ -61,7 +61,7 @@ pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
 }
 
 impl Sum {
-    fn add<N>(&mut self, count: &Count<N>, times: u64) {
+    fn add(&mut self, count: &Count, times: u64) {
         match count {
             Count::Exchanges { from, to, verdict, .. } => {
                 self.requests += times;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::engine::outcome::Verdict;
 
-/// Something that is counted; names are `N`. A status of 0 is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Count<N> {
+/// Something that is counted. A status of 0 is none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Count {
     /// Exchanges by what the upstream said and what the client got.
     Exchanges {
         /// The route; empty where none was found.
-        route: N,
+        route: Arc<str>,
         /// The upstream's status.
         from: u16,
         /// The client's status.
@@ -22,9 +22,9 @@ pub enum Count<N> {
     /// What rules did.
     Rule {
         /// The route.
-        route: N,
+        route: Arc<str>,
         /// `rule-set/rule`.
-        rule: N,
+        rule: Arc<str>,
         /// What it did.
         role: Role,
         /// The upstream's status.
@@ -35,21 +35,21 @@ pub enum Count<N> {
     /// Exchanges that no rule could decide.
     Undecided {
         /// The route.
-        route: N,
+        route: Arc<str>,
         /// Why.
         reason: &'static str,
     },
     /// Exchanges by how long they took, to their end.
     Took {
         /// The route.
-        route: N,
+        route: Arc<str>,
         /// See [`Latency`](super::Latency).
         bucket: u8,
     },
     /// Exchanges by how long it was to the head of the upstream's answer.
     Upstream {
         /// The route.
-        route: N,
+        route: Arc<str>,
         /// See [`Latency`](super::Latency).
         bucket: u8,
     },
@@ -83,7 +83,7 @@ pub enum Role {
 
 /// Everything that was counted, of all workers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts(pub BTreeMap<Count<Arc<str>>, u64>);
+pub struct Counts(pub BTreeMap<Count, u64>);
 
 impl From<&Verdict> for Word {
     fn from(verdict: &Verdict) -> Word {
@@ -109,31 +109,14 @@ impl Word {
     }
 }
 
-impl<N> Count<N> {
-    /// The same with other names.
-    pub(super) fn map<M>(self, mut name: impl FnMut(N) -> M) -> Count<M> {
-        match self {
-            Count::Exchanges { route, from, to, verdict } => {
-                Count::Exchanges { route: name(route), from, to, verdict }
-            }
-            Count::Rule { route, rule, role, from, to } => {
-                Count::Rule { route: name(route), rule: name(rule), role, from, to }
-            }
-            Count::Undecided { route, reason } => Count::Undecided { route: name(route), reason },
-            Count::Took { route, bucket } => Count::Took { route: name(route), bucket },
-            Count::Upstream { route, bucket } => Count::Upstream { route: name(route), bucket },
-        }
-    }
-}
-
 impl Counts {
     /// Adds to one of them.
-    pub(super) fn add(&mut self, count: Count<Arc<str>>, times: u64) {
+    pub(super) fn add(&mut self, count: Count, times: u64) {
         *self.0.entry(count).or_default() += times;
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Count<Arc<str>>, u64)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Count, u64)> {
         self.0.iter().map(|(count, times)| (count, *times))
     }
 }

@@ -1,7 +1,34 @@
 //! Times as a histogram: four buckets to every doubling of a microsecond, so that a time is known to a fifth.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// The highest bucket holds what took longer than about an hour.
 const BUCKETS: u8 = 128;
+
+/// A histogram that one thread adds to and others read.
+#[derive(Debug)]
+pub(super) struct Histogram([AtomicU64; BUCKETS as usize]);
+
+impl Default for Histogram {
+    fn default() -> Histogram {
+        Histogram([const { AtomicU64::new(0) }; BUCKETS as usize])
+    }
+}
+
+impl Histogram {
+    /// Adds a time in microseconds. Nobody else writes, so reading and writing need not be one step.
+    pub fn add(&self, micros: u64) {
+        if let Some(count) = self.0.get(usize::from(bucket(micros))) {
+            count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// The buckets that are not empty.
+    pub fn buckets(&self) -> impl Iterator<Item = (u8, u64)> {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        (0..BUCKETS).zip(counts).filter(|(_, count)| *count > 0)
+    }
+}
 
 /// Buckets to a doubling, as a power of two.
 const STEP_BITS: u32 = 2;

@@ -21,11 +21,8 @@ pub use count::{Count, Counts, Role, Word};
 pub use latency::Latency;
 pub use recent::{Position, Seen};
 
-use recent::Recent;
+use recent::{Recent, Rooms};
 use shelf::Shelf;
-
-/// Names that a worker tells apart; what comes after them is counted under an empty one.
-const NAMES_MAX: usize = 8192;
 
 /// All that is counted and kept, for those who ask. Clones see the same.
 #[derive(Debug, Clone)]
@@ -50,7 +47,25 @@ struct Worker {
 pub struct Meter {
     worker: Arc<Worker>,
     own: RefCell<shelf::Own>,
+    rooms: RefCell<Rooms>,
     since: (Instant, SystemTime),
+}
+
+/// What is counted of an exchange that has ended.
+#[derive(Debug)]
+pub struct Counted<'a> {
+    /// The route, or the resource of an API; empty where none was found.
+    pub route: &'a str,
+    /// What the upstream said and what the client got; 0 is none.
+    pub statuses: (u16, u16),
+    /// What was decided.
+    pub verdict: Option<&'a Verdict>,
+    /// Rules in shadow mode that would have decided.
+    pub shadows: &'a [Shadow],
+    /// From its begin to its end.
+    pub took: Duration,
+    /// From its begin to the head of the upstream's answer.
+    pub upstream_time: Option<Duration>,
 }
 
 /// What there is to tell of an exchange that has ended. No bodies and no query values.
@@ -60,8 +75,6 @@ pub struct Ended<'a> {
     pub request_id: &'a str,
     /// The trace of its `traceparent`.
     pub trace_id: Option<&'a str>,
-    /// When it began.
-    pub began: Instant,
     /// From then to its end.
     pub took: Duration,
     /// From then to the head of the upstream's answer.
@@ -120,7 +133,7 @@ impl Meters {
     pub fn meter(&self) -> Meter {
         let worker = Arc::new(Worker::default());
         lock(&self.0.workers).push(Arc::clone(&worker));
-        Meter { worker, own: RefCell::default(), since: self.0.since }
+        Meter { worker, own: RefCell::default(), rooms: RefCell::default(), since: self.0.since }
     }
 
     /// Since when it is counted.
@@ -163,39 +176,44 @@ impl Meters {
 }
 
 impl Meter {
-    /// Counts an exchange and keeps what there is to tell of it.
-    pub fn count(&self, ended: &Ended<'_>) {
+    /// Counts an exchange.
+    pub fn count(&self, counted: &Counted<'_>) {
         let mut own = self.own.borrow_mut();
-        let shelf = &self.worker.shelf;
-        let route = own.name(shelf, ended.route.unwrap_or_default());
-        let (from, to) = (ended.upstream_status.unwrap_or(0), ended.status.unwrap_or(0));
-        let word = ended.verdict.map_or(Word::None, Word::from);
-        own.add(shelf, Count::Exchanges { route, from, to, verdict: word }, 1);
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        own.add(shelf, Count::Took { route, bucket: latency::bucket(micros(ended.took)) }, 1);
-        if let Some(time) = ended.upstream_time {
-            own.add(shelf, Count::Upstream { route, bucket: latency::bucket(micros(time)) }, 1);
-        }
-        let mut rule = |label: &str, role, to| {
-            let rule = own.name(shelf, label);
-            own.add(shelf, Count::Rule { route, rule, role, from, to }, 1);
-        };
-        match ended.verdict {
-            Some(Verdict::Rewrite { rule: label }) => rule(label, Role::Decided, to),
-            Some(Verdict::Failed { rule: label, .. }) => rule(label, Role::Failed, to),
-            Some(Verdict::Undecided { reason }) => {
-                own.add(shelf, Count::Undecided { route, reason: reason.kind() }, 1);
-            }
+        let Some(route) = own.route(&self.worker.shelf, counted.route) else { return };
+        let statuses @ (from, _) = counted.statuses;
+        route.exchange(statuses, counted.verdict.map_or(Word::None, Word::from));
+        route.took(micros(counted.took), counted.upstream_time.map(micros));
+        match counted.verdict {
+            Some(Verdict::Rewrite { rule }) => route.rule(rule, Role::Decided, statuses),
+            Some(Verdict::Failed { rule, .. }) => route.rule(rule, Role::Failed, statuses),
+            Some(Verdict::Undecided { reason }) => route.undecided(reason.kind()),
             Some(Verdict::PassThrough { .. }) | None => {}
         }
-        for shadow in ended.shadows {
-            let (rule, to) =
-                (own.name(shelf, &shadow.rule), shadow.status.map_or(0, |status| status.as_u16()));
-            own.add(shelf, Count::Rule { route, rule, role: Role::Shadow, from, to }, 1);
+        for shadow in counted.shadows {
+            route.shadow(shadow, from);
         }
-        let since_start = ended.began.saturating_duration_since(self.since.0);
-        self.worker.recent.keep(ended, since_start, self.since.1);
     }
+
+    /// Keeps what there is to tell of an exchange that began and took so, unless there are too many in a second.
+    pub fn keep<'e>(
+        &self,
+        is_notable: bool,
+        began: Instant,
+        took: Duration,
+        told: impl FnOnce() -> Ended<'e>,
+    ) {
+        let since_start = began.saturating_duration_since(self.since.0);
+        let second = (since_start + took).as_secs();
+        if self.rooms.borrow_mut().has_room(is_notable, second) {
+            self.worker.recent.keep(&told(), is_notable, self.since.1 + since_start);
+        } else {
+            self.worker.recent.count_not_kept();
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
 }
 
 /// Somebody who panicked has left nothing half done: everything under these locks is one push.

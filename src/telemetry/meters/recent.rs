@@ -22,6 +22,31 @@ struct Bounds {
     per_second: u32,
 }
 
+/// How much room there is in the second that is going on, for either kind. Only the worker knows.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    /// Since the start.
+    second: u64,
+    notable: u32,
+    passed: u32,
+}
+
+impl Rooms {
+    /// Takes some of it, if there is any.
+    pub fn has_room(&mut self, is_notable: bool, second: u64) -> bool {
+        if self.second != second {
+            *self = Rooms { second, notable: 0, passed: 0 };
+        }
+        let (taken, bounds) = match is_notable {
+            true => (&mut self.notable, NOTABLE),
+            false => (&mut self.passed, PASSED),
+        };
+        let has_room = *taken < bounds.per_second;
+        *taken += u32::from(has_room);
+        has_room
+    }
+}
+
 /// An exchange as it is told. No bodies and no query values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Seen {
@@ -113,33 +138,28 @@ pub(super) struct Recent {
 struct Kept {
     /// How many there have been.
     count: u64,
-    notable: Ring,
-    passed: Ring,
-}
-
-#[derive(Debug, Default)]
-struct Ring {
-    seen: VecDeque<Arc<Seen>>,
-    /// The second since the start that is going on, and how many are from it.
-    second: u64,
-    from_second: u32,
+    notable: VecDeque<Arc<Seen>>,
+    passed: VecDeque<Arc<Seen>>,
 }
 
 impl Recent {
-    /// Keeps it, unless there are too many or somebody is reading just now: the worker does not wait.
-    pub fn keep(&self, ended: &Ended<'_>, since_start: Duration, start: SystemTime) {
-        let kept = self.kept.try_lock().ok();
-        let second = (since_start + ended.took).as_secs();
-        let is_kept = kept.is_some_and(|mut kept| kept.keep(ended, second, start + since_start));
-        if !is_kept {
-            self.not_kept.fetch_add(1, Ordering::Relaxed);
+    /// Keeps it, unless somebody is reading just now: the worker does not wait.
+    pub fn keep(&self, ended: &Ended<'_>, is_notable: bool, at: SystemTime) {
+        match self.kept.try_lock() {
+            Ok(mut kept) => kept.keep(ended, is_notable, at),
+            Err(_) => self.count_not_kept(),
         }
+    }
+
+    /// One more was not kept. Only the worker counts, so reading and writing need not be one step.
+    pub fn count_not_kept(&self) {
+        self.not_kept.store(self.not_kept.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// Adds to `seen` what came after this number; says which the last number is.
     pub fn after(&self, number: u64, seen: &mut Vec<Arc<Seen>>) -> u64 {
         let kept = lock(&self.kept);
-        let all = kept.notable.seen.iter().chain(&kept.passed.seen);
+        let all = kept.notable.iter().chain(&kept.passed);
         seen.extend(all.filter(|seen| seen.number > number).cloned());
         kept.count
     }
@@ -150,38 +170,16 @@ impl Recent {
 }
 
 impl Kept {
-    fn keep(&mut self, ended: &Ended<'_>, second: u64, at: SystemTime) -> bool {
-        let (ring, bounds) = match is_notable(ended) {
+    fn keep(&mut self, ended: &Ended<'_>, is_notable: bool, at: SystemTime) {
+        let (ring, bounds) = match is_notable {
             true => (&mut self.notable, NOTABLE),
             false => (&mut self.passed, PASSED),
         };
-        if !ring.has_room(second, bounds.per_second) {
-            return false;
-        }
-        if ring.seen.len() >= bounds.kept {
-            ring.seen.pop_front();
+        if ring.len() >= bounds.kept {
+            ring.pop_front();
         }
         self.count += 1;
-        ring.seen.push_back(Arc::new(Seen::new(ended, at, self.count)));
-        true
-    }
-}
-
-/// Whether there is more to see than that an answer passed.
-fn is_notable(ended: &Ended<'_>) -> bool {
-    let changed = ended.verdict.is_none_or(|verdict| verdict.word() != "pass");
-    let mapped = ended.upstream_status.is_some() && ended.upstream_status != ended.status;
-    changed || mapped || ended.alarming || !ended.shadows.is_empty()
-}
-
-impl Ring {
-    fn has_room(&mut self, second: u64, per_second: u32) -> bool {
-        if self.second != second {
-            (self.second, self.from_second) = (second, 0);
-        }
-        let has_room = self.from_second < per_second;
-        self.from_second += u32::from(has_room);
-        has_room
+        ring.push_back(Arc::new(Seen::new(ended, at, self.count)));
     }
 }
 

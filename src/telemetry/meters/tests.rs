@@ -5,12 +5,11 @@ use http::StatusCode;
 use super::*;
 use crate::engine::outcome::Undecided;
 
-/// An exchange `after` the start that took two milliseconds.
-fn ended<'a>(meters: &Meters, after: Duration, id: &'a str, to: u16, verdict: &'a Verdict) -> Ended<'a> {
+/// An exchange that took two milliseconds.
+fn ended<'a>(id: &'a str, to: u16, verdict: &'a Verdict) -> Ended<'a> {
     Ended {
         request_id: id,
         trace_id: None,
-        began: meters.0.since.0 + after,
         took: Duration::from_millis(2),
         upstream_time: Some(Duration::from_millis(1)),
         client: Ipv4Addr::LOCALHOST.into(),
@@ -33,6 +32,20 @@ fn ended<'a>(meters: &Meters, after: Duration, id: &'a str, to: u16, verdict: &'
     }
 }
 
+/// It ends on this worker, `after` the start.
+fn end(meters: &Meters, meter: &Meter, after: Duration, ended: Ended<'_>) {
+    meter.count(&Counted {
+        route: ended.route.unwrap(),
+        statuses: (ended.upstream_status.unwrap(), ended.status.unwrap()),
+        verdict: ended.verdict,
+        shadows: ended.shadows,
+        took: ended.took,
+        upstream_time: ended.upstream_time,
+    });
+    let is_notable = *ended.verdict.unwrap() != PASSED;
+    meter.keep(is_notable, meters.0.since.0 + after, ended.took, || ended);
+}
+
 fn rewritten() -> Verdict {
     Verdict::Rewrite { rule: "orders/not-found".into() }
 }
@@ -45,9 +58,9 @@ fn workers_are_added_up() {
     let (one, two) = (meters.meter(), meters.meter());
     let busy = Shadow { rule: "orders/busy".into(), status: Some(StatusCode::SERVICE_UNAVAILABLE) };
     let undecided = Verdict::Undecided { reason: Undecided::OverTime };
-    one.count(&ended(&meters, Duration::ZERO, "a", 404, &rewritten()));
-    two.count(&ended(&meters, Duration::ZERO, "b", 404, &rewritten()));
-    two.count(&Ended { shadows: &[busy], ..ended(&meters, Duration::ZERO, "c", 200, &undecided) });
+    end(&meters, &one, Duration::ZERO, ended("a", 404, &rewritten()));
+    end(&meters, &two, Duration::ZERO, ended("b", 404, &rewritten()));
+    end(&meters, &two, Duration::ZERO, Ended { shadows: &[busy], ..ended("c", 200, &undecided) });
     let route: Arc<str> = "/orders/{id}".into();
     let rule = |name: &str, role, to| Count::Rule {
         route: Arc::clone(&route),
@@ -78,11 +91,11 @@ fn what_is_new_is_told_once() {
         let (seen, after) = meters.recent(position);
         (seen.iter().map(|seen| seen.request_id.clone()).collect::<Vec<_>>(), after)
     };
-    two.count(&ended(&meters, Duration::from_secs(2), "b", 404, &rewritten()));
-    one.count(&ended(&meters, Duration::from_secs(1), "a", 200, &PASSED));
+    end(&meters, &two, Duration::from_secs(2), ended("b", 404, &rewritten()));
+    end(&meters, &one, Duration::from_secs(1), ended("a", 200, &PASSED));
     let (first, position) = ids(&Position::default());
     assert_eq!(first, ["a", "b"], "in the order of time");
-    one.count(&ended(&meters, Duration::from_secs(3), "c", 404, &rewritten()));
+    end(&meters, &one, Duration::from_secs(3), ended("c", 404, &rewritten()));
     let (next, position) = ids(&position);
     assert_eq!(next, ["c"]);
     assert_eq!(ids(&position).0, Vec::<String>::new());
@@ -95,13 +108,13 @@ fn a_busy_second_is_not_kept_whole() {
     let meters = Meters::start();
     let meter = meters.meter();
     for _ in 0..1000 {
-        meter.count(&ended(&meters, Duration::from_secs(1), "passed", 200, &PASSED));
-        meter.count(&ended(&meters, Duration::from_secs(1), "changed", 404, &rewritten()));
+        end(&meters, &meter, Duration::from_secs(1), ended("passed", 200, &PASSED));
+        end(&meters, &meter, Duration::from_secs(1), ended("changed", 404, &rewritten()));
     }
     let kept =
         |id: &str| meters.recent(&Position::default()).0.iter().filter(|seen| seen.request_id == id).count();
     assert_eq!((kept("passed"), kept("changed"), meters.not_kept()), (25, 100, 1875));
-    meter.count(&ended(&meters, Duration::from_secs(2), "changed", 404, &rewritten()));
+    end(&meters, &meter, Duration::from_secs(2), ended("changed", 404, &rewritten()));
     assert_eq!(kept("changed"), 101, "the next second");
 }
 
@@ -110,7 +123,7 @@ fn the_oldest_make_room() {
     let meters = Meters::start();
     let meter = meters.meter();
     for second in 0..600 {
-        meter.count(&ended(&meters, Duration::from_secs(second), "x", 404, &rewritten()));
+        end(&meters, &meter, Duration::from_secs(second), ended("x", 404, &rewritten()));
     }
     let (seen, _) = meters.recent(&Position::default());
     assert_eq!(seen.len(), 400);
