@@ -33,17 +33,16 @@ export function way(steps, more = () => null) {
     const name = [el("span", { class: "name" }, step.rule), " ", el("span", { class: `tag ${tag}` }, step.result)];
     const failed = (step.checks ?? []).find((check) => check.holds === false);
     // A rule that did not match is told in a line; more of it is there for those who ask.
-    if (step.result === "no match" && failed) {
-      return el("li", {}, el("details", { class: "more" },
-        el("summary", {}, name, el("span", { class: "small quiet break" },
-          ` ${failed.subject} ${failed.note ?? (failed.found ? `is ${failed.found}` : "does not fit")}`)),
-        more(step)));
-    }
-    return el("li", { class: kind },
-      el("div", { class: "row" }, name),
+    const inside = [
       step.note && el("p", { class: "small" }, step.note),
       step.when && el("p", { class: "small quiet break" }, "when ", el("code", {}, step.when), step.then && [", then ", step.then]),
-      more(step));
+      more(step)];
+    if (step.result === "no match" && (failed || step.when)) {
+      const why = failed && `${failed.subject} ${failed.note ?? (failed.found ? `is ${failed.found}` : "does not fit")}`;
+      return el("li", {}, el("details", { class: "more" },
+        el("summary", {}, name, " ", why && el("span", { class: "small quiet break" }, why)), inside));
+    }
+    return el("li", { class: kind }, el("div", { class: "row" }, name), inside);
   };
   const later = (step) => step.result === "not reached" || step.result === "off";
   const asked = steps.filter((step) => !later(step));

@@ -25,6 +25,8 @@ export async function playground({ show, signal, query }) {
   const text = area("rules", 12, "");
   const editor = el("div", { class: "stack" });
   const result = el("div", { class: "stack", "aria-live": "polite" });
+  const reasons = el("div", { class: "stack" });
+  const keep = keeper((name) => post("case", trial(name), signal));
   if (query.get("method")) method.value = query.get("method");
   which.value = query.get("set") ?? BY_ROUTE;
   if (which.selectedIndex < 0) which.value = BY_ROUTE;
@@ -47,15 +49,20 @@ export async function playground({ show, signal, query }) {
     running.abort();
     running = new AbortController();
     const own = running.signal;
+    keep.forget();
     try {
       const given = trial();
       const told = await post("evaluate", given, own);
-      if (!own.aborted) result.replaceChildren(...(told.problems ? problems(told.problems) : outcome(told, given, keep)));
+      if (own.aborted) return;
+      result.replaceChildren(...(told.problems ? problems(told.problems) : [outcome(told, given)]));
+      reasons.replaceChildren(...(told.problems ? [] : why(told, given)));
+      keep.panel.hidden = Boolean(told.problems);
     } catch (error) {
-      if (!own.aborted) result.replaceChildren(failure(error));
+      if (own.aborted) return;
+      result.replaceChildren(failure(error));
+      reasons.replaceChildren();
     }
   };
-  const keep = async (name) => post("case", trial(name), signal);
   let soon;
   const later = () => {
     clearTimeout(soon);
@@ -92,7 +99,7 @@ export async function playground({ show, signal, query }) {
     el("section", { class: "panel stack" }, el("h2", {}, "Rules"), field("set", "Rules to meet", which), editor,
       el("div", { class: "row" }, el("button", { class: "main" }, "Try"), el("span", { class: "quiet small" }, "It is tried as you type, too."))));
   show(head("Playground", "What rules make of an answer. Nothing here changes what is served."),
-    el("div", { class: "bench" }, form, result));
+    el("div", { class: "bench" }, form, el("div", { class: "stack" }, result, keep.panel, reasons)));
   chooseSet();
 }
 
@@ -127,19 +134,22 @@ function problems(all) {
       problem.help && el("p", { class: "small" }, problem.help))))];
 }
 
-function outcome(told, given, keep) {
+function outcome(told, given) {
   const before = given.upstream;
   const { answer } = told;
+  return el("section", { class: "panel stack" },
+    el("div", { class: "verdict" }, change(before.status ?? 200, answer.status),
+      told.through === "api" ? el("span", { class: "tag info" }, "through the API") : told.verdict === null ? el("span", { class: "tag bad" }, "refused") : verdict(told.verdict),
+      told.rule && el("span", { class: "mono break" }, told.rule)),
+    told.reason && el("p", {}, told.reason),
+    (told.shadows ?? []).map((shadow) => el("p", {}, el("span", { class: "tag info" }, "shadow"), " ", el("span", { class: "mono" }, shadow.rule), " would send ", status(shadow.status))),
+    el("div", {}, el("h3", {}, "What the client gets"), response(answer, before)));
+}
+
+/** How it came about. */
+function why(told, given) {
   return [
-    el("section", { class: "panel stack" },
-      el("div", { class: "verdict" }, change(before.status ?? 200, answer.status),
-        told.through === "api" ? el("span", { class: "tag info" }, "through the API") : told.verdict === null ? el("span", { class: "tag bad" }, "refused") : verdict(told.verdict),
-        told.rule && el("span", { class: "mono break" }, told.rule)),
-      told.reason && el("p", {}, told.reason),
-      (told.shadows ?? []).map((shadow) => el("p", {}, el("span", { class: "tag info" }, "shadow"), " ", el("span", { class: "mono" }, shadow.rule), " would send ", status(shadow.status))),
-      el("div", {}, el("h3", {}, "What the client gets"), response(answer, before))),
-    told.through === "api" ? stages(told, before) : null,
-    keeper(keep),
+    told.through === "api" ? stages(told, given.upstream) : null,
     told.trace?.length ? panel("Every comparison", "What each rule looked at; marked is what matched or, where a pattern stopped, what still fitted.", way(told.trace, comparisons)) : null,
   ].filter(Boolean);
 }
@@ -198,7 +208,7 @@ function stages(told, before) {
 /** Keeps what came out as a case for `candor test`. */
 function keeper(keep) {
   const name = el("input", { id: "case-name", value: "a case from the playground", autocomplete: "off" });
-  const out = el("div", { class: "stack" });
+  const out = el("div", { class: "stack", "aria-live": "polite" });
   const save = async (event) => {
     event.preventDefault();
     try {
@@ -208,11 +218,12 @@ function keeper(keep) {
       out.replaceChildren(failure(error));
     }
   };
-  return el("section", { class: "panel stack" },
+  const panel = el("section", { class: "panel stack", hidden: true },
     el("h2", {}, "Keep it as a test case"),
     el("form", { class: "stack", onsubmit: save },
       el("div", {}, el("label", { for: "case-name" }, "The fact it states"), name),
       el("div", {}, el("button", {}, "Write the case"))), out);
+  return { panel, forget: () => out.replaceChildren() };
 }
 
 function written(text, name) {

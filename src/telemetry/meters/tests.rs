@@ -71,7 +71,7 @@ fn workers_are_added_up() {
     };
     let exchanges = |to, verdict| Count::Exchanges { route: Arc::clone(&route), from: 200, to, verdict };
     let counts = meters.counts();
-    let times = |count: Count<Arc<str>>| counts.0.get(&count).copied();
+    let times = |count: Count| counts.0.get(&count).copied();
     assert_eq!(times(exchanges(404, Word::Rewrite)), Some(2));
     assert_eq!(times(exchanges(200, Word::Undecided)), Some(1));
     assert_eq!(times(rule("orders/not-found", Role::Decided, 404)), Some(2));
