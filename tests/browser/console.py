@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
@@ -28,6 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 30_000
 TOKEN = "a-token-of-many-characters"
 
 # Text whose contrast to what is behind it is below WCAG's AA, and controls that nothing names.
@@ -90,6 +92,8 @@ def running(candor, *arguments, patterns, **environment):
             line = next((line for line in program.stdout if re.search(pattern, line)), None)
             assert line, f"{command} ended without saying {pattern}"
             found.append(re.search(pattern, line).group(1))
+        # What is logged from now on must go somewhere, or the program waits.
+        threading.Thread(target=program.stdout.read, daemon=True).start()
         yield found
     finally:
         program.terminate()
@@ -130,7 +134,7 @@ class Walk:
         self.base = f"http://{admin}/"
         self.problems = []
         self.page = browser.new_context(accept_downloads=True, **options).new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("console", lambda message: message.type in ("error", "warning") and self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", self.stays)
@@ -361,6 +365,8 @@ def main():
     arguments.add_argument("chromium")
     arguments.add_argument("--images", type=Path)
     given = arguments.parse_args()
+    # A build that is not optimized, on a machine that does other things, takes its time.
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright, demo(given.candor) as (address, admin):
         browser = playwright.chromium.launch(executable_path=given.chromium, args=FLAGS)
         traffic = Traffic(address)
