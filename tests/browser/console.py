@@ -332,15 +332,18 @@ def images(browser, admin, traffic, folder):
     page = walk.page
 
     def picture(name):
+        # Until colours have changed over.
+        page.wait_for_timeout(400)
         page.screenshot(path=folder / f"console-{name}.png")
 
     for number in range(40):
         for path in ["/healthy", "/healthy", "/healthy", "/status-field", "/error-text", "/soap-1.1"][: 3 + number % 4]:
             traffic.ask(path)
         page.wait_for_timeout(300)
-    traffic.ask("/big")
+    for path in ["/big", "/soap-1.1"]:
+        traffic.ask(path)
     walk.open("overview")
-    page.wait_for_timeout(500)
+    page.set_viewport_size({"width": 1180, "height": 940})
     picture("overview")
     walk.open("live")
     page.locator(".exchange", has_text="/soap-1.1").first.click()
@@ -353,7 +356,6 @@ def images(browser, admin, traffic, folder):
     expect(page.locator("mark", has_text="record not found")).to_be_visible()
     picture("playground")
     _, request_id = traffic.ask("/graphql")
-    page.wait_for_timeout(300)
     walk.open(f"why/{request_id}")
     expect(page.locator(".way .fired")).to_be_visible()
     picture("why")
