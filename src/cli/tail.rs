@@ -110,7 +110,8 @@ async fn refused(base: &str, answer: Response) -> Diagnostic {
     let status = answer.status();
     let body: Value =
         answer.bytes().await.ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
-    let detail = body["detail"].as_str().unwrap_or("no admin listener of Candor's answers there");
+    let detail =
+        body.get("detail").and_then(Value::as_str).unwrap_or("no admin listener of Candor's answers there");
     let problem = Diagnostic::error(format!("`{base}` answered {status}: {detail}"));
     match status {
         StatusCode::UNAUTHORIZED => {
@@ -159,14 +160,16 @@ impl Events {
 
 /// An exchange on one line.
 fn line(seen: &Value, colour: Colour) -> String {
-    let text = |key: &str| seen[key].as_str().unwrap_or("-");
-    let status = |key: &str| seen[key].as_u64().map_or("---".to_owned(), |status| status.to_string());
-    let (from, to) = (status("upstream_status"), status("status"));
-    let to = if to < "400".to_owned() { colour.green(to) } else { colour.red(to) };
+    let text = |key: &str| seen.get(key).and_then(Value::as_str).unwrap_or("-");
+    let number = |key: &str| seen.get(key).and_then(Value::as_u64);
+    let shown = |status: Option<u64>| status.map_or("---".to_owned(), |status| status.to_string());
+    let (from, to) = (shown(number("upstream_status")), number("status"));
+    let is_error = to.is_none_or(|status| status >= 400);
+    let to = if is_error { colour.red(shown(to)) } else { colour.green(shown(to)) };
     let by = [text("rule"), text("verdict")].into_iter().find(|word| *word != "-").unwrap_or("no answer");
     let why = [text("reason"), text("error")].into_iter().find(|word| *word != "-");
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    let (took, id) = (seen["total_ms"].as_f64().unwrap_or(0.0), text("request_id"));
+    let (took, id) = (seen.get("total_ms").and_then(Value::as_f64).unwrap_or_default(), text("request_id"));
     let rest = colour.dim(format!("{took:.1} ms  {id}"));
     format!("{from} -> {to}  {} {}  {by}{why}  {rest}", text("method"), text("path"))
 }
