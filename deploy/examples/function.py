@@ -12,10 +12,12 @@ function has failed.
 """
 
 import argparse
+import atexit
 import importlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -101,7 +103,9 @@ def written(error):
 
 def end_with(client):
     """Without the runtime interface client nobody would answer."""
-    print(f"awslambdaric has ended with {client.wait()}", file=sys.stderr)
+    code = client.wait()
+    if code != -signal.SIGTERM:
+        print(f"awslambdaric has ended with {code}", file=sys.stderr)
     os._exit(1)
 
 
@@ -124,10 +128,15 @@ def main():
         environment = {**os.environ, "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}"}
         command = [sys.executable, "-B", "-m", "awslambdaric", arguments.handler]
         client = subprocess.Popen(command, env=environment, stdout=sys.stderr)
+        atexit.register(client.terminate)
         threading.Thread(target=end_with, args=(client,), daemon=True).start()
     else:
         threading.Thread(target=run_here, args=(arguments.handler,), daemon=True).start()
-    server.serve_forever()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ use crate::document::Node;
 /// Values of schemas that are compiled when there is an error elsewhere. One takes some microseconds.
 const COMPILED_MAX: usize = 5_000;
 /// How much a value of a schema counts among what references bring in: each model has a copy of all that it refers to.
-const VALUE_WEIGHT: usize = 8;
+const VALUE_WEIGHT: usize = 10;
 
 /// Where the schemas of the two formats are, and those of an API in Candor's own words.
 const HOMES: [&str; 3] = ["#/definitions/", "#/components/schemas/", "#/models/"];

@@ -120,6 +120,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         inspect: Default::default(),
         drain: Drain::default(),
         log: Log::default(),
+        capture: None,
     }
 }
 

@@ -11,7 +11,7 @@ use http::{Method as Verb, StatusCode};
 use serde_json::{Value, json};
 
 pub(super) use super::{Answer, Failure, Finished, Headers, Request, Settings};
-use super::{Call, Execution, Step, Target};
+use super::{Call, Execution, Step, Target, Tested};
 use crate::apigateway::model::{Api, Method};
 use crate::apigateway::read::{Options, read};
 use crate::apigateway::write::tests::again;
@@ -139,7 +139,12 @@ fn traced(
         Step::Done(finished) => finished,
         Step::Call(_) => execution.finish(outcome.clone()),
     };
-    assert!(finished.trace.is_some());
+    let trace = finished.trace.as_ref().unwrap();
+    if let (Some(chosen), Some(considered)) = (&finished.chosen, &trace.selection) {
+        let matched = considered.patterns.iter().find(|tried| tried.result == Tested::Matched);
+        assert_eq!(matched.map(|tried| &tried.pattern), chosen.pattern.as_ref());
+        assert_eq!(considered.subject, chosen.subject);
+    }
     Finished { trace: None, ..finished }
 }
 
