@@ -326,6 +326,20 @@ def token(browser, candor):
         walk.check("the token is asked for, and what is empty says so")
 
 
+def gateway(browser, candor):
+    """Where an API Gateway definition is loaded, the playground shows its stages."""
+    definition = Path(__file__).parents[2] / "deploy/examples/status-mapping/api.yaml"
+    arguments = ["serve", "--openapi", definition, "--upstream", "http://127.0.0.1:9", "--lambda", "sample=http://127.0.0.1:9/x"]
+    with running(candor, *arguments, patterns=[r'"admin":"([^"]+)"']) as (admin,):
+        walk = Walk(browser, admin)
+        walk.open("playground?path=/raised/400")
+        walk.page.get_by_label("Status line").fill('HTTP/1.1 200 OK\n\n{"errorMessage": "Raising 400 now"}')
+        stages = walk.page.locator(".panel", has_text="Stage by stage")
+        expect(stages).to_contain_text(".*4\\d\\d.*")
+        expect(walk.page.get_by_label("The final response")).to_contain_text("400 Bad Request")
+        walk.check("an API is shown stage by stage")
+
+
 def images(browser, admin, traffic, folder):
     """A picture of each view, after some minutes' worth of traffic."""
     walk = Walk(browser, admin, viewport={"width": 1180, "height": 860})
@@ -388,6 +402,7 @@ def main():
         for scheme, width in itertools.product(["light", "dark"], [1280, 800, 390]):
             everywhere(browser, admin, request_id, scheme, width)
         token(browser, given.candor)
+        gateway(browser, given.candor)
         browser.close()
     return 0
 
