@@ -1,4 +1,4 @@
-//! What the sidecar tells of itself: a [`log`] with one event an exchange, and [`meters`], what is counted of all
+//! What the sidecar tells of itself: a log with one event an exchange, and [`meters`], what is counted of all
 //! exchanges and kept of the last.
 
 mod log;

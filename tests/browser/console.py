@@ -224,7 +224,7 @@ def playground(walk, traffic, candor):
     page.get_by_label("Rules to meet").select_option("demo")
     editor = page.get_by_label("Rule set demo")
     text = editor.input_value()
-    editor.fill(text.replace("status: 404", "staus: 404"))
+    editor.fill(text.replace("status: 404", "stat: 404"))
     expect(page.get_by_role("alert")).to_contain_text("Line ")
     expect(page.get_by_role("alert")).to_contain_text("did you mean `status`")
     editor.fill(text.replace("status: 404", "status: 410"))
