@@ -65,7 +65,7 @@ impl Carried {
         if let Some(test) = &self.sent {
             test.compare(&played.sent, found);
         }
-        let Decision::Carried { chosen, fault, misfits } = &played.decision else { return };
+        let Decision::Carried { chosen, fault, misfits, .. } = &played.decision else { return };
         if let Some(test) = &self.response {
             test.compare(chosen.as_ref(), found);
         }

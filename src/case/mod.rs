@@ -16,6 +16,7 @@ mod expectation;
 mod given;
 mod headers_test;
 mod play;
+mod playground;
 mod setup;
 mod unfold;
 
@@ -33,6 +34,7 @@ pub use coverage::{Coverage, Gap};
 pub use expectation::{Expectation, Mismatch};
 pub use given::{Given, Request, Upstream};
 pub use play::{Decision, Played, Sent, SentRequest, SentTo};
+pub use playground::{Playground, Trial};
 pub use setup::Setup;
 
 use given::About;

@@ -67,6 +67,21 @@ impl Setup {
         &self.document.place.source.name
     }
 
+    /// The document, as written.
+    pub(super) fn document(&self) -> &Node {
+        &self.document
+    }
+
+    /// Presets and one-line rules that flags give, as written.
+    pub(super) fn quick(&self) -> [(&'static str, &[Node]); 2] {
+        [("presets", &self.presets), ("rules", &self.lines)]
+    }
+
+    /// The same with another document.
+    pub(super) fn with_document(&self, document: Node) -> Setup {
+        Setup { document, ..self.clone() }
+    }
+
     /// Whether it has a rule set of that name.
     pub(super) fn has_rule_set(&self, name: &str) -> bool {
         self.document.entry("rule_sets").is_some_and(|sets| sets.node.entry(name).is_some())

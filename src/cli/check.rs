@@ -66,7 +66,7 @@ fn print(loaded: &Loaded, advice: Option<&Report>) {
 
 /// What there is, in numbers.
 fn contents(configuration: &Configuration) -> String {
-    let Configuration { settings, rules, deployment } = configuration;
+    let Configuration { settings, rules, deployment, .. } = configuration;
     let rule_count: usize = rules.sets.iter().map(|set| set.rules.len()).sum();
     let mut parts = vec![
         counted(settings.upstreams.len(), "upstream"),

@@ -45,7 +45,7 @@ fn explained(arguments: &ExplainArgs) -> Result<Exit, Refusal> {
         return Err(Refusal { exit: load::verdict(&loaded.diagnostics), diagnostics: loaded.diagnostics });
     };
     load::tell(&loaded.diagnostics);
-    let Configuration { settings, rules, deployment } = &configuration;
+    let Configuration { settings, rules, deployment, .. } = &configuration;
     let request = request(arguments)?;
     match deployment {
         Some(deployment) if arguments.rule_set.is_none() && !is_routed(rules, &request) => {

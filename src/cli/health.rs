@@ -35,10 +35,10 @@ impl Health {
     }
 }
 
-/// Asks `url`, or `/readyz` of the admin API that listens on `admin`.
+/// Asks the URL that is given, or `/readyz` of the admin API that listens on `admin`.
 /// Prints `ok 200`, `failed 503` or `failed` to stdout, and the reason of a failure to stderr.
-pub async fn run(url: Option<&str>, admin: SocketAddr) -> Health {
-    let url = match parse(url.unwrap_or(&readyz(admin))) {
+pub async fn run(given: Option<&str>, admin: SocketAddr) -> Health {
+    let url = match parse(given.unwrap_or(&url(admin, "/readyz"))) {
         Ok(url) => url,
         Err(problem) => {
             eprintln!("{problem}");
@@ -63,17 +63,18 @@ pub async fn run(url: Option<&str>, admin: SocketAddr) -> Health {
     }
 }
 
-/// The readiness URL of an admin API; one that listens everywhere is asked on the loopback address.
-fn readyz(admin: SocketAddr) -> String {
+/// A URL of an admin listener; one that listens everywhere is asked on the loopback address.
+pub(super) fn url(admin: SocketAddr, path: &str) -> String {
     let ip = match admin.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("http://{}/readyz", SocketAddr::new(ip, admin.port()))
+    format!("http://{}{path}", SocketAddr::new(ip, admin.port()))
 }
 
-fn parse(text: &str) -> Result<Url, Diagnostic> {
+/// A URL that can be asked.
+pub(super) fn parse(text: &str) -> Result<Url, Diagnostic> {
     let unusable = |why: &str| Diagnostic::error(format!("`{text}` cannot be asked: {why}"));
     match Url::parse(text) {
         Ok(url) if url.scheme() == "http" => Ok(url),
@@ -106,7 +107,7 @@ async fn reason(response: &mut Response) -> reqwest::Result<String> {
 }
 
 /// The innermost error: "connection refused" rather than "error sending request".
-fn root_cause(error: &dyn Error) -> &dyn Error {
+pub(super) fn root_cause(error: &dyn Error) -> &dyn Error {
     error.source().map_or(error, root_cause)
 }
 
@@ -131,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn the_default_url_follows_readiness() {
         let readiness = Readiness::new();
-        let admin = listen(admin::router(readiness.clone())).await;
+        let admin = listen(admin::health::router(readiness.clone())).await;
         assert_eq!(run(None, admin).await, Health::Unhealthy);
         readiness.listening();
         assert_eq!(run(None, admin).await, Health::Healthy);
@@ -139,7 +140,7 @@ mod tests {
         readiness.drain();
         assert_eq!(run(None, admin).await, Health::Unhealthy);
 
-        let url = parse(&readyz(admin)).unwrap();
+        let url = parse(&url(admin, "/readyz")).unwrap();
         assert_eq!(ask(&url).await.unwrap(), (StatusCode::SERVICE_UNAVAILABLE, "draining".to_owned()));
         assert_eq!(run(Some(&format!("http://{admin}/livez")), admin).await, Health::Healthy);
     }
@@ -161,7 +162,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         assert_eq!(run(None, address).await, Health::Unhealthy);
-        let error = ask(&parse(&readyz(address)).unwrap()).await.unwrap_err();
+        let error = ask(&parse(&url(address, "/readyz")).unwrap()).await.unwrap_err();
         assert!(root_cause(&error).to_string().contains("refused"), "{}", root_cause(&error));
     }
 
@@ -173,7 +174,8 @@ mod tests {
 
     #[test]
     fn listening_everywhere_is_asked_on_loopback() {
-        let check = |admin: &str, expected: &str| assert_eq!(readyz(admin.parse().unwrap()), expected);
+        let check =
+            |admin: &str, expected: &str| assert_eq!(url(admin.parse().unwrap(), "/readyz"), expected);
         check("0.0.0.0:9901", "http://127.0.0.1:9901/readyz");
         check("[::]:9901", "http://[::1]:9901/readyz");
         check("10.1.2.3:80", "http://10.1.2.3:80/readyz");

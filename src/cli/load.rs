@@ -8,11 +8,12 @@ use std::sync::Arc;
 use crate::apigateway;
 use crate::apigateway::model::Api;
 use crate::apigateway::read::native;
+use crate::case::Playground;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_you_mean};
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
-use crate::settings::{self, Flag, Layers, Settings};
+use crate::settings::{self, Flag, Layers, Settings, Token};
 
 use super::{Exit, RuleFlags, problems};
 
@@ -55,13 +56,21 @@ pub struct Configuration {
     pub rules: Rules,
     /// The API, if there is one.
     pub deployment: Option<Deployment>,
+    /// All of it as written, and what short names said.
+    pub written: (Node, settings::Quick),
 }
 
 impl Loaded {
     /// The configuration as an exchange sees it.
     pub fn snapshot(self) -> Option<Arc<Snapshot>> {
-        let Configuration { settings, rules, deployment } = self.configuration?;
-        Some(Arc::new(Snapshot::new(settings, rules.routes, rules.selection).with(deployment)))
+        self.playground().map(|playground| Arc::clone(playground.snapshot()))
+    }
+
+    /// The same, to try things on.
+    pub fn playground(self) -> Option<Playground> {
+        let Configuration { settings, rules, deployment, written: (document, quick) } = self.configuration?;
+        let snapshot = Snapshot::new(settings, rules.routes, rules.selection).with(deployment);
+        Some(Playground::new(Arc::new(snapshot), document, &quick))
     }
 }
 
@@ -116,9 +125,12 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
             Some(settings) => settings.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect(),
             None => upstream_names(&document, quick.upstream.is_some()),
         };
-        let quick = Quick { presets: &quick.presets, lines: &quick.rules };
-        let rules = rules::read(Some(&document), quick, &names, &mut diagnostics);
+        let lines = Quick { presets: &quick.presets, lines: &quick.rules };
+        let rules = rules::read(Some(&document), lines, &names, &mut diagnostics);
         let mut settings = settings?;
+        if let Some((path, place)) = settings.admin.token_file.take() {
+            settings.admin.token = token(&path, &place).map_err(|problem| diagnostics.push(problem)).ok();
+        }
         check_captured(&settings, &rules, &mut diagnostics);
         let deployment = match settings.api.clone() {
             Some(said) => {
@@ -133,12 +145,20 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
             }
             None => None,
         };
-        (!diagnostics.has_errors()).then_some(Configuration { settings, rules, deployment })
+        let written = (document, quick);
+        (!diagnostics.has_errors()).then_some(Configuration { settings, rules, deployment, written })
     });
     let mut diagnostics = diagnostics.into_sorted();
     // A rule set that several others use is read once for each.
     diagnostics.dedup();
     Loaded { configuration, diagnostics }
+}
+
+/// The token that a file holds, as platforms hand secrets to containers.
+fn token(path: &str, place: &Place) -> Result<Token, Diagnostic> {
+    let source = beside(path, place)?;
+    Token::new(source.text.trim())
+        .map_err(|wrong| Diagnostic::error(format!("the token in `{path}` {wrong}")).at(place))
 }
 
 /// The API that a configuration has: one that it says itself, or one whose definition it names.

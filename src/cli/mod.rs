@@ -14,6 +14,7 @@ pub mod render;
 pub mod replay;
 pub mod report;
 pub mod serve;
+pub mod tail;
 pub mod test;
 mod traffic;
 
@@ -97,6 +98,8 @@ enum Command {
     Render(Box<RenderArgs>),
     /// Write an API Gateway definition as a configuration in Candor's own words, and tell what is lost
     Import(ImportArgs),
+    /// Tell exchanges of a running sidecar as they come
+    Tail(Box<tail::TailArgs>),
     /// Put recorded traffic through the rules and show what changes for clients
     Replay(Box<replay::ReplayArgs>),
     /// Show what rules in shadow mode would have done to captured exchanges
@@ -290,6 +293,7 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Learn(arguments) => learn::run(&arguments),

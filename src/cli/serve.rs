@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::admin;
+use crate::admin::{self, Admin, History};
+use crate::case::Playground;
 use crate::live::{Readiness, Snapshot};
 use crate::proxy;
 use crate::telemetry;
+use crate::telemetry::meters::Meters;
 
 use super::Exit;
 use super::load::{self, Options};
@@ -25,15 +27,15 @@ pub fn run(options: &Options) -> Exit {
         }
     };
     load::tell(&loaded.diagnostics);
-    let Some(snapshot) = loaded.snapshot() else { return Exit::No };
-    let logging = match telemetry::init(&snapshot.settings.log) {
+    let Some(playground) = loaded.playground() else { return Exit::No };
+    let logging = match telemetry::init(&playground.snapshot().settings.log) {
         Ok(logging) => logging,
         Err(error) => return could_not(&error),
     };
     let served = block_on(async {
-        let listeners = Listeners::bind(&snapshot)?;
+        let listeners = Listeners::bind(playground.snapshot())?;
         listeners.log();
-        serve(listeners, snapshot).await
+        serve(listeners, playground).await
     });
     drop(logging);
     match served {
@@ -68,6 +70,11 @@ impl Listeners {
         Ok(Listeners { traffic, admin })
     }
 
+    /// Where the admin API is, if anywhere.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|admin| admin.local_addr().ok())
+    }
+
     /// Where traffic comes in.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.traffic.local_addr()
@@ -85,12 +92,17 @@ impl Listeners {
 }
 
 /// Serves until SIGTERM or SIGINT, then lets exchanges in flight finish; a second signal ends at once.
-pub async fn serve(listeners: Listeners, snapshot: Arc<Snapshot>) -> io::Result<()> {
+pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<()> {
     let mut signals = proxy::StopSignals::listen()?;
     let readiness = Readiness::new();
-    if let Some(admin) = listeners.admin {
-        let listener = tokio::net::TcpListener::from_std(admin)?;
-        let router = admin::router(readiness.clone());
+    let meters = Meters::start();
+    let snapshot = Arc::clone(playground.snapshot());
+    if let Some(listener) = listeners.admin {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let (readiness, meters, history) = (readiness.clone(), meters.clone(), History::default());
+        tokio::spawn(history.clone().keep(meters.clone()));
+        let admin = Admin { readiness, meters, history, playground: Arc::new(playground) };
+        let router = admin::router(admin, listener.local_addr()?.ip());
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -98,7 +110,7 @@ pub async fn serve(listeners: Listeners, snapshot: Arc<Snapshot>) -> io::Result<
         // A sender that is gone means the same: there is nothing more to wait for.
         let _ = stopped.await;
     };
-    let running = proxy::run(listeners.traffic, snapshot, readiness, shutdown);
+    let running = proxy::run(listeners.traffic, snapshot, meters.clone(), readiness, shutdown);
     tokio::pin!(running);
     tokio::select! {
         ended = &mut running => return ended.map(|_| ()),

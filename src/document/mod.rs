@@ -90,6 +90,27 @@ impl Node {
         Node { place: Place::whole(source), value: Value::plain(&source.text) }
     }
 
+    /// A value of JSON; all of it is at this place.
+    pub fn of_json(value: &serde_json::Value, place: &Place) -> Node {
+        let node = |value: &serde_json::Value| Node::of_json(value, place);
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(*value),
+            serde_json::Value::Number(number) => Value::Number(number.to_string()),
+            serde_json::Value::String(text) => Value::Text(text.clone()),
+            serde_json::Value::Array(items) => Value::List(items.iter().map(node).collect()),
+            serde_json::Value::Object(members) => {
+                let entry = |(key, value): (&String, &serde_json::Value)| Entry {
+                    key: key.clone(),
+                    key_place: place.clone(),
+                    node: node(value),
+                };
+                Value::Map(members.iter().map(entry).collect())
+            }
+        };
+        Node { place: place.clone(), value }
+    }
+
     /// The value as JSON; a number that JSON would write otherwise is text.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {

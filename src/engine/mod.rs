@@ -12,6 +12,7 @@ pub mod condition;
 mod decide;
 pub mod decode;
 pub mod envelope;
+mod excerpt;
 pub mod exchange;
 mod facts;
 mod found;

@@ -145,6 +145,20 @@ pub enum Undecided {
     CutShort,
 }
 
+impl Undecided {
+    /// The reason without its numbers and names, of which there are only so many.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Undecided::OverBytes { .. } => "body over `hold.max_bytes`",
+            Undecided::OverTotal { .. } => "all held bodies over `hold.total_bytes`",
+            Undecided::OverTime => "body not complete in time",
+            Undecided::Encoding { .. } => "encoding not decoded",
+            Undecided::Decoding(_) => "body not decoded",
+            Undecided::CutShort => "body cut short",
+        }
+    }
+}
+
 impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,6 +2,7 @@
 //! (Java's `Matcher.matches()`); `search` means anywhere in it. Linear time, bounded size.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
@@ -78,6 +79,11 @@ impl Pattern {
             return end.is_some();
         }
         self.shortcut.as_ref().unwrap_or(&self.regex).is_match(value)
+    }
+
+    /// Where it matches first, in bytes.
+    pub fn find(&self, value: &str) -> Option<Range<usize>> {
+        self.regex.find(value).map(|found| found.range())
     }
 
     /// The groups of a match.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::condition::{Leaf, Test, Truth};
+use super::excerpt::Excerpt;
 use super::facts::{Body, Datum, Facts, Seen};
 use super::subject::Subject;
 
@@ -81,19 +82,22 @@ pub struct Check {
     pub found: Option<String>,
     /// Why it did not hold, where the value alone does not say.
     pub note: Option<String>,
+    /// The part of the value that made it hold or, where a pattern does not match, that still fitted.
+    pub excerpt: Option<Excerpt>,
 }
 
 impl Check {
     /// Writes down one test.
     pub fn of(leaf: &Leaf, seen: &Seen<'_>, truth: Truth, facts: &Facts<'_>) -> Check {
-        let (found, note) = match seen {
+        let (found, note, excerpt) = match seen {
             Seen::Values(values) => {
                 let found = values.iter().map(shown).reduce(|all, next| format!("{all}, {next}"));
-                (found, why_not(leaf, values, truth, facts))
+                (found, why_not(leaf, values, truth, facts), Excerpt::of(leaf, values, truth))
             }
-            Seen::Pending | Seen::Withheld => (None, withheld(&facts.body)),
+            Seen::Pending | Seen::Withheld => (None, withheld(&facts.body), None),
         };
-        Check { subject: leaf.subject.to_string(), test: leaf.test.to_string(), truth, found, note }
+        let (subject, test) = (leaf.subject.to_string(), leaf.test.to_string());
+        Check { subject, test, truth, found, note, excerpt }
     }
 }
 
@@ -166,6 +170,9 @@ impl Trace {
         let check = |check: &Check| {
             json!({
                 "subject": check.subject, "test": check.test, "found": check.found, "note": check.note,
+                "excerpt": check.excerpt.as_ref().map(|excerpt| {
+                    json!({ "before": excerpt.before, "marked": excerpt.marked, "after": excerpt.after })
+                }),
                 "holds": match check.truth { Truth::True => Some(true), Truth::False => Some(false), Truth::Unknown => None },
             })
         };

@@ -69,6 +69,7 @@ use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::Snapshot;
 use crate::settings::{ProxyStatus, Server};
+use crate::telemetry::meters::{Meter, Meters};
 
 /// What all workers have in common.
 #[derive(Debug, Clone)]
@@ -77,6 +78,7 @@ struct Shared {
     snapshot: Arc<Snapshot>,
     holds: Arc<Holds>,
     turns: Arc<Turns>,
+    meters: Meters,
     captures: Option<Arc<Captures>>,
 }
 
@@ -89,6 +91,7 @@ struct Worker {
     captures: Option<Arc<Captures>>,
     buffers: Rc<Buffers>,
     date: Date,
+    meter: Rc<Meter>,
     /// Whether exchanges in flight are the last.
     draining: Cell<bool>,
 }
@@ -125,29 +128,30 @@ impl Downstream {
 
 impl Shared {
     /// Nothing is under way yet.
-    fn new(snapshot: Arc<Snapshot>, captures: Option<Arc<Captures>>) -> Shared {
+    fn new(snapshot: Arc<Snapshot>, meters: Meters, captures: Option<Arc<Captures>>) -> Shared {
         let holds = Holds::new(snapshot.settings.hold_total_bytes);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns, captures }
+        Shared { snapshot, holds, turns, meters, captures }
     }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let Shared { snapshot, holds, turns, captures } = shared;
+        let Shared { snapshot, holds, turns, meters, captures } = shared;
         let buffers = Rc::default();
         let upstreams = &snapshot.settings.upstreams;
         let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers)).collect();
         let (date, draining) = (Date::default(), Cell::new(false));
-        Worker { snapshot, upstreams, holds, turns, captures, buffers, date, draining }
+        let meter = Rc::new(meters.meter());
+        Worker { snapshot, upstreams, holds, turns, captures, buffers, date, meter, draining }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
     /// exchange's id on it.
     async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(&request_id, downstream.peer.ip, request);
+        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, request);
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
         let mut carried =
@@ -163,7 +167,7 @@ impl Worker {
     fn refuse(&self, downstream: &Downstream, refusal: Refusal) -> Reply {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
-        let mut record = Record::begin(&request_id, downstream.peer.ip, &unread);
+        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, &unread);
         record.unread();
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);

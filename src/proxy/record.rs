@@ -1,5 +1,5 @@
-//! The record of one exchange: what its one log event says. Filled as the exchange goes on, written when the
-//! answer's body is finished or dropped. Holds no bodies and no query values.
+//! The record of one exchange: what its one log event says, and what is counted of it. Filled as the exchange goes on,
+//! written when the answer's body is finished or dropped. Holds no bodies and no query values.
 
 use std::fmt::Write;
 use std::io;
@@ -11,7 +11,7 @@ use std::thread::panicking;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode};
 use tokio::time::{Duration, Instant};
-use tracing::{Level, enabled, event};
+use tracing::{Level, event};
 
 use super::download::DownloadError;
 use super::error::ProxyError;
@@ -22,6 +22,7 @@ use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
+use crate::telemetry::meters::{Counted, Ended, Meter};
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
 macro_rules! exchange_target {
@@ -32,7 +33,7 @@ macro_rules! exchange_target {
 
 /// Writes the event of an entry. A macro because `tracing` wants the level to be a constant, too.
 macro_rules! write_event {
-    ($entry:expr, $level:expr) => {
+    ($entry:expr, $took:expr, $level:expr) => {
         event!(
             target: exchange_target!(),
             $level,
@@ -54,7 +55,7 @@ macro_rules! write_event {
             held_bytes = $entry.held.map(|(bytes, _)| bytes),
             held_ms = $entry.held.map(|(_, time)| milliseconds(time)),
             upstream_ms = $entry.upstream_time.map(milliseconds),
-            total_ms = milliseconds($entry.began.elapsed()),
+            total_ms = milliseconds($took),
             sent_bytes = $entry.sent_bytes,
             attempts = $entry.attempts(),
             retried_by = $entry.retried_by.as_deref(),
@@ -71,12 +72,13 @@ macro_rules! write_event {
 /// What stands in place of a rule where none was the reason to send a request again.
 const LOST_CONNECTION: &str = "lost connection";
 
-/// One exchange, for the log; nothing at all when nobody would read it.
+/// One exchange; by default none at all.
 #[derive(Debug, Default)]
 pub(super) struct Record(Option<Box<Entry>>);
 
 #[derive(Debug)]
 struct Entry {
+    meter: Rc<Meter>,
     began: Instant,
     request_id: HeaderValue,
     trace_id: Option<TraceId>,
@@ -105,10 +107,14 @@ struct Entry {
 }
 
 impl Record {
-    /// A record that begins now.
-    pub fn begin<B>(request_id: &HeaderValue, client: IpAddr, request: &Request<B>) -> Record {
-        let read = enabled!(target: exchange_target!(), Level::WARN);
-        Record(read.then(|| Box::new(Entry::begin(request_id.clone(), client, request))))
+    /// A record that begins now, to be counted by this meter.
+    pub fn begin<B>(
+        meter: &Rc<Meter>,
+        request_id: &HeaderValue,
+        client: IpAddr,
+        request: &Request<B>,
+    ) -> Record {
+        Record(Some(Box::new(Entry::begin(Rc::clone(meter), request_id.clone(), client, request))))
     }
 
     /// The exchange goes this way.
@@ -270,8 +276,9 @@ impl Drop for Record {
 }
 
 impl Entry {
-    fn begin<B>(request_id: HeaderValue, client: IpAddr, request: &Request<B>) -> Entry {
+    fn begin<B>(meter: Rc<Meter>, request_id: HeaderValue, client: IpAddr, request: &Request<B>) -> Entry {
         Entry {
+            meter,
             began: Instant::now(),
             request_id,
             trace_id: TraceId::of(request.headers()),
@@ -307,10 +314,55 @@ impl Entry {
         } else if !self.complete && self.error.is_none() {
             self.error = Some("the connection ended before the answer".to_owned());
         }
+        let took = self.began.elapsed();
+        self.count(took);
         if self.alarming {
-            write_event!(self, Level::WARN);
+            write_event!(self, took, Level::WARN);
         } else {
-            write_event!(self, Level::INFO);
+            write_event!(self, took, Level::INFO);
+        }
+    }
+
+    fn count(&self, took: Duration) {
+        let status = |status: Option<StatusCode>| status.map_or(0, |status| status.as_u16());
+        let statuses = (status(self.upstream_status), status(self.status));
+        self.meter.count(&Counted {
+            route: self.route.as_deref().unwrap_or_default(),
+            statuses,
+            verdict: self.verdict.as_ref(),
+            shadows: &self.shadows,
+            took,
+            upstream_time: self.upstream_time,
+        });
+        let has_passed =
+            matches!(self.verdict, Some(Verdict::PassThrough { .. })) && statuses.0 == statuses.1;
+        let is_notable = !has_passed || self.alarming || !self.shadows.is_empty();
+        self.meter.keep(is_notable, self.began.into_std(), took, || self.ended(took));
+    }
+
+    fn ended(&self, took: Duration) -> Ended<'_> {
+        Ended {
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            trace_id: self.trace_id.as_ref().map(TraceId::as_str),
+            took,
+            upstream_time: self.upstream_time,
+            client: self.client,
+            method: self.method.as_ref().map(Method::as_str),
+            path: self.target.as_ref().map(PathAndQuery::path),
+            route: self.route.as_deref(),
+            upstream: self.upstream.as_deref(),
+            rule_set: self.rule_set.as_deref(),
+            upstream_status: self.upstream_status.map(|status| status.as_u16()),
+            status: self.status.map(|status| status.as_u16()),
+            verdict: self.verdict.as_ref(),
+            shadows: &self.shadows,
+            held: self.held,
+            sent_bytes: self.sent_bytes,
+            attempts: self.attempts,
+            integration_response: self.integration_response.as_deref(),
+            gateway_response: self.gateway_response,
+            error: self.error.as_deref().or(self.misfit.as_deref()),
+            alarming: self.alarming,
         }
     }
 
@@ -358,6 +410,7 @@ mod tests {
     use super::*;
     use crate::engine::outcome::Undecided;
     use crate::proxy::error::UpstreamFault;
+    use crate::telemetry::meters::{Count, Meters, Word};
 
     /// The events that `exchanges` leave at this level and above, times left out.
     fn logged(level: Level, exchanges: impl FnOnce()) -> Vec<Value> {
@@ -396,7 +449,12 @@ mod tests {
 
     fn begin() -> Record {
         let request = Request::builder().uri("/orders/17?secret=1").body(()).unwrap();
-        Record::begin(&HeaderValue::from_static("id-1"), "192.0.2.7".parse().unwrap(), &request)
+        of(&Meters::start(), &request)
+    }
+
+    fn of(meters: &Meters, request: &Request<()>) -> Record {
+        let (meter, id) = (Rc::new(meters.meter()), HeaderValue::from_static("id-1"));
+        Record::begin(&meter, &id, "192.0.2.7".parse().unwrap(), request)
     }
 
     #[test]
@@ -428,8 +486,7 @@ mod tests {
         let events = logged(Level::INFO, || {
             let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
             let request = Request::builder().uri("/chat").header("traceparent", parent).body(()).unwrap();
-            let id = HeaderValue::from_static("id-1");
-            let mut record = Record::begin(&id, "192.0.2.7".parse().unwrap(), &request);
+            let mut record = of(&Meters::start(), &request);
             record.answered(StatusCode::SWITCHING_PROTOCOLS);
             record.tunnelled();
             record.responded(StatusCode::SWITCHING_PROTOCOLS);
@@ -505,7 +562,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_recorded_that_nobody_reads() {
-        assert_eq!(logged(Level::ERROR, || assert!(begin().0.is_none())), Vec::<Value>::new());
+    fn an_exchange_is_counted_also_where_nobody_reads_the_log() {
+        let meters = Meters::start();
+        let request = Request::builder().uri("/orders/17?secret=1").body(()).unwrap();
+        let events = logged(Level::ERROR, || {
+            let mut record = of(&meters, &request);
+            record.answered(StatusCode::OK);
+            record.decided(Verdict::Rewrite { rule: "orders/not-found".into() }, Vec::new(), None);
+            record.responded(StatusCode::NOT_FOUND);
+            record.complete();
+        });
+        assert_eq!(events, Vec::<Value>::new());
+        let seen = meters.find("id-1").unwrap();
+        assert_eq!(
+            (seen.path.as_deref(), seen.upstream_status, seen.status),
+            (Some("/orders/17"), Some(200), Some(404))
+        );
+        let exchanges = Count::Exchanges { route: "".into(), from: 200, to: 404, verdict: Word::Rewrite };
+        assert_eq!(meters.counts().0.get(&exchanges), Some(&1));
     }
 }

@@ -24,6 +24,7 @@ use super::capture::Captures;
 use super::refusal::Refusal;
 use super::worker::{self, Arrival, Load};
 use crate::live::{Readiness, Snapshot};
+use crate::telemetry::meters::Meters;
 
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -70,7 +71,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Serves until `shutdown` completes, then refuses new connections, finishes the exchanges in flight within
+/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the exchanges in flight within
 /// `drain.timeout`, and says how many connections had to be cut.
 ///
 /// # Errors
@@ -78,12 +79,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub async fn run(
     listener: TcpListener,
     snapshot: Arc<Snapshot>,
+    meters: Meters,
     readiness: Readiness,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let captures = Captures::start(&snapshot)?;
-    let mut workers = Workers::start(&snapshot, captures.clone()).await?;
+    let mut workers = Workers::start(&snapshot, &meters, captures.clone()).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -136,11 +138,15 @@ struct Lane {
 }
 
 impl Workers {
-    async fn start(snapshot: &Arc<Snapshot>, captures: Option<Arc<Captures>>) -> io::Result<Workers> {
+    async fn start(
+        snapshot: &Arc<Snapshot>,
+        meters: &Meters,
+        captures: Option<Arc<Captures>>,
+    ) -> io::Result<Workers> {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
         let count = snapshot.settings.server.workers.unwrap_or_else(available);
-        let shared = Shared::new(Arc::clone(snapshot), captures);
+        let shared = Shared::new(Arc::clone(snapshot), meters.clone(), captures);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (arrivals, receiver) = mpsc::unbounded_channel();

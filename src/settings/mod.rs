@@ -31,7 +31,7 @@ pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
-pub use server::{Admin, Connect, ProxyStatus, Server};
+pub use server::{Admin, Connect, ProxyStatus, Server, Token};
 pub use tls::{Identity, Tls, fill_in as fill_in_tls};
 pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 

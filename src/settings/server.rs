@@ -1,10 +1,11 @@
 //! Where Candor listens, for traffic and for its operators, and whom it trusts.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Node, Value};
 
 use super::bounds::{ServerLimits, ServerTimeouts};
@@ -63,6 +64,45 @@ pub enum ProxyStatus {
 pub struct Admin {
     /// Where the admin API is; `127.0.0.1:9901` unless set, `None` when `off`.
     pub listen: Option<SocketAddr>,
+    /// What whoever asks must show, where there is one.
+    pub token: Option<Token>,
+    /// The file that holds it, where it is in one, which has not been read.
+    pub token_file: Option<(String, Place)>,
+}
+
+/// A secret that stands for a right. It is in no log and no message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// Shorter ones can be guessed.
+    const CHARACTERS_MIN: usize = 16;
+
+    /// A token, unless it is too short or could not be sent in a header.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that follow "the token".
+    pub fn new(text: &str) -> Result<Token, String> {
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("has characters other than visible ASCII".to_owned());
+        }
+        if text.len() < Token::CHARACTERS_MIN {
+            return Err(format!("is shorter than {} characters", Token::CHARACTERS_MIN));
+        }
+        Ok(Token(text.to_owned()))
+    }
+
+    /// Whether this is it. How long that takes tells nothing of it but its length.
+    pub fn is(&self, text: &str) -> bool {
+        let differing = self.0.bytes().zip(text.bytes()).fold(0, |differing, (a, b)| differing | (a ^ b));
+        self.0.len() == text.len() && differing == 0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
 }
 
 impl Default for Server {
@@ -84,7 +124,7 @@ impl Default for Server {
 
 impl Default for Admin {
     fn default() -> Admin {
-        Admin { listen: Some(Admin::LISTEN) }
+        Admin { listen: Some(Admin::LISTEN), token: None, token_file: None }
     }
 }
 
@@ -127,13 +167,20 @@ impl Admin {
 
     /// Reads the section, and reports an address that the other listener takes already.
     pub(super) fn read(top: Section<'_>, server: &Server, diagnostics: &mut Diagnostics) -> Admin {
-        let section = top.section("admin", &["listen"], diagnostics);
+        let section = top.section("admin", &["listen", "token", "token_file"], diagnostics);
         let given = section.given("listen");
-        let admin = match given {
-            None => Admin::default(),
-            Some(node) if node.scalar_text() == Some("off") => Admin { listen: None },
-            Some(node) => Admin { listen: address(node, Admin::LISTEN, diagnostics) },
-        };
+        let listen = section.read_or_off(
+            "listen",
+            Some(Admin::LISTEN),
+            |node, found| address(node, Admin::LISTEN, found),
+            diagnostics,
+        );
+        let token = section.read("token", token, diagnostics);
+        let token_file = section.read("token_file", file, diagnostics);
+        if let (Some(node), Some(_)) = (section.given("token_file"), section.given("token")) {
+            diagnostics.error(&node.place, "`token_file` beside `token`: there is one token");
+        }
+        let admin = Admin { listen, token, token_file };
         if admin.listen.is_some_and(|listen| collide(listen, server.listen)) {
             let message =
                 format!("`server.listen` and `admin.listen` both take port {}", server.listen.port());
@@ -146,6 +193,19 @@ impl Admin {
         }
         admin
     }
+}
+
+fn token(node: &Node, diagnostics: &mut Diagnostics) -> Option<Token> {
+    let token = Token::new(node.text("a token", diagnostics)?);
+    // A place is shown with the line it is on, and that line holds the secret.
+    token
+        .map_err(|wrong| diagnostics.push(Diagnostic::error(format!("the token at {} {wrong}", node.place))))
+        .ok()
+}
+
+/// A path, and where it is written.
+fn file(node: &Node, diagnostics: &mut Diagnostics) -> Option<(String, Place)> {
+    node.text("a path", diagnostics).map(|path| (path.to_owned(), node.place.clone()))
 }
 
 /// Whether two listeners want the same port of the same address. Port 0 is any free one.

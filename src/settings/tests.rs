@@ -1,3 +1,4 @@
+mod admin;
 mod api;
 mod capture;
 mod tls;
@@ -172,7 +173,7 @@ rule_sets: {}
                 requests_per_connection: Some(1000),
             },
         },
-        admin: Admin { listen: None },
+        admin: Admin { listen: None, ..Admin::default() },
         upstreams: vec![zebra, ant],
         api: None,
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },

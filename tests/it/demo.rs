@@ -1,5 +1,7 @@
 //! The demo keeps its word: through the real proxy, every endpoint of its backend becomes what its row says.
 
+use std::sync::Arc;
+
 use candor::cli::demo;
 use candor::cli::demo::legacy::{self, ENDPOINTS, Truth};
 
@@ -19,8 +21,8 @@ fn backend() -> std::net::SocketAddr {
 
 #[test]
 fn every_endpoint_becomes_what_its_row_says() {
-    let snapshot = demo::snapshot(backend(), "127.0.0.1:0".into(), "off".into()).unwrap();
-    let sidecar = Sidecar::serving(snapshot);
+    let playground = demo::playground(backend(), "127.0.0.1:0".into(), "off".into()).unwrap();
+    let sidecar = Sidecar::serving(Arc::clone(playground.snapshot()));
     for endpoint in ENDPOINTS {
         let mut client = sidecar.client();
         client.ask(&format!("GET {}", endpoint.path), &[]);

@@ -13,6 +13,7 @@ mod bounds;
 mod captures;
 mod cli;
 mod conformance;
+mod console;
 mod demo;
 mod docs;
 mod encodings;

@@ -1,6 +1,8 @@
 //! What happened to a request and its answer on their way through an API, as data, for whoever asks. An execution that
 //! is not asked keeps none of it.
 
+use std::fmt;
+
 use http::StatusCode;
 
 use super::super::model::{IntegrationResponses, Selection};
@@ -81,6 +83,36 @@ pub enum Tested {
     Part(String),
     /// Nothing in the text matches.
     Unlike,
+}
+
+impl BodyBy {
+    /// The template, where it is one.
+    pub fn template(&self) -> Option<&str> {
+        match self {
+            BodyBy::Template(place) => Some(place),
+            BodyBy::Passing => None,
+        }
+    }
+}
+
+/// `yes`, or why not and what to write.
+impl fmt::Display for Tested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tested::Matched => "yes",
+            Tested::NotTried => "not tried",
+            Tested::TooLong => "takes too many steps",
+            Tested::LineEnd => {
+                "no, because `.` does not match the end of a line: begin the pattern with `(?s)`"
+            }
+            Tested::Case => "no, but with capitals and small letters alike: begin the pattern with `(?i)`",
+            Tested::Part(part) => {
+                let part = part.replace('\r', "\\r").replace('\n', "\\n");
+                return write!(f, "no, it matches `{part}` and must match all: put `.*` around it");
+            }
+            Tested::Nothing | Tested::Unlike => "no",
+        })
+    }
 }
 
 impl Trace {

@@ -3,17 +3,17 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use super::super::{Gateway, Given, Request};
+use super::super::{Given, Request};
 use super::{Decision, Played, Sent, SentRequest, SentTo, usual_reason};
-use crate::apigateway::execute::{Answer, Call, Execution, Finished, Step, Target};
+use crate::apigateway::execute::{Answer, Call, Execution, Finished, Settings, Step, Target};
+use crate::apigateway::model::Api;
 use crate::engine::mutation::allows_body;
 
 /// The host that a request names unless the case says otherwise.
 const HOST: &str = "sidecar.test";
 
 /// What an API makes of it.
-pub(super) fn play(gateway: &Gateway, given: &Given) -> Played {
-    let Gateway { api, settings } = gateway;
+pub(super) fn play(api: &Api, settings: &Settings, given: &Given) -> Played {
     let mut request = given.request.to_api(HOST);
     let path = request.path.clone();
     let Some((method, parameters)) = api.find(&request.method, &path) else {
@@ -22,7 +22,7 @@ pub(super) fn play(gateway: &Gateway, given: &Given) -> Played {
     };
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     request.path_parameters = parameters.into_iter().map(owned).collect();
-    let mut execution = Execution::new(api, method, &request, settings);
+    let mut execution = Execution::new(api, method, &request, settings).traced();
     let (sent, finished) = match execution.begin() {
         Step::Done(finished) => (Sent::Nothing, finished),
         Step::Call(call) => {
@@ -49,7 +49,7 @@ fn sent(call: Call<'_>) -> SentRequest {
 }
 
 fn played(request: &Request, sent: Sent, finished: Finished) -> Played {
-    let Finished { answer, fault, chosen, misfits, trace: _ } = finished;
+    let Finished { answer, fault, chosen, misfits, trace } = finished;
     let has_body = request.snapshot.method != Method::HEAD && allows_body(answer.status);
     Played {
         status: answer.status,
@@ -57,6 +57,6 @@ fn played(request: &Request, sent: Sent, finished: Finished) -> Played {
         headers: HeaderMap::from(&answer.headers),
         body: if has_body { answer.body } else { Bytes::new() },
         sent,
-        decision: Decision::Carried { chosen, fault, misfits },
+        decision: Decision::Carried { chosen, fault, misfits, trace },
     }
 }

@@ -8,10 +8,12 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use super::{Case, Subject};
-use crate::apigateway::execute::{Chosen, Fault, Headers, Misfit};
+use super::given::About;
+use super::{Case, Given, Subject};
+use crate::apigateway::execute::{self, Chosen, Fault, Headers, Misfit};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::engine::trace::Trace;
+use crate::live::Snapshot;
 
 /// What the client gets, and what the door tells of how that came about.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub enum Decision {
         fault: Option<Fault>,
         /// Where the answer differs from the model that its method declares.
         misfits: Vec<Misfit>,
+        /// What happened on the way.
+        trace: Option<Box<execute::Trace>>,
     },
     /// There was none to make: the answer is Candor's own.
     None,
@@ -104,8 +108,16 @@ impl Case {
     pub fn evaluate(&self) -> Played {
         match &self.subject {
             Subject::Rules { snapshot, .. } => rules::play(snapshot, &self.given),
-            Subject::Api { gateway, .. } => api::play(gateway, &self.given),
+            Subject::Api { gateway, .. } => api::play(&gateway.api, &gateway.settings, &self.given),
         }
+    }
+}
+
+/// Plays what is given through a configuration, as the proxy carries it: by its routes, else through its API.
+pub(super) fn through(snapshot: &Snapshot, about: About, given: &Given) -> Played {
+    match (&snapshot.deployment, about) {
+        (Some(deployment), About::Api) => api::play(&deployment.api, &deployment.settings, given),
+        _ => rules::play(snapshot, given),
     }
 }
 

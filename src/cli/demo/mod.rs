@@ -4,12 +4,11 @@ pub mod legacy;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 
 use reqwest::Client;
 
+use crate::case::Playground;
 use crate::diagnostic::{Diagnostic, Source};
-use crate::live::Snapshot;
 use crate::settings::{Flag, Layers};
 use crate::telemetry;
 
@@ -27,26 +26,22 @@ pub fn run(listen: String, admin: String) -> Exit {
         Ok(backend) => backend,
         Err(error) => return could_not(&error),
     };
-    let snapshot = match backend.local_addr().map(|address| snapshot(address, listen, admin)) {
-        Ok(Ok(snapshot)) => snapshot,
+    let playground = match backend.local_addr().map(|address| playground(address, listen, admin)) {
+        Ok(Ok(playground)) => playground,
         Ok(Err(diagnostics)) => {
             load::tell(&diagnostics);
             return Exit::No;
         }
         Err(error) => return could_not(&error),
     };
-    match serve::block_on(demonstrate(backend, snapshot)) {
+    match serve::block_on(demonstrate(backend, playground)) {
         Ok(()) => Exit::Fine,
         Err(error) => could_not(&error),
     }
 }
 
 /// The demo's configuration in front of a backend.
-pub fn snapshot(
-    backend: SocketAddr,
-    listen: String,
-    admin: String,
-) -> Result<Arc<Snapshot>, Vec<Diagnostic>> {
+pub fn playground(backend: SocketAddr, listen: String, admin: String) -> Result<Playground, Vec<Diagnostic>> {
     let layers = Layers {
         files: vec![Source::new("demo rules", RULES)],
         environment: Vec::new(),
@@ -58,24 +53,24 @@ pub fn snapshot(
     };
     let mut loaded = load::compile(&layers, None);
     let diagnostics = std::mem::take(&mut loaded.diagnostics);
-    loaded.snapshot().ok_or(diagnostics)
+    loaded.playground().ok_or(diagnostics)
 }
 
-async fn demonstrate(backend: TcpListener, snapshot: Arc<Snapshot>) -> io::Result<()> {
+async fn demonstrate(backend: TcpListener, playground: Playground) -> io::Result<()> {
     backend.set_nonblocking(true)?;
     let before = backend.local_addr()?;
     let backend = tokio::net::TcpListener::from_std(backend)?;
     tokio::spawn(legacy::serve(backend));
-    let listeners = Listeners::bind(&snapshot)?;
-    let after = listeners.address()?;
-    let log = snapshot.settings.log.clone();
+    let listeners = Listeners::bind(playground.snapshot())?;
+    let (after, console) = (listeners.address()?, listeners.admin_address());
+    let log = playground.snapshot().settings.log.clone();
     let table = tokio::spawn(async move {
         let rows = compare(before, after).await;
-        let printed = print(&rows, before, after);
+        let printed = print(&rows, before, after, console);
         // The table first, then one line for every exchange that the user starts.
         (printed, telemetry::init(&log))
     });
-    let served = serve::serve(listeners, snapshot).await;
+    let served = serve::serve(listeners, playground).await;
     drop(table);
     served
 }
@@ -101,7 +96,7 @@ async fn compare(before: SocketAddr, after: SocketAddr) -> Vec<Row> {
     rows
 }
 
-fn print(rows: &[Row], before: SocketAddr, after: SocketAddr) -> io::Result<()> {
+fn print(rows: &[Row], before: SocketAddr, after: SocketAddr, console: Option<SocketAddr>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     writeln!(out, "Candor listens on http://{after}. Behind it, on http://{before}, is a legacy backend")?;
@@ -113,6 +108,9 @@ fn print(rows: &[Row], before: SocketAddr, after: SocketAddr) -> io::Result<()> 
     writeln!(out, "  curl -i http://{after}/status-field")?;
     let candor = std::env::args().next().unwrap_or_else(|| "candor".to_owned());
     writeln!(out, "  curl -si http://{before}/status-field | {candor} explain --preset status-field -\n")?;
+    if let Some(console) = console {
+        writeln!(out, "Watch it, and try rules out: http://{console}/\n")?;
+    }
     out.flush()
 }
 

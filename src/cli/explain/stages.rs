@@ -232,7 +232,7 @@ fn print_selection(considered: &Considered, out: &mut impl Write) -> io::Result<
         false => writeln!(out, "selection, by `{}`", one_line(&considered.subject))?,
     }
     for tried in &considered.patterns {
-        writeln!(out, "  `{}` -> {}: {}", tried.pattern, tried.status.as_u16(), told(&tried.result))?;
+        writeln!(out, "  `{}` -> {}: {}", tried.pattern, tried.status.as_u16(), tried.result)?;
     }
     let is_matched = considered.patterns.iter().any(|tried| tried.result == Tested::Matched);
     match considered.default {
@@ -241,25 +241,6 @@ fn print_selection(considered: &Considered, out: &mut impl Write) -> io::Result<
         None => writeln!(out, "  no default")?,
     }
     writeln!(out)
-}
-
-fn told(result: &Tested) -> String {
-    match result {
-        Tested::Matched => "yes".to_owned(),
-        Tested::NotTried => "not tried".to_owned(),
-        Tested::TooLong => "takes too many steps".to_owned(),
-        Tested::Nothing => "no".to_owned(),
-        Tested::LineEnd => {
-            "no, because `.` does not match the end of a line: begin the pattern with `(?s)`".to_owned()
-        }
-        Tested::Case => {
-            "no, but with capitals and small letters alike: begin the pattern with `(?i)`".to_owned()
-        }
-        Tested::Part(part) => {
-            format!("no, it matches `{}` and must match all: put `.*` around it", one_line(part))
-        }
-        Tested::Unlike => "no".to_owned(),
-    }
 }
 
 fn one_line(text: &str) -> String {

@@ -12,6 +12,7 @@ use candor::live::{Readiness, Snapshot};
 use candor::proxy::{Drained, bind, run};
 use candor::rules::{self, Quick};
 use candor::settings::{Admin, Drain, Flag, Layers, Log, Server, Settings, Upstream, UpstreamUrl};
+use candor::telemetry::meters::Meters;
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
@@ -63,6 +64,7 @@ impl Sidecar {
         let address = listener.local_addr().unwrap();
         let readiness = Readiness::new();
         let (stop, stopped) = oneshot::channel::<()>();
+        let meters = Meters::start();
         let drained = {
             let readiness = readiness.clone();
             thread::spawn(move || {
@@ -73,7 +75,7 @@ impl Sidecar {
                         std::future::pending::<()>().await;
                     }
                 };
-                runtime.block_on(run(listener, snapshot, readiness, shutdown)).unwrap()
+                runtime.block_on(run(listener, snapshot, meters, readiness, shutdown)).unwrap()
             })
         };
         Sidecar { address, readiness, stop, drained }
@@ -110,7 +112,7 @@ fn settings(upstream: SocketAddr) -> Settings {
     let url = UpstreamUrl::parse(&format!("http://{upstream}")).unwrap();
     Settings {
         server: Server { workers: Some(1), ..Server::default() },
-        admin: Admin { listen: None },
+        admin: Admin { listen: None, ..Admin::default() },
         upstreams: vec![Upstream::new("legacy", url)],
         api: None,
         hold: Default::default(),

@@ -1,0 +1,107 @@
+//! What happened since the start, added up: requests, the errors that were hidden in them, from which status to which,
+//! by route, and how long they took.
+
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::{Shared, hidden};
+use crate::admin::history;
+use crate::live::Phase;
+use crate::telemetry::meters::{Count, Latency};
+
+/// The same of one route, or of all.
+#[derive(Default)]
+struct Sum {
+    requests: u64,
+    hidden: u64,
+    verdicts: BTreeMap<&'static str, u64>,
+    matrix: BTreeMap<(u16, u16), u64>,
+    took: Latency,
+    upstream: Latency,
+}
+
+pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
+    let meters = &shared.admin.meters;
+    let (mut all, mut routes) = (Sum::default(), BTreeMap::<String, Sum>::new());
+    let mut undecided = BTreeMap::<&str, u64>::new();
+    for (count, times) in meters.counts().iter() {
+        let (Count::Exchanges { route, .. }
+        | Count::Rule { route, .. }
+        | Count::Undecided { route, .. }
+        | Count::Took { route, .. }
+        | Count::Upstream { route, .. }) = count;
+        if let Count::Undecided { reason, .. } = count {
+            *undecided.entry(reason).or_default() += times;
+        }
+        all.add(count, times);
+        routes.entry(route.to_string()).or_default().add(count, times);
+    }
+    let routes: Vec<Value> =
+        routes.into_iter().map(|(route, sum)| sum.to_json(json!({ "route": route }))).collect();
+    let undecided: Vec<Value> =
+        undecided.into_iter().map(|(reason, count)| json!({ "reason": reason, "count": count })).collect();
+    let since = meters.since().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Json(all.to_json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "phase": match shared.admin.readiness.phase() {
+            Phase::Starting => "starting",
+            Phase::Ready => "ready",
+            Phase::Draining => "draining",
+        },
+        "since": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+        "listen": shared.admin.playground.snapshot().settings.server.listen.to_string(),
+        "undecided": undecided,
+        "routes": routes,
+        "history": { "step_ms": u64::try_from(history::STEP.as_millis()).unwrap_or(0), "steps": shared.admin.history.steps() },
+    })))
+}
+
+impl Sum {
+    fn add(&mut self, count: &Count, times: u64) {
+        match count {
+            Count::Exchanges { from, to, verdict, .. } => {
+                self.requests += times;
+                self.hidden += if hidden(*from, *to) { times } else { 0 };
+                *self.verdicts.entry(verdict.text()).or_default() += times;
+                *self.matrix.entry((*from, *to)).or_default() += times;
+            }
+            Count::Took { bucket, .. } => self.took.add(*bucket, times),
+            Count::Upstream { bucket, .. } => self.upstream.add(*bucket, times),
+            Count::Rule { .. } | Count::Undecided { .. } => {}
+        }
+    }
+
+    /// Its members, after those that are there already.
+    fn to_json(&self, mut before: Value) -> Value {
+        let status = |status: u16| (status != 0).then_some(status);
+        let cell = |(&(from, to), &count): (&(u16, u16), &u64)| json!({ "from": status(from), "to": status(to), "count": count });
+        let verdict = |word: &str| self.verdicts.get(word).copied().unwrap_or(0);
+        let own = json!({
+            "requests": self.requests,
+            "hidden": self.hidden,
+            "verdicts": {
+                "pass": verdict("pass"), "rewrite": verdict("rewrite"), "undecided": verdict("undecided"),
+                "failed": verdict("failed"), "none": verdict(""),
+            },
+            "matrix": self.matrix.iter().map(cell).collect::<Vec<_>>(),
+            "took_ms": latency(&self.took),
+            "upstream_ms": latency(&self.upstream),
+        });
+        if let (Value::Object(before), Value::Object(own)) = (&mut before, own) {
+            before.extend(own);
+        }
+        before
+    }
+}
+
+fn latency(latency: &Latency) -> Value {
+    let buckets: Vec<Value> = latency.buckets().map(|(end, count)| json!([end, count])).collect();
+    json!({
+        "p50": latency.quantile(0.5), "p90": latency.quantile(0.9), "p99": latency.quantile(0.99),
+        "max": latency.quantile(1.0), "buckets": buckets,
+    })
+}

@@ -1,0 +1,91 @@
+//! What probes ask: `GET /livez`, `/readyz` (`?verbose` lists every check) and `/healthz`, another name of `/readyz`.
+//! It knows nothing of exchanges: a backend that is down does not make the sidecar unready.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::live::{Phase, Readiness};
+
+/// What probes ask, over the sidecar's own state.
+pub fn router(readiness: Readiness) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok"))
+        .route("/readyz", get(readyz))
+        .route("/healthz", get(readyz))
+        .with_state(readiness)
+}
+
+async fn readyz(
+    State(readiness): State<Readiness>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let phase = readiness.phase();
+    let status = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let text = if query.contains_key("verbose") { verbose(phase) } else { brief(phase).to_owned() };
+    (status, text).into_response()
+}
+
+fn brief(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Starting => "starting",
+        Phase::Ready => "ok",
+        Phase::Draining => "draining",
+    }
+}
+
+/// One line a check, as the Kubernetes API server writes them.
+fn verbose(phase: Phase) -> String {
+    let checks = [("listening", phase != Phase::Starting), ("accepting", phase == Phase::Ready)];
+    let mut lines = String::new();
+    for (check, passed) in checks {
+        let (sign, result) = if passed { ('+', "ok") } else { ('-', "failed") };
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(lines, "[{sign}] {check} {result}");
+    }
+    lines + brief(phase) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn check(readiness: &Readiness, request: &str, status: u16, body: &str) {
+        let (method, uri) = request.split_once(' ').unwrap();
+        let asked = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
+        let answer = router(readiness.clone()).oneshot(asked).await.unwrap();
+        assert_eq!(answer.status(), status, "{request}");
+        assert_eq!(to_bytes(answer.into_body(), usize::MAX).await.unwrap(), body, "{request}");
+    }
+
+    #[tokio::test]
+    async fn readiness_follows_the_life_of_the_sidecar() {
+        let readiness = Readiness::new();
+        check(&readiness, "GET /livez", 200, "ok").await;
+        check(&readiness, "GET /readyz", 503, "starting").await;
+        let lines = "[-] listening failed\n[-] accepting failed\nstarting\n";
+        check(&readiness, "GET /readyz?verbose", 503, lines).await;
+
+        readiness.listening();
+        check(&readiness, "GET /readyz", 200, "ok").await;
+        check(&readiness, "GET /healthz", 200, "ok").await;
+        check(&readiness, "HEAD /readyz", 200, "").await;
+        check(&readiness, "GET /readyz?verbose=1", 200, "[+] listening ok\n[+] accepting ok\nok\n").await;
+
+        readiness.drain();
+        check(&readiness, "GET /readyz", 503, "draining").await;
+        check(&readiness, "GET /healthz", 503, "draining").await;
+        let lines = "[+] listening ok\n[-] accepting failed\ndraining\n";
+        check(&readiness, "GET /healthz?verbose", 503, lines).await;
+        check(&readiness, "GET /livez", 200, "ok").await;
+    }
+}

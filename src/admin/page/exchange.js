@@ -1,0 +1,54 @@
+// One exchange: its facts, and its way through the rules.
+
+import { clock, el, milliseconds, status } from "./dom.js";
+
+export function facts(seen) {
+  const rows = [
+    ["Began", clock(seen.at)],
+    ["Request id", el("a", { class: "mono", href: `#/why/${encodeURIComponent(seen.request_id)}` }, seen.request_id)],
+    ["Trace id", seen.trace_id], ["Client", seen.client], ["Route", seen.route], ["Upstream", seen.upstream],
+    ["Rule set", seen.rule_set], ["Rule", seen.rule], ["Reason", seen.reason], ["Error", seen.error],
+    ["Integration response", seen.integration_response], ["Gateway response", seen.gateway_response],
+    ["To the upstream's head", seen.upstream_ms == null ? null : milliseconds(seen.upstream_ms)],
+    ["To the end", milliseconds(seen.total_ms)],
+    ["Held", seen.held_bytes == null ? null : `${seen.held_bytes} bytes for ${milliseconds(seen.held_ms)}`],
+    ["Sent", `${seen.sent_bytes} bytes`], ["Tries", seen.attempts > 1 ? seen.attempts : null],
+  ];
+  const shadows = seen.shadows.map((shadow) => el("p", {}, shadow.rule, " would send ", status(shadow.status)));
+  if (shadows.length) rows.push(["In shadow", shadows]);
+  return el("dl", { class: "facts" }, rows.filter(([, value]) => value != null && value !== "").map(([name, value]) =>
+    el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+
+const KINDS = {
+  "fired": ["fired", "good"], "failed": ["failed", "bad"], "would fire (shadow)": ["shadow", "info"],
+  "undecided": ["undecided", "warn"], "no match, or undecided": ["undecided", "warn"],
+  "not reached": ["later", ""], "off": ["later", ""],
+};
+
+/** The rules in their order with what became of each; `more` adds what is known of a step. */
+export function way(steps, more = () => null) {
+  const item = (step) => {
+    const [kind, tag] = KINDS[step.result] ?? ["", ""];
+    const name = [el("span", { class: "name" }, step.rule), " ", el("span", { class: `tag ${tag}` }, step.result)];
+    const failed = (step.checks ?? []).find((check) => check.holds === false);
+    // A rule that did not match is told in a line; more of it is there for those who ask.
+    const inside = [
+      step.note && el("p", { class: "small" }, step.note),
+      step.when && el("p", { class: "small quiet break" }, "when ", el("code", {}, step.when), step.then && [", then ", step.then]),
+      more(step)];
+    if (step.result === "no match" && (failed || step.when)) {
+      const why = failed && `${failed.subject} ${failed.note ?? (failed.found ? `is ${failed.found}` : "does not fit")}`;
+      return el("li", {}, el("details", { class: "more" },
+        el("summary", {}, name, " ", why && el("span", { class: "small quiet break" }, why)), inside));
+    }
+    return el("li", { class: kind }, el("div", { class: "row" }, name), inside);
+  };
+  const later = (step) => step.result === "not reached" || step.result === "off";
+  const asked = steps.filter((step) => !later(step));
+  const rest = steps.filter(later);
+  return [
+    el("ol", { class: "way" }, asked.map(item)),
+    rest.length ? el("details", {}, el("summary", {}, `${rest.length} not reached`), el("ol", { class: "way" }, rest.map(item))) : null,
+  ];
+}

@@ -1,0 +1,210 @@
+//! `candor tail`: exchanges as they come, in a terminal: what the console's Live shows, from the same events.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use reqwest::{Client, Response, StatusCode, redirect};
+use serde_json::Value;
+
+use super::colour::{Colour, When};
+use super::health::{self, root_cause};
+use super::load;
+use super::{Exit, Format};
+use crate::diagnostic::Diagnostic;
+
+/// Arguments of `tail`.
+#[derive(Debug, Clone, Args)]
+pub struct TailArgs {
+    /// The admin listener [default: the one of this environment]
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
+    /// A file with the token of the admin listener
+    #[arg(long, value_name = "FILE", env = "CANDOR_ADMIN__TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// Only exchanges with one of these verdicts, separated by commas: pass, rewrite, undecided, failed, none
+    #[arg(
+        long,
+        value_name = "WORDS",
+        default_value = "rewrite,undecided,failed,none",
+        conflicts_with = "all"
+    )]
+    verdict: String,
+    /// Exchanges that passed as well
+    #[arg(long)]
+    all: bool,
+    /// Only exchanges whose status begins so: 404, 4
+    #[arg(long, value_name = "CODE")]
+    status: Option<String>,
+    /// Only exchanges of this route
+    #[arg(long, value_name = "ROUTE")]
+    route: Option<String>,
+    /// Only exchanges with this text in their id, path, route, rule, reason or error
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// How many of the past come first
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    last: usize,
+    /// How exchanges are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// When lines are coloured
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: When,
+}
+
+/// Runs the command until the sidecar ends or nobody reads any more.
+pub fn run(arguments: &TailArgs) -> Exit {
+    let told = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Diagnostic::error(error.to_string()))
+        .and_then(|runtime| runtime.block_on(follow(arguments, load::admin_address())));
+    match told {
+        Ok(()) => Exit::Fine,
+        Err(problem) => {
+            eprintln!("{problem}");
+            Exit::CouldNot
+        }
+    }
+}
+
+async fn follow(arguments: &TailArgs, admin: SocketAddr) -> Result<(), Diagnostic> {
+    let base = arguments.admin.clone().unwrap_or_else(|| health::url(admin, ""));
+    let mut url = health::parse(&base)?;
+    url.set_path("/api/v1/live");
+    for (name, value) in arguments.filter() {
+        url.query_pairs_mut().append_pair(name, &value);
+    }
+    let lost =
+        |error: reqwest::Error| Diagnostic::error(format!("`{base}` cannot be read: {}", root_cause(&error)));
+    let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().map_err(lost)?;
+    let mut request = client.get(url);
+    if let Some(token) = arguments.token()? {
+        request = request.bearer_auth(token);
+    }
+    let mut answer = request.send().await.map_err(lost)?;
+    if answer.status() != StatusCode::OK {
+        return Err(refused(&base, answer).await);
+    }
+    let mut events = Events::default();
+    let colour = Colour::of(arguments.color, &io::stdout());
+    while let Some(piece) = answer.chunk().await.map_err(lost)? {
+        for seen in events.take(&piece) {
+            let mut out = io::stdout().lock();
+            let written = match arguments.format {
+                Format::Human => writeln!(out, "{}", line(&seen, colour)),
+                Format::Json => writeln!(out, "{seen}"),
+            };
+            // A reader that has seen enough (`| head`) is no failure.
+            if written.and_then(|()| out.flush()).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn refused(base: &str, answer: Response) -> Diagnostic {
+    let status = answer.status();
+    let body: Value =
+        answer.bytes().await.ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+    let detail =
+        body.get("detail").and_then(Value::as_str).unwrap_or("no admin listener of Candor's answers there");
+    let problem = Diagnostic::error(format!("`{base}` answered {status}: {detail}"));
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            problem.help("give the token: `--token-file FILE`, or `CANDOR_ADMIN__TOKEN`")
+        }
+        _ => problem,
+    }
+}
+
+impl TailArgs {
+    fn filter(&self) -> Vec<(&'static str, String)> {
+        let given = [("status", &self.status), ("route", &self.route), ("text", &self.text)];
+        let mut filter = vec![("last", self.last.to_string())];
+        filter.extend(given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+        if !self.all {
+            filter.push(("verdict", self.verdict.clone()));
+        }
+        filter
+    }
+
+    fn token(&self) -> Result<Option<String>, Diagnostic> {
+        match &self.token_file {
+            Some(path) => load::read(path).map(|source| Some(source.text.trim().to_owned())),
+            None => Ok(std::env::var("CANDOR_ADMIN__TOKEN").ok().filter(|token| !token.is_empty())),
+        }
+    }
+}
+
+/// Server-sent events as they come, in pieces of any size.
+#[derive(Debug, Default)]
+struct Events {
+    waiting: Vec<u8>,
+}
+
+impl Events {
+    /// What is complete with this piece. Each event's data is on one line.
+    fn take(&mut self, piece: &[u8]) -> Vec<Value> {
+        self.waiting.extend_from_slice(piece);
+        let Some(end) = self.waiting.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+        let rest = self.waiting.split_off(end + 1);
+        let lines = std::mem::replace(&mut self.waiting, rest);
+        let data = lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data:"));
+        data.filter_map(|data| serde_json::from_slice(data).ok()).collect()
+    }
+}
+
+/// An exchange on one line.
+fn line(seen: &Value, colour: Colour) -> String {
+    let text = |key: &str| seen.get(key).and_then(Value::as_str).unwrap_or("-");
+    let number = |key: &str| seen.get(key).and_then(Value::as_u64);
+    let shown = |status: Option<u64>| status.map_or("---".to_owned(), |status| status.to_string());
+    let (from, to) = (shown(number("upstream_status")), number("status"));
+    let is_error = to.is_none_or(|status| status >= 400);
+    let to = if is_error { colour.red(shown(to)) } else { colour.green(shown(to)) };
+    let by = [text("rule"), text("verdict")].into_iter().find(|word| *word != "-").unwrap_or("no answer");
+    let why = [text("reason"), text("error")].into_iter().find(|word| *word != "-");
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    let (took, id) = (seen.get("total_ms").and_then(Value::as_f64).unwrap_or_default(), text("request_id"));
+    let rest = colour.dim(format!("{took:.1} ms  {id}"));
+    format!("{from} -> {to}  {} {}  {by}{why}  {rest}", text("method"), text("path"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn events_are_read_in_whatever_pieces_they_come() {
+        let text = b"event: exchange\ndata: {\"a\":1}\n\n:\n\nevent: exchange\ndata: {\"a\":2}\n\n";
+        for size in 1..=text.len() {
+            let mut events = Events::default();
+            let seen: Vec<Value> = text.chunks(size).flat_map(|piece| events.take(piece)).collect();
+            assert_eq!(seen, [json!({ "a": 1 }), json!({ "a": 2 })], "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn an_exchange_is_one_line() {
+        let check = |seen: Value, expected: &str| {
+            assert_eq!(line(&seen, Colour::of(When::Never, &io::stdout())), expected);
+        };
+        check(
+            json!({
+                "method": "GET", "path": "/orders/17", "upstream_status": 200, "status": 404, "verdict": "rewrite",
+                "rule": "orders/gone", "reason": null, "error": null, "total_ms": 1.25, "request_id": "id-1",
+            }),
+            "200 -> 404  GET /orders/17  orders/gone  1.2 ms  id-1",
+        );
+        check(
+            json!({ "status": 502, "verdict": null, "error": "the upstream refused", "total_ms": 0.5, "request_id": "x" }),
+            "--- -> 502  - -  no answer: the upstream refused  0.5 ms  x",
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! What is counted of all exchanges, and kept of the last: always on, and so cheap that nobody has a reason to switch
+//! it off.
+//!
+//! Every worker has a [`Meter`] of its own and is the only one that writes to it, so that no exchange waits for
+//! another. [`Meters`] reads them all and adds up when somebody asks.
+
+mod count;
+mod latency;
+mod recent;
+mod shelf;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::engine::outcome::{Shadow, Verdict};
+
+pub use count::{Count, Counts, Role, Word};
+pub use latency::Latency;
+pub use recent::{Position, Seen};
+
+use recent::{Recent, Rooms};
+use shelf::Shelf;
+
+/// All that is counted and kept, for those who ask. Clones see the same.
+#[derive(Debug, Clone)]
+pub struct Meters(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// The same moment on two clocks, so that an exchange need not look at the second.
+    since: (Instant, SystemTime),
+    workers: Mutex<Vec<Arc<Worker>>>,
+}
+
+/// What one worker has counted and kept.
+#[derive(Debug, Default)]
+struct Worker {
+    shelf: Shelf,
+    recent: Recent,
+}
+
+/// A worker's end of it.
+#[derive(Debug)]
+pub struct Meter {
+    worker: Arc<Worker>,
+    own: RefCell<shelf::Own>,
+    rooms: RefCell<Rooms>,
+    since: (Instant, SystemTime),
+}
+
+/// What is counted of an exchange that has ended.
+#[derive(Debug)]
+pub struct Counted<'a> {
+    /// The route, or the resource of an API; empty where none was found.
+    pub route: &'a str,
+    /// What the upstream said and what the client got; 0 is none.
+    pub statuses: (u16, u16),
+    /// What was decided.
+    pub verdict: Option<&'a Verdict>,
+    /// Rules in shadow mode that would have decided.
+    pub shadows: &'a [Shadow],
+    /// From its begin to its end.
+    pub took: Duration,
+    /// From its begin to the head of the upstream's answer.
+    pub upstream_time: Option<Duration>,
+}
+
+/// What there is to tell of an exchange that has ended. No bodies and no query values.
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// The `X-Request-Id` on it.
+    pub request_id: &'a str,
+    /// The trace of its `traceparent`.
+    pub trace_id: Option<&'a str>,
+    /// From then to its end.
+    pub took: Duration,
+    /// From then to the head of the upstream's answer.
+    pub upstream_time: Option<Duration>,
+    /// The peer's address.
+    pub client: IpAddr,
+    /// `None` where the request could not be read.
+    pub method: Option<&'a str>,
+    /// Without the query.
+    pub path: Option<&'a str>,
+    /// The route, or the resource of an API.
+    pub route: Option<&'a str>,
+    /// Who was called.
+    pub upstream: Option<&'a str>,
+    /// The rules in force.
+    pub rule_set: Option<&'a str>,
+    /// What the upstream said.
+    pub upstream_status: Option<u16>,
+    /// What the client got.
+    pub status: Option<u16>,
+    /// What was decided.
+    pub verdict: Option<&'a Verdict>,
+    /// Rules in shadow mode that would have decided.
+    pub shadows: &'a [Shadow],
+    /// How much of the body was held, and for how long.
+    pub held: Option<(u64, Duration)>,
+    /// Body bytes sent to the client.
+    pub sent_bytes: u64,
+    /// How often the request was sent.
+    pub attempts: u32,
+    /// The integration response, in an API.
+    pub integration_response: Option<&'a str>,
+    /// The gateway response, in an API.
+    pub gateway_response: Option<&'a str>,
+    /// What went wrong.
+    pub error: Option<&'a str>,
+    /// Whether an operator should see it.
+    pub alarming: bool,
+}
+
+impl Meters {
+    /// Nothing yet.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "when exchanges began is told to people; nothing is decided by it"
+    )]
+    pub fn start() -> Meters {
+        Meters::since_moment((Instant::now(), SystemTime::now()))
+    }
+
+    fn since_moment(since: (Instant, SystemTime)) -> Meters {
+        Meters(Arc::new(Shared { since, workers: Mutex::default() }))
+    }
+
+    /// The end of a new worker.
+    pub fn meter(&self) -> Meter {
+        let worker = Arc::new(Worker::default());
+        lock(&self.0.workers).push(Arc::clone(&worker));
+        Meter { worker, own: RefCell::default(), rooms: RefCell::default(), since: self.0.since }
+    }
+
+    /// Since when it is counted.
+    pub fn since(&self) -> SystemTime {
+        self.0.since.1
+    }
+
+    /// What all workers have counted.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for worker in lock(&self.0.workers).iter() {
+            worker.shelf.add_to(&mut counts);
+        }
+        counts
+    }
+
+    /// The exchanges that are kept and come after `position`, the newest last, and the position after them.
+    pub fn recent(&self, position: &Position) -> (Vec<Arc<Seen>>, Position) {
+        let mut seen = Vec::new();
+        let workers = lock(&self.0.workers);
+        let after = workers
+            .iter()
+            .enumerate()
+            .map(|(index, worker)| worker.recent.after(position.of(index), &mut seen));
+        let after = Position::new(after.collect());
+        seen.sort_by_key(|seen| seen.at);
+        (seen, after)
+    }
+
+    /// The last kept exchange with this id.
+    pub fn find(&self, request_id: &str) -> Option<Arc<Seen>> {
+        let (seen, _) = self.recent(&Position::default());
+        seen.into_iter().rev().find(|seen| seen.request_id == request_id)
+    }
+
+    /// Exchanges that were counted and not kept, because there were too many in a second.
+    pub fn not_kept(&self) -> u64 {
+        lock(&self.0.workers).iter().map(|worker| worker.recent.not_kept()).sum()
+    }
+}
+
+impl Meter {
+    /// Counts an exchange.
+    pub fn count(&self, counted: &Counted<'_>) {
+        let mut own = self.own.borrow_mut();
+        let Some(route) = own.route(&self.worker.shelf, counted.route) else { return };
+        let statuses @ (from, _) = counted.statuses;
+        route.exchange(statuses, counted.verdict.map_or(Word::None, Word::from));
+        route.took(micros(counted.took), counted.upstream_time.map(micros));
+        match counted.verdict {
+            Some(Verdict::Rewrite { rule }) => route.rule(rule, Role::Decided, statuses),
+            Some(Verdict::Failed { rule, .. }) => route.rule(rule, Role::Failed, statuses),
+            Some(Verdict::Undecided { reason }) => route.undecided(reason.kind()),
+            Some(Verdict::PassThrough { .. }) | None => {}
+        }
+        for shadow in counted.shadows {
+            route.shadow(shadow, from);
+        }
+    }
+
+    /// Keeps what there is to tell of an exchange that began and took so, unless there are too many in a second.
+    pub fn keep<'e>(
+        &self,
+        is_notable: bool,
+        began: Instant,
+        took: Duration,
+        told: impl FnOnce() -> Ended<'e>,
+    ) {
+        let since_start = began.saturating_duration_since(self.since.0);
+        let second = (since_start + took).as_secs();
+        if self.rooms.borrow_mut().has_room(is_notable, second) {
+            self.worker.recent.keep(&told(), is_notable, self.since.1 + since_start);
+        } else {
+            self.worker.recent.count_not_kept();
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
+}
+
+/// Somebody who panicked has left nothing half done: everything under these locks is one push.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Fast = foldhash::fast::RandomState;
+type FastMap<K, V> = HashMap<K, V, Fast>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The console as an operator meets it: the program's own admin listener, `candor tail`, and what the playground writes
+//! played by `candor test`. The page itself is walked in a browser by `tests/browser/console.py`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::cli::{candor, check, ended, file};
+use crate::support::client::{Answered, Client};
+
+/// A running sidecar; ends with the value.
+struct Running {
+    child: Child,
+    traffic: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    /// `candor demo`.
+    fn demo() -> Running {
+        let mut command = candor(&["demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut after = |words: &str| loop {
+            let line = lines.next().unwrap().unwrap();
+            if let Some((_, rest)) = line.split_once(words) {
+                let end =
+                    rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(rest.len());
+                return rest[..end].trim_end_matches(['.', ':']).parse().unwrap();
+            }
+        };
+        let traffic = after("Candor listens on http://");
+        let admin = after("try rules out: http://");
+        Running { child, traffic, admin }
+    }
+
+    /// `candor serve` before nobody, with this token.
+    fn serve(token: &str) -> Running {
+        let arguments = [
+            "serve",
+            "--upstream",
+            "http://127.0.0.1:1",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+        ];
+        let mut command = candor(&arguments);
+        let mut child = command.env("CANDOR_ADMIN__TOKEN", token).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap();
+        let address = |key: &str| event[key].as_str().unwrap().parse().unwrap();
+        Running { traffic: address("listen"), admin: address("admin"), child }
+    }
+
+    /// What the admin listener answers under this name.
+    fn ask(&self, request: &str, host: &str, more: &str) -> Answered {
+        let mut client = Client::connect(self.admin);
+        client.send(format!("{request} HTTP/1.1\r\nhost: {host}\r\n{more}\r\n"));
+        client.answer(false)
+    }
+
+    fn json(&self, path: &str) -> Value {
+        serde_json::from_str(self.ask(&format!("GET /api/v1/{path}"), "localhost", "").text()).unwrap()
+    }
+}
+
+#[test]
+fn what_the_demo_did_is_on_its_console() {
+    let demo = Running::demo();
+    let answer =
+        Client::connect(demo.traffic).exchange("GET /status-field?secret=1", &["x-request-id: id-of-a-test"]);
+    assert_eq!(answer.status(), 404);
+    // An exchange is counted when its worker has let go of it, which may be after the client has the answer.
+    let told = loop {
+        let told = demo.json("exchanges/id-of-a-test");
+        if told["status"] != 404 {
+            break told;
+        }
+    };
+    let seen = &told["exchange"];
+    assert_eq!((&seen["upstream_status"], &seen["status"]), (&json!(200), &json!(404)));
+    assert_eq!((&seen["rule"], &seen["path"]), (&json!("status-field/statusCode"), &json!("/status-field")));
+    assert!(told["way"].as_array().unwrap().iter().any(|step| step["result"] == "fired"));
+    assert!(demo.json("overview")["hidden"].as_u64().unwrap() > 10);
+    assert!(demo.ask("GET /", "any.test", "").text().contains("<title>Candor</title>"));
+    assert_eq!(demo.ask("GET /api/v1/overview", "evil.test", "").status(), 403);
+}
+
+#[test]
+fn tail_tells_exchanges_as_they_come() {
+    let demo = Running::demo();
+    let url = format!("http://{}", demo.admin);
+    let mut tail = candor(&["tail", "--admin", &url, "--last", "1", "--text", "id-of-a-test"]);
+    let mut tail = tail.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    Client::connect(demo.traffic).exchange("GET /status-field", &["x-request-id: id-of-a-test"]);
+    let line = lines.next().unwrap().unwrap();
+    assert!(line.starts_with("200 -> 404  GET /status-field  status-field/statusCode  "), "{line}");
+    drop(demo);
+    let (code, _, stderr) = ended(tail.wait_with_output().unwrap());
+    assert!(
+        code == 2 || stderr.is_empty(),
+        "a sidecar that ends is told, or ends the answer in order: {stderr}"
+    );
+}
+
+#[test]
+fn the_token_is_asked_for() {
+    let token = "a-token-of-many-characters";
+    let sidecar = Running::serve(token);
+    assert_eq!(sidecar.ask("GET /api/v1/overview", "localhost", "").status(), 401);
+    assert_eq!(sidecar.ask("GET /livez", "probe.test", "").text(), "ok");
+    let shown = format!("authorization: Bearer {token}\r\n");
+    assert_eq!(sidecar.ask("GET /api/v1/overview", "candor.internal", &shown).status(), 200);
+    let url = format!("http://{}", sidecar.admin);
+    check(&["tail", "--admin", &url], 2, &["answered 401 Unauthorized", "`--token-file FILE`"]);
+    let wrong = file("another-token-of-many-characters\n");
+    check(&["tail", "--admin", &url, "--token-file", wrong.path().to_str().unwrap()], 2, &["401"]);
+}
+
+#[test]
+fn a_token_may_be_in_a_file() {
+    let token = file("a-token-of-many-characters\n");
+    let configuration = |path: &str| {
+        file(&format!(
+            "version: 1\nupstreams: {{ a: {{ url: 'http://a' }} }}\nadmin: {{ token_file: {path} }}\n"
+        ))
+    };
+    let good = configuration(token.path().to_str().unwrap());
+    check(&["check", "-c", good.path().to_str().unwrap()], 0, &["ok"]);
+    let missing = configuration("nowhere");
+    check(&["check", "-c", missing.path().to_str().unwrap()], 1, &["cannot read", "nowhere", "token_file"]);
+    let short = file("secret\n");
+    let short = configuration(short.path().to_str().unwrap());
+    check(&["check", "-c", short.path().to_str().unwrap()], 1, &["is shorter than 16 characters"]);
+}
+
+#[test]
+fn what_the_playground_writes_holds() {
+    let demo = Running::demo();
+    let trial = json!({
+        "name": "a flag is 422", "rule_set": "demo",
+        "upstream": { "headers": { "content-type": "application/json" }, "body": r#"{"success":false}"# },
+    });
+    let body = trial.to_string();
+    let mut client = Client::connect(demo.admin);
+    let head = format!(
+        "POST /api/v1/case HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    client.send([head.as_bytes(), body.as_bytes()].concat());
+    let told: Value = serde_json::from_str(client.answer(false).text()).unwrap();
+    let case = file("");
+    case.as_file().write_all(told["text"].as_str().unwrap_or_else(|| panic!("{told}")).as_bytes()).unwrap();
+    check(&["test", case.path().to_str().unwrap()], 0, &["1 case: 1 held"]);
+}
