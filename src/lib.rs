@@ -58,6 +58,8 @@ pub mod telemetry;
 #[cfg(feature = "server")]
 pub mod admin;
 #[cfg(feature = "server")]
+pub mod ext_proc;
+#[cfg(feature = "server")]
 pub mod proxy;
 
 #[cfg(feature = "server")]

@@ -29,6 +29,7 @@ mod select;
 pub mod server;
 mod tunnel;
 mod upstream;
+mod visit;
 mod worker;
 
 use std::cell::{Cell, RefCell};
@@ -44,13 +45,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use tokio::time::sleep;
 
 pub use server::{Drained, StopSignals, bind, run};
+pub(crate) use visit::Visit;
 
 use body::{Body, Content};
 use download::Download;
 use error::{DownstreamError, ProxyError, UpstreamFault};
 use gateway::Turns;
 use headers::{Date, Peer, proxy_status, request_id, vary, via};
-use hold::{Decided, Holds};
+use hold::Decided;
 use http1::{Answer, Buffers, Session, Switched};
 use intake::{Intake, Source};
 use record::Record;
@@ -64,7 +66,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::Snapshot;
+use crate::live::{Holds, Snapshot};
 use crate::settings::{ProxyStatus, Server};
 
 /// What all workers have in common.
@@ -121,7 +123,7 @@ impl Downstream {
 impl Shared {
     /// Nothing is under way yet.
     fn new(snapshot: Arc<Snapshot>) -> Shared {
-        let holds = Holds::new(snapshot.settings.hold_total_bytes);
+        let holds = Arc::clone(&snapshot.holds);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
         Shared { snapshot, holds, turns }
     }

@@ -169,6 +169,7 @@ rule_sets: {}
             },
         },
         admin: Admin { listen: None },
+        ext_proc: None,
         upstreams: vec![zebra, ant],
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },
         hold_total_bytes: 1 << 20,

@@ -112,6 +112,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         api: None,
         server: Server { workers: Some(1), ..Server::default() },
         admin: Admin { listen: None },
+        ext_proc: None,
         upstreams: vec![Upstream::new("legacy", url)],
         hold: Default::default(),
         hold_total_bytes: Settings::HOLD_TOTAL_BYTES,

@@ -1,0 +1,504 @@
+//! One exchange as Envoy tells it: a message in, messages out. Does no I/O and reads no clock; who drives it waits as
+//! long as [`Exchange::holds`] says, and then says so.
+//!
+//! Envoy lets a processor change an answer's status only in certain moments (measured on 1.40). Streamed in full
+//! duplex, it is the reply to the head, which therefore waits for the verdict. Buffered, it is the reply to the body.
+//! Where no body is sent, one can be asked for with the reply to the head, and then it comes buffered.
+
+use std::collections::VecDeque;
+use std::mem::replace;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header;
+
+use super::headers;
+use super::holding::{Fed, Holding, Kept};
+use super::reply;
+use super::wire::{
+    BodyMode, HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProcessingResponse,
+    ProtocolConfiguration, Told,
+};
+use crate::engine::mutation::BodyChange;
+use crate::engine::outcome::{Outcome, Undecided};
+use crate::engine::{AnswerHead, Progress};
+use crate::live::Snapshot;
+use crate::proxy::Visit;
+
+/// The name of this way in, in logs and metrics.
+pub(super) const DOOR: &str = "ext_proc";
+
+/// One exchange.
+pub(super) struct Exchange<'s> {
+    snapshot: &'s Snapshot,
+    /// How Envoy sends the request's body.
+    request_mode: BodyMode,
+    /// How it sends the answer's, or is going to.
+    mode: BodyMode,
+    phase: Phase<'s>,
+}
+
+/// How far it is.
+enum Phase<'s> {
+    /// Nothing is known.
+    New,
+    /// The upstream has the request.
+    Asked(Box<Visit<'s>>),
+    /// Some rule waits for the body.
+    Holding(Box<Holding<'s>>),
+    /// The outcome is settled, and told with the body: Envoy has promised it.
+    Settled(Box<Visit<'s>>, ProcessingResponse),
+    /// The head is on its way, and the body goes by.
+    Passing(Box<Visit<'s>>),
+    /// The head is on its way; this takes the place of the body, once that has ended.
+    Replacing(Box<Visit<'s>>, Bytes),
+    /// Nothing more is to be said but what Envoy insists on.
+    Over,
+}
+
+/// What this processor cannot work with. The stream ends, and Envoy does what its `failure_mode_allow` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Misuse {
+    /// `request_header_mode: SKIP`.
+    RequestUnseen,
+    /// `response_body_mode` is `STREAMED`.
+    Streamed,
+    /// `response_body_mode` is `GRPC`.
+    Grpc,
+    /// A message that is none, or came at the wrong time.
+    Disorder,
+}
+
+impl Misuse {
+    /// What an operator reads, here and in Envoy's log.
+    pub fn text(self) -> &'static str {
+        match self {
+            Misuse::RequestUnseen => {
+                "the filter's request_header_mode must be SEND: rules depend on the request"
+            }
+            Misuse::Streamed => {
+                "the filter's response_body_mode is STREAMED, in which the status is gone before the body comes: \
+                 use FULL_DUPLEX_STREAMED, BUFFERED or NONE with allow_mode_override"
+            }
+            Misuse::Grpc => "the filter's response_body_mode GRPC is not for answers that rules read",
+            Misuse::Disorder => "a message that has no place here",
+        }
+    }
+}
+
+impl<'s> Exchange<'s> {
+    /// One of which nothing is known.
+    pub fn new(snapshot: &'s Snapshot) -> Exchange<'s> {
+        Exchange { snapshot, request_mode: BodyMode::None, mode: BodyMode::None, phase: Phase::New }
+    }
+
+    /// Takes what Envoy tells, and says what it is told, in this order.
+    ///
+    /// # Errors
+    /// When there is no answer to it; the exchange is over.
+    pub fn take(
+        &mut self,
+        mut message: ProcessingRequest,
+        replies: &mut Vec<ProcessingResponse>,
+    ) -> Result<(), Misuse> {
+        if let Some(config) = message.protocol_config.take() {
+            self.set_up(config)?;
+        }
+        match message.told.take() {
+            Some(Told::RequestHeaders(told)) => self.request(&message, &told, replies),
+            Some(Told::RequestBody(told)) => {
+                replies.push(reply::request_body(self.request_mode, told.body, told.end_of_stream));
+                Ok(())
+            }
+            Some(Told::RequestTrailers(_)) => {
+                replies.push(reply::request_trailers());
+                Ok(())
+            }
+            Some(Told::ResponseHeaders(told)) => self.answer(told, replies),
+            Some(Told::ResponseBody(told)) => self.body(told, replies),
+            Some(Told::ResponseTrailers(told)) => self.trailers(&told, replies),
+            // It only says something about flow control, or about what is yet to be invented.
+            None => Ok(()),
+        }
+    }
+
+    /// For how long the answer may be held, while it is. Envoy sets no bound in this mode and holds itself in others.
+    pub fn holds(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Holding(holding) if self.mode == BodyMode::FullDuplexStreamed => {
+                Some(holding.hold().max_time)
+            }
+            _ => None,
+        }
+    }
+
+    /// The body is slow to come: perhaps the outcome can be told without the rest.
+    pub fn slow(&mut self, replies: &mut Vec<ProcessingResponse>) {
+        match replace(&mut self.phase, Phase::Over) {
+            Phase::Holding(holding) => match holding.catch_up() {
+                Fed::Settled(kept, outcome) => self.settled(kept, outcome, Rest::ToCome, replies),
+                Fed::Waiting(holding) => self.phase = Phase::Holding(holding),
+            },
+            phase => self.phase = phase,
+        }
+    }
+
+    /// The answer may not be held any longer.
+    pub fn late(&mut self, replies: &mut Vec<ProcessingResponse>) {
+        match replace(&mut self.phase, Phase::Over) {
+            Phase::Holding(holding) => {
+                let (kept, outcome) = holding.give_up(Undecided::OverTime);
+                self.settled(kept, outcome, Rest::ToCome, replies);
+            }
+            phase => self.phase = phase,
+        }
+    }
+
+    /// Bytes that a message may have: a head, and as much of a body as is ever looked at.
+    pub fn message_bytes_max(&self) -> usize {
+        const HEAD: usize = 1 << 20;
+        let body = match &self.phase {
+            Phase::Holding(holding) => holding.hold().max_bytes,
+            _ => self.snapshot.limits.hold.max_bytes,
+        };
+        HEAD.saturating_add(usize::try_from(body).unwrap_or(usize::MAX))
+    }
+
+    /// A message that was longer than that, and was not read: the buffered body, or something that has no answer.
+    ///
+    /// # Errors
+    /// When it cannot have been the body.
+    pub fn oversized(&mut self, replies: &mut Vec<ProcessingResponse>) -> Result<(), Misuse> {
+        match replace(&mut self.phase, Phase::Over) {
+            Phase::Holding(holding) if self.mode != BodyMode::FullDuplexStreamed => {
+                let bytes_max = holding.hold().max_bytes;
+                let (kept, outcome) = holding.give_up(Undecided::OverBytes { bytes_max });
+                self.settled(kept, outcome, Rest::Ended, replies);
+                Ok(())
+            }
+            Phase::Settled(mut visit, reply) => {
+                visit.complete();
+                replies.push(reply);
+                Ok(())
+            }
+            _ => Err(Misuse::Disorder),
+        }
+    }
+
+    fn set_up(&mut self, config: ProtocolConfiguration) -> Result<(), Misuse> {
+        let mode = |mode| BodyMode::try_from(mode).map_err(|_| Misuse::Disorder);
+        self.request_mode = mode(config.request_body_mode)?;
+        self.mode = mode(config.response_body_mode)?;
+        match self.mode {
+            BodyMode::Streamed => Err(Misuse::Streamed),
+            BodyMode::Grpc => Err(Misuse::Grpc),
+            _ => Ok(()),
+        }
+    }
+
+    fn request(
+        &mut self,
+        message: &ProcessingRequest,
+        told: &HttpHeaders,
+        replies: &mut Vec<ProcessingResponse>,
+    ) -> Result<(), Misuse> {
+        let Phase::New = self.phase else { return Err(Misuse::Disorder) };
+        let told = told.headers.as_ref().ok_or(Misuse::Disorder)?;
+        let peer = headers::peer(message);
+        let begun = match headers::request(told) {
+            Ok(request) => {
+                let asks = |visit: &Visit<'s>| visit.selector().filter(|name| headers::has(told, name));
+                Visit::begin(self.snapshot, request, peer, DOOR).map(|visit| (asks(&visit), visit))
+            }
+            Err(why) => Err(Visit::refused(why, DOOR, peer)),
+        };
+        match begun {
+            Ok((selector, visit)) => {
+                replies.push(reply::request_headers(selector));
+                self.phase = Phase::Asked(Box::new(visit));
+            }
+            Err((head, body)) => {
+                replies.push(reply::immediate(&head, body, "candor_refused"));
+                self.phase = Phase::Over;
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, told: HttpHeaders, replies: &mut Vec<ProcessingResponse>) -> Result<(), Misuse> {
+        let mut visit = match replace(&mut self.phase, Phase::Over) {
+            Phase::Asked(visit) => visit,
+            Phase::New => return Err(Misuse::RequestUnseen),
+            _ => return Err(Misuse::Disorder),
+        };
+        let mut received = told.headers.as_ref().and_then(headers::answer).ok_or(Misuse::Disorder)?;
+        let rest = if told.end_of_stream { Rest::Ended } else { Rest::ToCome };
+        let (head, rule_set) = visit.answered(&mut received);
+        let Some(rule_set) = rule_set else {
+            self.settled_by_head(visit, &received, head, Outcome::pass(), rest, replies);
+            return Ok(());
+        };
+        let inquiry = visit.inquiry(rule_set, &head);
+        let outcome = match inquiry.begin() {
+            Progress::Settled(outcome) => *outcome,
+            Progress::Waiting(evaluation) if rest == Rest::Ended => evaluation.finish(&inquiry, Bytes::new),
+            Progress::Waiting(evaluation) => match self.wait(&received, replies) {
+                Ok(()) => {
+                    let kept = Kept::new(visit, rule_set, received, head, self.snapshot.holds.share());
+                    self.phase = Phase::Holding(Box::new(Holding { kept, evaluation }));
+                    return Ok(());
+                }
+                Err(bytes_max) => evaluation.give_up(&inquiry, Undecided::OverBytes { bytes_max }),
+            },
+        };
+        self.settled_by_head(visit, &received, head, outcome, rest, replies);
+        Ok(())
+    }
+
+    /// Makes sure that the body comes.
+    ///
+    /// # Errors
+    /// When it cannot be had: it is longer than this, which is what Envoy buffers.
+    fn wait(&mut self, received: &AnswerHead, replies: &mut Vec<ProcessingResponse>) -> Result<(), u64> {
+        match self.mode {
+            // The head waits with it.
+            BodyMode::FullDuplexStreamed => {}
+            BodyMode::None => {
+                let bytes_max =
+                    self.snapshot.settings.ext_proc.as_ref().map_or(0, |ext_proc| ext_proc.buffer_bytes);
+                let length = received.header(header::CONTENT_LENGTH).map(str::parse::<u64>);
+                self.mode = match length {
+                    // More than Envoy buffers would have the exchange hang.
+                    Some(Ok(length)) if length > bytes_max => return Err(bytes_max),
+                    Some(Ok(_)) => BodyMode::Buffered,
+                    // And of a body whose length nobody knows it must be told what to do when it is more.
+                    Some(Err(_)) | None => BodyMode::BufferedPartial,
+                };
+                replies.push(reply::response_headers_and(self.mode, None));
+            }
+            _ => replies.push(reply::response_headers(None)),
+        }
+        Ok(())
+    }
+
+    /// The outcome is known before anything of the body.
+    fn settled_by_head(
+        &mut self,
+        mut visit: Box<Visit<'s>>,
+        received: &AnswerHead,
+        mut head: AnswerHead,
+        outcome: Outcome,
+        rest: Rest,
+        replies: &mut Vec<ProcessingResponse>,
+    ) {
+        let change = visit.decided(&mut head, outcome, None);
+        let mutation = headers::difference(received, &head);
+        match (change, self.mode) {
+            (BodyChange::Keep, BodyMode::FullDuplexStreamed) if rest == Rest::ToCome => {
+                replies.push(reply::response_headers(mutation));
+                self.phase = Phase::Passing(visit);
+            }
+            (BodyChange::Keep, BodyMode::Buffered | BodyMode::BufferedPartial) if rest == Rest::ToCome => {
+                // Where the filter does not allow it the body comes, and goes on as it is.
+                replies.push(reply::response_headers_and(BodyMode::None, mutation));
+                self.over(visit);
+            }
+            (BodyChange::Keep, _) => {
+                replies.push(reply::response_headers(mutation));
+                self.over(visit);
+            }
+            (BodyChange::Replace(body), BodyMode::FullDuplexStreamed) if rest == Rest::ToCome => {
+                visit.sent(body.len());
+                replies.push(reply::response_headers(mutation));
+                self.phase = Phase::Replacing(visit, body);
+            }
+            (BodyChange::Replace(body), BodyMode::Buffered) if rest == Rest::ToCome => {
+                visit.sent(body.len());
+                replies.push(reply::response_headers(None));
+                self.phase = Phase::Settled(visit, reply::response_body(mutation, Some(body)));
+            }
+            (BodyChange::Replace(body), _) => {
+                visit.sent(body.len());
+                replies.push(match body.is_empty() && rest == Rest::Ended {
+                    true => reply::response_headers(mutation),
+                    false => reply::whole_response(mutation, body),
+                });
+                self.over(visit);
+            }
+        }
+    }
+
+    fn body(&mut self, told: HttpBody, replies: &mut Vec<ProcessingResponse>) -> Result<(), Misuse> {
+        let HttpBody { body, end_of_stream } = told;
+        match replace(&mut self.phase, Phase::Over) {
+            Phase::Holding(holding) => self.held(holding, body, end_of_stream, replies),
+            Phase::Settled(mut visit, reply) => {
+                visit.complete();
+                replies.push(reply);
+            }
+            Phase::Passing(mut visit) => {
+                visit.sent(body.len());
+                replies.push(reply::piece(body, end_of_stream));
+                match end_of_stream {
+                    true => self.over(visit),
+                    false => self.phase = Phase::Passing(visit),
+                }
+            }
+            Phase::Replacing(visit, replacement) if end_of_stream => {
+                replies.extend(reply::pieces(replacement, true));
+                self.over(visit);
+            }
+            Phase::Replacing(visit, replacement) => self.phase = Phase::Replacing(visit, replacement),
+            // It was not asked for, and comes all the same.
+            Phase::Over => replies.push(reply::response_body(None, None)),
+            Phase::New | Phase::Asked(_) => return Err(Misuse::Disorder),
+        }
+        Ok(())
+    }
+
+    fn held(
+        &mut self,
+        holding: Box<Holding<'s>>,
+        body: Bytes,
+        end_of_stream: bool,
+        replies: &mut Vec<ProcessingResponse>,
+    ) {
+        let is_whole = match self.mode {
+            // Trailers may come after it.
+            BodyMode::Buffered => true,
+            _ => end_of_stream,
+        };
+        let rest = if is_whole { Rest::Ended } else { Rest::ToCome };
+        let holding = match holding.feed(body, &self.snapshot.holds) {
+            Fed::Settled(kept, outcome) => return self.settled(kept, outcome, rest, replies),
+            Fed::Waiting(holding) => holding,
+        };
+        let (kept, outcome) = match (is_whole, self.mode) {
+            (true, _) => holding.finish(),
+            (false, BodyMode::FullDuplexStreamed) => {
+                self.phase = Phase::Holding(holding);
+                return;
+            }
+            // Envoy has no room for more of it.
+            (false, _) => {
+                let bytes_max = holding.kept.bytes;
+                holding.give_up(Undecided::OverBytes { bytes_max })
+            }
+        };
+        self.settled(kept, outcome, rest, replies);
+    }
+
+    /// The outcome is known while the answer is held.
+    fn settled(
+        &mut self,
+        kept: Box<Kept<'s>>,
+        outcome: Outcome,
+        rest: Rest,
+        replies: &mut Vec<ProcessingResponse>,
+    ) {
+        let Kept { mut visit, received, mut head, chunks, bytes, .. } = *kept;
+        let change = visit.decided(&mut head, outcome, Some(bytes));
+        let mutation = headers::difference(&received, &head);
+        match (self.mode, change) {
+            (BodyMode::FullDuplexStreamed, change) => {
+                replies.push(reply::response_headers(mutation));
+                self.let_go(visit, change, chunks, rest, replies);
+            }
+            (_, BodyChange::Replace(body)) => {
+                visit.sent(body.len());
+                replies.push(match rest {
+                    Rest::Ended | Rest::Trailers => reply::response_body(mutation, Some(body)),
+                    // What is still to come would be sent after it.
+                    Rest::ToCome => reply::immediate(&head, body, "candor_replaced"),
+                });
+                self.over(visit);
+            }
+            (_, BodyChange::Keep) => {
+                replies.push(reply::response_body(mutation, None));
+                self.over(visit);
+            }
+        }
+    }
+
+    /// The head of an answer that was held is on its way, and what was held of its body may follow.
+    fn let_go(
+        &mut self,
+        mut visit: Box<Visit<'s>>,
+        change: BodyChange,
+        mut chunks: VecDeque<Bytes>,
+        rest: Rest,
+        replies: &mut Vec<ProcessingResponse>,
+    ) {
+        match (change, rest) {
+            (BodyChange::Replace(body), Rest::ToCome) => {
+                visit.sent(body.len());
+                self.phase = Phase::Replacing(visit, body);
+            }
+            (BodyChange::Replace(body), _) => {
+                visit.sent(body.len());
+                replies.extend(reply::pieces(body, rest == Rest::Ended));
+                self.over(visit);
+            }
+            (BodyChange::Keep, rest) => {
+                visit.sent(chunks.iter().map(Bytes::len).sum());
+                while let Some(chunk) = chunks.pop_front() {
+                    replies.push(reply::piece(chunk, rest == Rest::Ended && chunks.is_empty()));
+                }
+                match rest {
+                    Rest::ToCome => self.phase = Phase::Passing(visit),
+                    Rest::Ended | Rest::Trailers => self.over(visit),
+                }
+            }
+        }
+    }
+
+    fn trailers(&mut self, told: &HttpTrailers, replies: &mut Vec<ProcessingResponse>) -> Result<(), Misuse> {
+        let named = || told.trailers.as_ref().map(headers::trailers);
+        let mut gone = None;
+        match replace(&mut self.phase, Phase::Over) {
+            Phase::Holding(holding) if self.mode == BodyMode::FullDuplexStreamed => {
+                let (kept, outcome) = holding.finish();
+                if outcome.mutation.body != BodyChange::Keep {
+                    gone = named();
+                }
+                self.settled(kept, outcome, Rest::Trailers, replies);
+            }
+            Phase::Replacing(visit, body) => {
+                gone = named();
+                replies.extend(reply::pieces(body, false));
+                self.over(visit);
+            }
+            Phase::Passing(visit) => self.over(visit),
+            phase => self.phase = phase,
+        }
+        replies.push(reply::response_trailers(gone.as_ref()));
+        Ok(())
+    }
+
+    fn over(&mut self, mut visit: Box<Visit<'s>>) {
+        visit.complete();
+        self.phase = Phase::Over;
+    }
+}
+
+/// What there is of the body, beyond what has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    ToCome,
+    /// Nothing.
+    Ended,
+    /// Nothing but trailers.
+    Trailers,
+}
+
+/// A promised body that never came is for an operator to see: the filter is set up in a way that rules cannot work.
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        if let Phase::Holding(holding) = &mut self.phase
+            && holding.kept.bytes == 0
+            && self.mode != BodyMode::FullDuplexStreamed
+        {
+            holding.kept.visit.broken("the body was never sent: does the filter have allow_mode_override?");
+        }
+    }
+}
