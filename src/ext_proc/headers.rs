@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 
-use super::wire::{self, AppendAction, HeaderMutation, HeaderValueOption, ProcessingRequest};
+use super::wire::{self, HeaderMutation, HeaderValueOption, ProcessingRequest};
 use crate::engine::AnswerHead;
 
 const STATUS: Bytes = Bytes::from_static(b":status");
@@ -88,7 +88,7 @@ fn append(headers: &mut HeaderMap, line: &wire::HeaderValue) {
 pub(super) fn difference(from: &AnswerHead, to: &AnswerHead) -> Option<HeaderMutation> {
     let mut mutation = HeaderMutation::default();
     if from.status != to.status {
-        mutation.set_headers.push(option(STATUS, status(to.status), AppendAction::Overwrite));
+        mutation.set_headers.push(option(STATUS, status(to.status), false));
     }
     for name in to.headers.keys() {
         let values = || to.headers.get_all(name).iter();
@@ -112,16 +112,15 @@ pub(super) fn all(headers: &HeaderMap) -> HeaderMutation {
 }
 
 fn set(name: &HeaderName, value: &HeaderValue, index: usize) -> HeaderValueOption {
-    let action = if index == 0 { AppendAction::Overwrite } else { AppendAction::Append };
     let key = Bytes::copy_from_slice(name.as_str().as_bytes());
-    option(key, Bytes::copy_from_slice(value.as_bytes()), action)
+    option(key, Bytes::copy_from_slice(value.as_bytes()), index > 0)
 }
 
 fn status(status: StatusCode) -> Bytes {
     Bytes::copy_from_slice(status.as_str().as_bytes())
 }
 
-fn option(key: Bytes, raw_value: Bytes, action: AppendAction) -> HeaderValueOption {
+fn option(key: Bytes, raw_value: Bytes, append: bool) -> HeaderValueOption {
     let header = wire::HeaderValue { key, value: Bytes::new(), raw_value };
-    HeaderValueOption { header: Some(header), append_action: action.into() }
+    HeaderValueOption { header: Some(header), append: Some(wire::Bool { value: append }) }
 }

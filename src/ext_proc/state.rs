@@ -24,6 +24,7 @@ use crate::engine::outcome::{Outcome, Undecided};
 use crate::engine::{AnswerHead, Progress};
 use crate::live::Snapshot;
 use crate::proxy::Visit;
+use crate::settings::ExtProc;
 
 /// The name of this way in, in logs and metrics.
 pub(super) const DOOR: &str = "ext_proc";
@@ -264,8 +265,12 @@ impl<'s> Exchange<'s> {
             // The head waits with it.
             BodyMode::FullDuplexStreamed => {}
             BodyMode::None => {
-                let bytes_max =
-                    self.snapshot.settings.ext_proc.as_ref().map_or(0, |ext_proc| ext_proc.buffer_bytes);
+                let bytes_max = self
+                    .snapshot
+                    .settings
+                    .ext_proc
+                    .as_ref()
+                    .map_or(ExtProc::BUFFER_BYTES, |ext_proc| ext_proc.buffer_bytes);
                 let length = received.header(header::CONTENT_LENGTH).map(str::parse::<u64>);
                 self.mode = match length {
                     // More than Envoy buffers would have the exchange hang.

@@ -224,16 +224,17 @@ pub(super) struct HeaderMutation {
 pub(super) struct HeaderValueOption {
     #[prost(message, optional, tag = "1")]
     pub header: Option<HeaderValue>,
-    #[prost(enumeration = "AppendAction", tag = "3")]
-    pub append_action: i32,
+    /// Whether the value stands beside those that are there. Deprecated, and the only way: a filter of this kind takes
+    /// the action of the same name, 0, for one that is not set, and so for `false`.
+    #[prost(message, optional, tag = "2")]
+    pub append: Option<Bool>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enumeration)]
-#[repr(i32)]
-pub(super) enum AppendAction {
-    Append = 0,
-    AddIfAbsent = 1,
-    Overwrite = 2,
+/// `google.protobuf.BoolValue`.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Bool {
+    #[prost(bool, tag = "1")]
+    pub value: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

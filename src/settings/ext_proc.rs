@@ -29,7 +29,8 @@ pub enum ExtProcListen {
 }
 
 impl ExtProc {
-    const BUFFER_BYTES: u64 = 1 << 20;
+    /// [`ExtProc::buffer_bytes`] unless set.
+    pub const BUFFER_BYTES: u64 = 1 << 20;
 
     /// Reads the section; `None` when there is none, or it is `off`.
     pub(super) fn read(document: &Node, top: Section<'_>, diagnostics: &mut Diagnostics) -> Option<ExtProc> {
