@@ -67,6 +67,11 @@ pub(super) fn peer(told: &ProcessingRequest) -> IpAddr {
     address.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip())
 }
 
+/// Whether the answer is one of Envoy's own, where the filter is set up to tell it. Rules are for the upstream's.
+pub(super) fn is_envoys_own(told: &ProcessingRequest) -> bool {
+    attribute(told, "response.code_details").is_some_and(|details| details != "via_upstream")
+}
+
 /// A property of the exchange, where the filter is set up to tell it.
 fn attribute<'t>(told: &'t ProcessingRequest, name: &str) -> Option<&'t str> {
     told.attributes.values().find_map(|told| told.fields.get(name)).map(|value| value.text.as_str())

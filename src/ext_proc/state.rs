@@ -16,7 +16,7 @@ use super::headers;
 use super::holding::{Fed, Holding, Kept};
 use super::reply;
 use super::wire::{
-    BodyMode, HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProcessingResponse,
+    BodyMode, HeaderMutation, HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProcessingResponse,
     ProtocolConfiguration, Told,
 };
 use crate::engine::mutation::BodyChange;
@@ -28,6 +28,9 @@ use crate::settings::ExtProc;
 
 /// The name of this way in, in logs and metrics.
 pub(super) const DOOR: &str = "ext_proc";
+/// What Envoy's access log says of an answer that Candor sent in place of the upstream's, and of a request's refusal.
+const REPLACED: &str = "candor_replaced";
+const REFUSED: &str = "candor_refused";
 
 /// One exchange.
 pub(super) struct Exchange<'s> {
@@ -51,11 +54,25 @@ enum Phase<'s> {
     Settled(Box<Visit<'s>>, ProcessingResponse),
     /// The head is on its way, and the body goes by.
     Passing(Box<Visit<'s>>),
-    /// The head is on its way; this takes the place of the body, once that has ended.
-    Replacing(Box<Visit<'s>>, Bytes),
+    /// The body has another in its place, and is waited for: Envoy takes no end of one before the end of the other.
+    Replacing(Box<Replacing<'s>>),
     /// Nothing more is to be said but what Envoy insists on.
     Over,
 }
+
+/// An answer whose body is of no use any more.
+struct Replacing<'s> {
+    visit: Box<Visit<'s>>,
+    /// The head of the new answer, whole and as a change to the old one.
+    head: AnswerHead,
+    mutation: Option<HeaderMutation>,
+    body: Bytes,
+    /// What came of the old body and was dropped.
+    dropped_bytes: usize,
+}
+
+/// What is read of a body that nobody wants, so that the exchange with the upstream ends in order.
+const DROPPED_BYTES_MAX: usize = 64 * 1024;
 
 /// What this processor cannot work with. The stream ends, and Envoy does what its `failure_mode_allow` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +132,7 @@ impl<'s> Exchange<'s> {
                 replies.push(reply::request_trailers());
                 Ok(())
             }
-            Some(Told::ResponseHeaders(told)) => self.answer(told, replies),
+            Some(Told::ResponseHeaders(told)) => self.answer(&message, &told, replies),
             Some(Told::ResponseBody(told)) => self.body(told, replies),
             Some(Told::ResponseTrailers(told)) => self.trailers(&told, replies),
             // It only says something about flow control, or about what is yet to be invented.
@@ -129,6 +146,7 @@ impl<'s> Exchange<'s> {
             Phase::Holding(holding) if self.mode == BodyMode::FullDuplexStreamed => {
                 Some(holding.hold().max_time)
             }
+            Phase::Replacing(_) => Some(self.snapshot.limits.hold.max_time),
             _ => None,
         }
     }
@@ -151,6 +169,7 @@ impl<'s> Exchange<'s> {
                 let (kept, outcome) = holding.give_up(Undecided::OverTime);
                 self.settled(kept, outcome, Rest::ToCome, replies);
             }
+            Phase::Replacing(replacing) => self.replace_at_once(*replacing, replies),
             phase => self.phase = phase,
         }
     }
@@ -219,14 +238,19 @@ impl<'s> Exchange<'s> {
                 self.phase = Phase::Asked(Box::new(visit));
             }
             Err((head, body)) => {
-                replies.push(reply::immediate(&head, body, "candor_refused"));
+                replies.push(reply::immediate(&head, body, REFUSED));
                 self.phase = Phase::Over;
             }
         }
         Ok(())
     }
 
-    fn answer(&mut self, told: HttpHeaders, replies: &mut Vec<ProcessingResponse>) -> Result<(), Misuse> {
+    fn answer(
+        &mut self,
+        message: &ProcessingRequest,
+        told: &HttpHeaders,
+        replies: &mut Vec<ProcessingResponse>,
+    ) -> Result<(), Misuse> {
         let mut visit = match replace(&mut self.phase, Phase::Over) {
             Phase::Asked(visit) => visit,
             Phase::New => return Err(Misuse::RequestUnseen),
@@ -235,7 +259,7 @@ impl<'s> Exchange<'s> {
         let mut received = told.headers.as_ref().and_then(headers::answer).ok_or(Misuse::Disorder)?;
         let rest = if told.end_of_stream { Rest::Ended } else { Rest::ToCome };
         let (head, rule_set) = visit.answered(&mut received);
-        let Some(rule_set) = rule_set else {
+        let Some(rule_set) = rule_set.filter(|_| !headers::is_envoys_own(message)) else {
             self.settled_by_head(visit, &received, head, Outcome::pass(), rest, replies);
             return Ok(());
         };
@@ -313,9 +337,9 @@ impl<'s> Exchange<'s> {
                 self.over(visit);
             }
             (BodyChange::Replace(body), BodyMode::FullDuplexStreamed) if rest == Rest::ToCome => {
-                visit.sent(body.len());
-                replies.push(reply::response_headers(mutation));
-                self.phase = Phase::Replacing(visit, body);
+                let dropped_bytes = 0;
+                self.phase =
+                    Phase::Replacing(Box::new(Replacing { visit, head, mutation, body, dropped_bytes }));
             }
             (BodyChange::Replace(body), BodyMode::Buffered) if rest == Rest::ToCome => {
                 visit.sent(body.len());
@@ -349,11 +373,14 @@ impl<'s> Exchange<'s> {
                     false => self.phase = Phase::Passing(visit),
                 }
             }
-            Phase::Replacing(visit, replacement) if end_of_stream => {
-                replies.extend(reply::pieces(replacement, true));
-                self.over(visit);
+            Phase::Replacing(mut replacing) => {
+                replacing.dropped_bytes += body.len();
+                match (end_of_stream, replacing.dropped_bytes > DROPPED_BYTES_MAX) {
+                    (true, _) => self.replace(*replacing, true, replies),
+                    (false, true) => self.replace_at_once(*replacing, replies),
+                    (false, false) => self.phase = Phase::Replacing(replacing),
+                }
             }
-            Phase::Replacing(visit, replacement) => self.phase = Phase::Replacing(visit, replacement),
             // It was not asked for, and comes all the same.
             Phase::Over => replies.push(reply::response_body(None, None)),
             Phase::New | Phase::Asked(_) => return Err(Misuse::Disorder),
@@ -405,16 +432,27 @@ impl<'s> Exchange<'s> {
         let change = visit.decided(&mut head, outcome, Some(bytes));
         let mutation = headers::difference(&received, &head);
         match (self.mode, change) {
-            (BodyMode::FullDuplexStreamed, change) => {
+            (BodyMode::FullDuplexStreamed, BodyChange::Keep) => {
                 replies.push(reply::response_headers(mutation));
-                self.let_go(visit, change, chunks, rest, replies);
+                self.let_go(visit, chunks, rest, replies);
+            }
+            (BodyMode::FullDuplexStreamed, BodyChange::Replace(body)) => {
+                let dropped_bytes = chunks.iter().map(Bytes::len).sum();
+                let replacing = Replacing { visit, head, mutation, body, dropped_bytes };
+                match rest {
+                    Rest::ToCome if dropped_bytes > DROPPED_BYTES_MAX => {
+                        self.replace_at_once(replacing, replies)
+                    }
+                    Rest::ToCome => self.phase = Phase::Replacing(Box::new(replacing)),
+                    Rest::Ended | Rest::Trailers => self.replace(replacing, rest == Rest::Ended, replies),
+                }
             }
             (_, BodyChange::Replace(body)) => {
                 visit.sent(body.len());
                 replies.push(match rest {
                     Rest::Ended | Rest::Trailers => reply::response_body(mutation, Some(body)),
                     // What is still to come would be sent after it.
-                    Rest::ToCome => reply::immediate(&head, body, "candor_replaced"),
+                    Rest::ToCome => reply::immediate(&head, body, REPLACED),
                 });
                 self.over(visit);
             }
@@ -429,32 +467,40 @@ impl<'s> Exchange<'s> {
     fn let_go(
         &mut self,
         mut visit: Box<Visit<'s>>,
-        change: BodyChange,
         mut chunks: VecDeque<Bytes>,
         rest: Rest,
         replies: &mut Vec<ProcessingResponse>,
     ) {
-        match (change, rest) {
-            (BodyChange::Replace(body), Rest::ToCome) => {
-                visit.sent(body.len());
-                self.phase = Phase::Replacing(visit, body);
-            }
-            (BodyChange::Replace(body), _) => {
-                visit.sent(body.len());
-                replies.extend(reply::pieces(body, rest == Rest::Ended));
-                self.over(visit);
-            }
-            (BodyChange::Keep, rest) => {
-                visit.sent(chunks.iter().map(Bytes::len).sum());
-                while let Some(chunk) = chunks.pop_front() {
-                    replies.push(reply::piece(chunk, rest == Rest::Ended && chunks.is_empty()));
-                }
-                match rest {
-                    Rest::ToCome => self.phase = Phase::Passing(visit),
-                    Rest::Ended | Rest::Trailers => self.over(visit),
-                }
-            }
+        visit.sent(chunks.iter().map(Bytes::len).sum());
+        while let Some(chunk) = chunks.pop_front() {
+            replies.push(reply::piece(chunk, rest == Rest::Ended && chunks.is_empty()));
         }
+        match rest {
+            Rest::ToCome => self.phase = Phase::Passing(visit),
+            Rest::Ended | Rest::Trailers => self.over(visit),
+        }
+    }
+
+    /// The old body has ended, and the new one may go out.
+    fn replace(
+        &mut self,
+        replacing: Replacing<'s>,
+        end_of_stream: bool,
+        replies: &mut Vec<ProcessingResponse>,
+    ) {
+        let Replacing { mut visit, mutation, body, .. } = replacing;
+        visit.sent(body.len());
+        replies.push(reply::response_headers(mutation));
+        replies.extend(reply::pieces(body, end_of_stream));
+        self.over(visit);
+    }
+
+    /// The old body is too long, or too slow, to be waited for.
+    fn replace_at_once(&mut self, replacing: Replacing<'s>, replies: &mut Vec<ProcessingResponse>) {
+        let Replacing { mut visit, head, body, .. } = replacing;
+        visit.sent(body.len());
+        replies.push(reply::immediate(&head, body, REPLACED));
+        self.over(visit);
     }
 
     fn trailers(&mut self, told: &HttpTrailers, replies: &mut Vec<ProcessingResponse>) -> Result<(), Misuse> {
@@ -468,10 +514,9 @@ impl<'s> Exchange<'s> {
                 }
                 self.settled(kept, outcome, Rest::Trailers, replies);
             }
-            Phase::Replacing(visit, body) => {
+            Phase::Replacing(replacing) => {
                 gone = named();
-                replies.extend(reply::pieces(body, false));
-                self.over(visit);
+                self.replace(*replacing, false, replies);
             }
             Phase::Passing(visit) => self.over(visit),
             phase => self.phase = phase,

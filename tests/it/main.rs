@@ -15,6 +15,7 @@ mod conformance;
 mod demo;
 mod docs;
 mod encodings;
+mod envoy;
 mod faults;
 mod hygiene;
 mod properties;

@@ -35,10 +35,7 @@ impl Sidecar {
 
     /// The same, with other settings than a test's usual ones.
     pub fn with(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Settings)) -> Sidecar {
-        log::keep();
-        let mut settings = settings(upstream);
-        change(&mut settings);
-        Sidecar::serving(snapshot(settings, rules))
+        Sidecar::serving(configured(upstream, rules, change))
     }
 
     /// A sidecar that carries out a definition, with a configuration that says what it leaves open: `api`,
@@ -104,6 +101,14 @@ impl Stopping {
     pub fn drained(self) -> Drained {
         self.0.join().unwrap()
     }
+}
+
+/// A test's usual configuration for this upstream, with these rules and other settings.
+pub fn configured(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Settings)) -> Arc<Snapshot> {
+    log::keep();
+    let mut settings = settings(upstream);
+    change(&mut settings);
+    snapshot(settings, rules)
 }
 
 fn settings(upstream: SocketAddr) -> Settings {
