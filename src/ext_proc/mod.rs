@@ -11,6 +11,8 @@ mod reply;
 mod server;
 mod state;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use server::{Listener, run};

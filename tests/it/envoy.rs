@@ -147,9 +147,11 @@ fn an_answer_that_is_not_read_passes_in_any_size() {
 #[test]
 fn what_cannot_be_known_fails_where_that_is_wanted() {
     let body = large("", r#","statusCode":404"#);
-    for (file, answer) in
-        [(FULL_DUPLEX, json(&body).into_bytes()), (ON_DEMAND, json(&body).into_bytes()), (ON_DEMAND, chunked(&body))]
-    {
+    for (file, answer) in [
+        (FULL_DUPLEX, json(&body).into_bytes()),
+        (ON_DEMAND, json(&body).into_bytes()),
+        (ON_DEMAND, chunked(&body)),
+    ] {
         let backend = Upstream::answering(answer);
         let Some(mesh) =
             Mesh::start(file, backend.address, |settings| settings.hold.on_limit = OnLimit::Fail)
@@ -226,7 +228,8 @@ fn events_go_by_as_they_come() {
     for file in [FULL_DUPLEX, ON_DEMAND] {
         let (open, wait) = gate();
         let backend = Upstream::scripted(move |_, stream| {
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
             write!(stream, "{head}9\r\ndata: 1\n\n\r\n").unwrap();
             wait();
             write!(stream, "9\r\ndata: 2\n\n\r\n0\r\n\r\n").unwrap();
@@ -282,7 +285,8 @@ fn without_candor_answers_pass_or_fail_as_the_filter_says() {
 fn a_mode_in_which_no_status_can_change_is_refused() {
     let backend = Upstream::answering(json(r#"{"statusCode":404}"#));
     let streamed = |text: String| {
-        text.replace("FULL_DUPLEX_STREAMED", "STREAMED").replace("failure_mode_allow: true", "failure_mode_allow: false")
+        text.replace("FULL_DUPLEX_STREAMED", "STREAMED")
+            .replace("failure_mode_allow: true", "failure_mode_allow: false")
     };
     let snapshot = configured(backend.address, RULES, |_| {});
     let Some(mesh) = Mesh::with(FULL_DUPLEX, backend.address, snapshot, streamed) else { return };
@@ -295,8 +299,13 @@ fn bodies_of_requests_pass_untouched() {
     let backend = Upstream::answering(json(r#"{"statusCode":404}"#));
     for (mode, trailers) in [("FULL_DUPLEX_STREAMED", "SEND"), ("BUFFERED", "SKIP"), ("STREAMED", "SEND")] {
         let change = |text: String| {
-            let modes = format!("request_body_mode: {mode}\n                        request_trailer_mode: {trailers}");
-            text.replace("request_header_mode: SEND", &format!("request_header_mode: SEND\n                        {modes}"))
+            let modes = format!(
+                "request_body_mode: {mode}\n                        request_trailer_mode: {trailers}"
+            );
+            text.replace(
+                "request_header_mode: SEND",
+                &format!("request_header_mode: SEND\n                        {modes}"),
+            )
         };
         let snapshot = configured(backend.address, RULES, |_| {});
         let Some(mesh) = Mesh::with(FULL_DUPLEX, backend.address, snapshot, change) else { return };

@@ -1,49 +1,127 @@
-//! The cases through a real Envoy that asks Candor about every exchange.
+//! The cases through a real Envoy that asks Candor about every exchange, in each mode that it can do so.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use candor::case::{Case, Subject};
+use candor::case::{Case, Given, Played, Subject};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use super::backend::{Backend, Script};
-use super::{all_hold, cases, failure, in_front_of, shares, wire};
-use crate::support::envoy::{self, Envoy};
-use crate::support::processor::Seat;
+use super::{FOLDER, cases, failure, in_front_of, shares, wire};
+use crate::support::envoy::{self, Envoy, configuration};
+use crate::support::files;
+use crate::support::processor::{Processor, Seat};
+
+const PAGE: &str = "docs/envoy.md";
 
 #[test]
-fn every_case_holds_through_envoy() {
+fn every_case_holds_through_envoy_in_full_duplex() {
+    play("envoy.yaml", |text| text, |played| played);
+}
+
+#[test]
+fn every_case_holds_through_envoy_with_buffered_bodies() {
+    let buffered = |text: String| text.replace("FULL_DUPLEX_STREAMED", "BUFFERED");
+    play("envoy.yaml", buffered, |played| played);
+}
+
+#[test]
+fn every_case_holds_through_envoy_with_bodies_on_demand() {
+    play("on-demand.yaml", |text| text, with_length);
+}
+
+/// A body that was given to a head that had gone comes in chunks, which is nobody's harm.
+fn with_length(mut played: Played) -> Played {
+    if played.headers.remove(TRANSFER_ENCODING).is_some() && !played.headers.contains_key(CONTENT_LENGTH) {
+        played.headers.insert(CONTENT_LENGTH, played.body.len().into());
+    }
+    played
+}
+
+/// Plays what can be played. What fails must be what the page says, no less and no more.
+fn play(file: &str, change: impl FnOnce(String) -> String, smooth: impl Fn(Played) -> Played) {
     let Some(program) = envoy::program() else { return };
     let cases = cases();
-    let ours: Vec<&Case> = cases
-        .iter()
-        .filter(|case| matches!(case.subject, Subject::Rules { .. }))
-        .filter(|case| case.given.request.peer == Ipv4Addr::LOCALHOST)
-        .filter(|case| Script::of(&case.given).is_some())
-        .collect();
+    let ours: Vec<&Case> = cases.iter().filter(|case| is_ours(case)).collect();
     let backend = Backend::start();
     let seat = Seat::take();
-    let mode = std::env::var("MODE").unwrap_or_default();
-    let mut configuration =
-        envoy::configuration("envoy.yaml", backend.address(), &seat.address().to_string());
-    if !mode.is_empty() {
-        configuration = configuration
-            .replace("FULL_DUPLEX_STREAMED", &mode)
-            .replace("response_trailer_mode: SEND", "response_trailer_mode: SKIP")
-            .replace(
-                "message_timeout: 1s",
-                "message_timeout: 1s\n                      allow_mode_override: true",
-            );
-    }
-    let envoy = Envoy::start(&program, &configuration);
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("candor.sock");
+    let over_unix = file == "on-demand.yaml";
+    let candor = if over_unix { socket.to_str().unwrap().to_owned() } else { seat.address().to_string() };
+    // A peer that a test cannot be is one that a trusted proxy tells of.
+    let trusting = "use_remote_address: true\n                xff_num_trusted_hops: 1";
+    let configuration =
+        configuration(file, backend.address(), &candor).replace("use_remote_address: true", trusting);
+    let envoy = Envoy::start(&program, &change(configuration));
+    let (mut differ, mut differ_as_played) = (BTreeSet::new(), BTreeSet::new());
     let mut failures = Vec::new();
     for sharing in ours.chunk_by(|one, next| shares(&one.subject, &next.subject)) {
-        let processor = seat.serve(Arc::new(in_front_of(backend.address(), &sharing[0].subject)));
+        let snapshot = Arc::new(in_front_of(backend.address(), &sharing[0].subject));
+        let processor =
+            if over_unix { Processor::at(socket.clone(), snapshot) } else { seat.serve(snapshot) };
         for case in sharing {
             backend.follow(Script::of(&case.given).unwrap());
-            let played = wire::through(envoy.address, &case.given);
-            failures.extend(failure(case, &played));
+            let played = wire::through(envoy.address, &told_by_a_proxy(&case.given));
+            differ_as_played.extend(failure(case, &played).map(|_| label(case)));
+            if let Some(failure) = failure(case, &smooth(played)) {
+                differ.insert(label(case));
+                failures.push(failure);
+            }
         }
         processor.stop();
     }
-    all_hold("Envoy", failures, ours.len());
+    let told = told();
+    let untold: Vec<_> = differ.difference(&told).collect();
+    assert!(
+        untold.is_empty(),
+        "these differ and {PAGE} does not say so: {untold:#?}\n{}",
+        failures.join("\n")
+    );
+    let stale: Vec<_> = told.difference(&differ_as_played).filter(|label| !label.ends_with("/**")).collect();
+    assert!(stale.is_empty(), "{PAGE} says that these differ, and they do not: {stale:#?}");
+}
+
+#[test]
+fn what_is_not_played_through_envoy_is_told() {
+    let unplayed: BTreeSet<String> = cases()
+        .iter()
+        .filter(|case| !is_ours(case))
+        .map(|case| {
+            let label = label(case);
+            let (folder, _) = label.split_once('/').unwrap();
+            format!("{folder}/**")
+        })
+        .collect();
+    let told: BTreeSet<String> = told().into_iter().filter(|label| label.ends_with("/**")).collect();
+    assert_eq!(told, unplayed, "the folders in {PAGE}, and those with cases that are not played");
+}
+
+/// Behind Envoy there are rules, and no APIs.
+fn is_ours(case: &Case) -> bool {
+    matches!(case.subject, Subject::Rules { .. })
+}
+
+fn told_by_a_proxy(given: &Given) -> Given {
+    let mut given = given.clone();
+    if given.request.peer != Ipv4Addr::LOCALHOST {
+        given.request.lines.append("X-Forwarded-For", given.request.peer.to_string());
+    }
+    given
+}
+
+/// `actions/body.yaml: given text`.
+fn label(case: &Case) -> String {
+    let file = case.place.source.name.strip_prefix(FOLDER).unwrap().trim_start_matches('/');
+    format!("{file}: {}", case.name)
+}
+
+/// The first column of the page's table of differences.
+fn told() -> BTreeSet<String> {
+    let page = files::text(PAGE);
+    let (_, section) = page.split_once("\n## What differs\n").expect("a section of what differs");
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    rows.map(|(label, _)| label.to_owned()).collect()
 }

@@ -35,7 +35,7 @@ impl Envoy {
         let (config, admin) = (folder.path().join("envoy.yaml"), folder.path().join("admin"));
         std::fs::write(&config, configuration).unwrap();
         let mut process = Command::new(program)
-            .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", &std::env::var("EL").unwrap_or("warning".into())])
+            .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"])
             .arg("--config-path")
             .arg(&config)
             .arg("--admin-address-path")
@@ -75,7 +75,6 @@ impl Envoy {
 impl Drop for Envoy {
     fn drop(&mut self) {
         // It may have ended by itself.
-        if std::env::var("EL").is_ok() { let _ = std::fs::copy(self._folder.path().join("log"), "/tmp/w/envoy.dbg"); }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
