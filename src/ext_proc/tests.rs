@@ -7,10 +7,10 @@ use super::wire::{
     BodyChange, BodyMode, HeaderMap, HeaderValue, HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest,
     ProcessingResponse, ProtocolConfiguration, Reply, Status, Told,
 };
-use crate::cli::load;
-use crate::diagnostic::Source;
+use crate::diagnostic::{Diagnostics, Source};
 use crate::live::Snapshot;
-use crate::settings::Layers;
+use crate::rules;
+use crate::settings::{Layers, Settings};
 
 const RULES: &str = r#"
 version: 1
@@ -28,9 +28,12 @@ rule_sets:
 
 fn snapshot() -> std::sync::Arc<Snapshot> {
     let layers = Layers { files: vec![Source::new("test.yaml", RULES)], ..Layers::default() };
-    let loaded = load::compile(&layers, None);
-    let problems: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
-    loaded.snapshot().unwrap_or_else(|| panic!("{problems}"))
+    let mut problems = Diagnostics::default();
+    let (document, quick) = layers.merge(&mut problems).unwrap();
+    let settings = Settings::read(&document, &quick, &mut problems).unwrap();
+    let rules = rules::read(Some(&document), rules::Quick::default(), &["legacy".into()], &mut problems);
+    assert!(problems.is_empty());
+    std::sync::Arc::new(Snapshot::new(settings, rules.routes, rules.selection))
 }
 
 fn told(told: Told) -> ProcessingRequest {

@@ -23,8 +23,9 @@ const IMPORTS: &str = "\
 | case | apigateway, rules, engine, document, diagnostic, settings, live |
 | telemetry | settings, engine, live |
 | proxy | apigateway, engine, settings, live, telemetry |
+| ext_proc | diagnostic, engine, live, proxy, rules, settings |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
-| cli | admin, apigateway, case, diagnostic, document, engine, live, proxy, rules, settings, telemetry, vtl |
+| cli | admin, apigateway, case, diagnostic, document, engine, ext_proc, live, proxy, rules, settings, telemetry, vtl |
 | main | cli |
 ";
 
