@@ -120,7 +120,7 @@ impl<'s> Exchange<'s> {
         replies: &mut Vec<ProcessingResponse>,
     ) -> Result<(), Misuse> {
         if let Some(config) = message.protocol_config.take() {
-            self.set_up(config)?;
+            self.set_up(config, message.observability_mode)?;
         }
         match message.told.take() {
             Some(Told::RequestHeaders(told)) => self.request(&message, &told, replies),
@@ -205,11 +205,16 @@ impl<'s> Exchange<'s> {
         }
     }
 
-    fn set_up(&mut self, config: ProtocolConfiguration) -> Result<(), Misuse> {
+    fn set_up(&mut self, config: ProtocolConfiguration, is_observed: bool) -> Result<(), Misuse> {
         let mode = |mode| BodyMode::try_from(mode).map_err(|_| Misuse::Disorder);
         self.request_mode = mode(config.request_body_mode)?;
         self.mode = mode(config.response_body_mode)?;
         match self.mode {
+            // Nobody waits for a reply, so that none comes too late.
+            BodyMode::Streamed if is_observed => {
+                self.mode = BodyMode::FullDuplexStreamed;
+                Ok(())
+            }
             BodyMode::Streamed => Err(Misuse::Streamed),
             BodyMode::Grpc => Err(Misuse::Grpc),
             _ => Ok(()),
@@ -237,8 +242,8 @@ impl<'s> Exchange<'s> {
                 replies.push(reply::request_headers(selector));
                 self.phase = Phase::Asked(Box::new(visit));
             }
-            Err((head, body)) => {
-                replies.push(reply::immediate(&head, body, REFUSED));
+            Err(answer) => {
+                replies.push(reply::immediate(&answer.head, answer.body, REFUSED));
                 self.phase = Phase::Over;
             }
         }

@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderMap, Request};
 
@@ -17,7 +16,7 @@ use super::{details, select, tells};
 use crate::engine::mutation::BodyChange;
 use crate::engine::outcome::Outcome;
 use crate::engine::selection::Chosen;
-use crate::engine::{AnswerHead, Inquiry, RequestSnapshot, RuleSet};
+use crate::engine::{Answer, AnswerHead, Inquiry, RequestSnapshot, RuleSet};
 use crate::live::Snapshot;
 
 /// One exchange, from its request on. Its log event is written when it is dropped.
@@ -41,7 +40,7 @@ impl<'s> Visit<'s> {
         mut request: Request<()>,
         peer: IpAddr,
         door: &'static str,
-    ) -> Result<Visit<'s>, (AnswerHead, Bytes)> {
+    ) -> Result<Visit<'s>, Box<Answer>> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(&request_id, peer, &request);
         record.came_through(door);
@@ -52,7 +51,7 @@ impl<'s> Visit<'s> {
     }
 
     /// The answer to a request that cannot be read.
-    pub fn refused(why: &'static str, door: &'static str, peer: IpAddr) -> (AnswerHead, Bytes) {
+    pub fn refused(why: &'static str, door: &'static str, peer: IpAddr) -> Box<Answer> {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
         let mut record = Record::begin(&request_id, peer, &unread);
@@ -148,12 +147,12 @@ fn consult<'s>(
     Ok((asked, rules, is_told))
 }
 
-fn own_answer(error: &ProxyError, record: &mut Record) -> (AnswerHead, Bytes) {
+fn own_answer(error: &ProxyError, record: &mut Record) -> Box<Answer> {
     record.failed(error);
     let (mut head, body) = error.answer();
     headers::strip_answer(&mut head.headers);
     record.responded(head.status);
     record.sent(body.len());
     record.complete();
-    (head, body)
+    Box::new(Answer { head, body })
 }

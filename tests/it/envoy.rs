@@ -14,7 +14,7 @@ use crate::support::envoy::{self, Envoy, configuration};
 use crate::support::processor::{Processor, Seat};
 use crate::support::sidecar::configured;
 use crate::support::upstream::{After, Nowhere, Upstream};
-use crate::support::{gate, json, log};
+use crate::support::{files, gate, json, log};
 
 const FULL_DUPLEX: &str = "envoy.yaml";
 const ON_DEMAND: &str = "on-demand.yaml";
@@ -295,6 +295,22 @@ fn a_mode_in_which_no_status_can_change_is_refused() {
 }
 
 #[test]
+fn who_only_observes_changes_nothing() {
+    let backend = Upstream::answering(json(r#"{"replaced":false,"statusCode":404}"#));
+    let observing = |text: String| {
+        let text =
+            text.replace("FULL_DUPLEX_STREAMED", "STREAMED").replace("response_trailer_mode: SEND", "");
+        text.replace("message_timeout: 1s", "observability_mode: true")
+    };
+    let snapshot = configured(backend.address, RULES, |_| {});
+    let Some(mesh) = Mesh::with(FULL_DUPLEX, backend.address, snapshot, observing) else { return };
+    let answered = mesh.client().exchange("GET /", &["x-request-id: observed"]);
+    assert_eq!(answered.status(), 200);
+    let event = log::event("observed");
+    assert_eq!((event["rule"].as_str(), event["status"].as_u64()), (Some("orders/status"), Some(404)));
+}
+
+#[test]
 fn bodies_of_requests_pass_untouched() {
     let backend = Upstream::answering(json(r#"{"statusCode":404}"#));
     for (mode, trailers) in [("FULL_DUPLEX_STREAMED", "SEND"), ("BUFFERED", "SKIP"), ("STREAMED", "SEND")] {
@@ -315,4 +331,22 @@ fn bodies_of_requests_pass_untouched() {
         assert_eq!(client.answer(false).status(), 404, "{mode}");
         assert_eq!(backend.received().payload.bytes.len(), body.len(), "{mode}");
     }
+}
+
+#[test]
+fn istio_gets_the_filter_that_is_tested() {
+    let filter = |path: &str| {
+        let text = files::text(path);
+        let from = text
+            .find("- name: candor\n")
+            .or_else(|| text.find("  name: candor\n          typed_config"))
+            .unwrap();
+        // One line each, as they are nested differently.
+        let lines = text[from..].lines().map(str::trim).skip_while(|line| !line.starts_with("\"@type\""));
+        let lines = lines.take_while(|line| !line.starts_with("- "));
+        lines.filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (tested, istios) = (filter("deploy/envoy/envoy.yaml"), filter("deploy/istio/sidecar.yaml"));
+    assert!(tested.len() > 10, "{tested:#?}");
+    assert_eq!(tested, istios);
 }

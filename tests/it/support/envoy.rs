@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::client::Client;
 use super::{PATIENCE, files};
@@ -17,6 +17,9 @@ pub struct Envoy {
     process: Child,
     _folder: tempfile::TempDir,
 }
+
+/// How often an Envoy that starts is asked whether it has.
+const POLL: Duration = Duration::from_millis(20);
 
 /// The program: `CANDOR_ENVOY`. Without it, nothing can be played through Envoy, which CI takes for a failure.
 pub fn program() -> Option<PathBuf> {
@@ -44,12 +47,12 @@ impl Envoy {
             .spawn()
             .unwrap();
         let log = || std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-        let began = Instant::now();
+        let mut polls = 0..PATIENCE.as_millis() / POLL.as_millis();
         let mut poll = || {
             assert!(process.try_wait().unwrap().is_none(), "Envoy ended: {}", log());
-            assert!(began.elapsed() < PATIENCE, "Envoy does not start: {}", log());
+            assert!(polls.next().is_some(), "Envoy does not start: {}", log());
             // There is nothing to wait on: a file appears, a page says so.
-            sleep(Duration::from_millis(20));
+            sleep(POLL);
         };
         let admin: SocketAddr = loop {
             match std::fs::read_to_string(&admin).ok().and_then(|text| text.parse().ok()) {
