@@ -22,6 +22,15 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What is lost of a thing that a warning is about, when Candor does the work of what the file was written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// It is done nearly as there.
+    Approximated,
+    /// It is not done.
+    LeftOut,
+}
+
 /// A text that the user wrote, with the name they know it by: a path, `--rule`, `CANDOR_SERVER__LISTEN`.
 #[derive(Debug)]
 pub struct Source {
@@ -31,7 +40,11 @@ pub struct Source {
     pub text: String,
     /// Where lines begin, bytes; made when a line is first asked for.
     lines: OnceLock<Vec<usize>>,
+    /// Where every [`STRIDE`]th character begins, bytes: a file may be all one line, and have a problem in every column.
+    strides: OnceLock<Vec<usize>>,
 }
+
+const STRIDE: usize = 256;
 
 impl PartialEq for Source {
     fn eq(&self, other: &Source) -> bool {
@@ -44,17 +57,39 @@ impl Eq for Source {}
 impl Source {
     /// A text and its name.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
-        Arc::new(Source { name: name.into(), text: text.into(), lines: OnceLock::new() })
+        let (lines, strides) = (OnceLock::new(), OnceLock::new());
+        Arc::new(Source { name: name.into(), text: text.into(), lines, strides })
     }
 
     /// The line of that number, from 1, without its end.
     pub fn line(&self, number: usize) -> Option<&str> {
-        let begins = self.lines.get_or_init(|| {
+        let begins = self.begins();
+        let begin = *begins.get(number.checked_sub(1)?)?;
+        let end = begins.get(number).copied().unwrap_or(self.text.len());
+        let line = self.text.get(begin..end)?;
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    }
+
+    fn begins(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
             let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);
             std::iter::once(0).chain(ends).filter(|begin| *begin < self.text.len()).collect()
-        });
-        let begin = *begins.get(number.checked_sub(1)?)?;
-        self.text.get(begin..)?.lines().next()
+        })
+    }
+
+    /// All of the text from a line's column on, both from 1.
+    pub fn text_from(&self, line: usize, column: usize) -> Option<&str> {
+        let begin = *self.begins().get(line.checked_sub(1)?)?;
+        let strides = self
+            .strides
+            .get_or_init(|| self.text.char_indices().step_by(STRIDE).map(|(byte, _)| byte).collect());
+        let known = strides.partition_point(|byte| *byte <= begin).checked_sub(1)?;
+        let between = self.text.get(*strides.get(known)?..begin)?.chars().count();
+        let number = known * STRIDE + between + column.checked_sub(1)?;
+        let near = self.text.get(*strides.get(number / STRIDE)?..)?;
+        let (skipped, _) = near.char_indices().nth(number % STRIDE)?;
+        near.get(skipped..)
     }
 }
 
@@ -113,12 +148,14 @@ pub struct Diagnostic {
     pub place: Option<Place>,
     /// What would be right, or the next step.
     pub help: Option<String>,
+    /// What is lost of it, if anything is.
+    pub loss: Option<Loss>,
 }
 
 impl Diagnostic {
     /// An error without a place.
     pub fn error(message: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Error, message: message.into(), place: None, help: None }
+        Diagnostic { severity: Severity::Error, message: message.into(), place: None, help: None, loss: None }
     }
 
     /// A warning without a place.
@@ -136,6 +173,16 @@ impl Diagnostic {
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
         self
+    }
+
+    /// The same, about something that is done nearly as what the file was written for does it.
+    pub fn approximated(self) -> Diagnostic {
+        Diagnostic { loss: Some(Loss::Approximated), ..self }
+    }
+
+    /// The same, about something that is not done.
+    pub fn left_out(self) -> Diagnostic {
+        Diagnostic { loss: Some(Loss::LeftOut), ..self }
     }
 
     /// The machine-readable form of `check --format json`: severity, message, file, line, column, help.
@@ -165,9 +212,14 @@ impl fmt::Display for Diagnostic {
                 // Of a file that is all one line, the part around the place.
                 let skipped =
                     if line.len() > LINE_BYTES_MAX { (place.column - 1).saturating_sub(40) } else { 0 };
+                let shown = if skipped == 0 {
+                    line
+                } else {
+                    place.source.text_from(place.line, skipped + 1).unwrap_or_default()
+                };
+                let shown = shown.chars().take_while(|c| *c != '\n').take(LINE_BYTES_MAX);
                 // Tabs would push the caret away from what it points at.
-                let line: String = line.chars().skip(skipped).take(LINE_BYTES_MAX).collect();
-                let line = line.replace('\t', " ");
+                let line: String = shown.map(|c| if c == '\t' { ' ' } else { c }).collect();
                 let indent = " ".repeat(place.column - 1 - skipped);
                 let room = line.chars().count().saturating_sub(place.column - 1 - skipped).max(1);
                 let carets = "^".repeat(place.width.clamp(1, room));
@@ -213,13 +265,23 @@ impl Diagnostics {
     }
 }
 
+/// Characters of a word for which no other is sought: comparing takes the product of two lengths.
+const WORD_MAX: usize = 100;
+
 /// The candidate that `word` was probably meant to be: close in spelling, or the only one it begins.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
+    let length = word.chars().count();
+    if length > WORD_MAX {
+        return None;
+    }
+    let room = |candidate: &str| (candidate.chars().count() / 3).max(1);
     candidates
         .into_iter()
+        // Two that differ so much in length are not worth comparing.
+        .filter(|candidate| length.abs_diff(candidate.chars().count()) <= room(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
+        .filter(|(distance, candidate)| *distance <= room(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -248,6 +310,21 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[3], format!("1 | {}x{}", "a".repeat(40), "b".repeat(259)));
         assert_eq!(lines[4], format!("  | {}^", " ".repeat(40)));
+    }
+
+    #[test]
+    fn a_column_is_found_in_lines_of_any_length() {
+        let text = format!("ä\r\n{}\nx", "aé€😀".repeat(200));
+        let source = Source::new("f", text.as_str());
+        for (number, line) in text.lines().enumerate() {
+            assert_eq!(source.line(number + 1), Some(line));
+            for (column, (at, _)) in line.char_indices().enumerate() {
+                let rest = source.text_from(number + 1, column + 1).unwrap();
+                assert!(rest.starts_with(line.get(at..).unwrap()), "{number} {column}");
+            }
+        }
+        assert_eq!(source.line(4), None);
+        assert_eq!(source.text_from(3, 3), None);
     }
 
     #[test]

@@ -7,3 +7,4 @@ pub mod read;
 #[cfg(test)]
 mod recordings;
 pub mod route;
+pub mod write;

@@ -1,15 +1,15 @@
-//! The API of a case: its definition, written right there or in a file beside it, and what that leaves open.
-//! Of an OpenAPI definition written right there the version may be left out.
+//! The API of a case: its definition, written right there or in a file beside it, and what that leaves open; or that of a
+//! configuration. Of an OpenAPI definition written right there the version may be left out.
 
 use std::sync::Arc;
 
 use super::{Subject, content};
 use crate::apigateway::execute::{self, ResponseModels};
 use crate::apigateway::model::Api;
-use crate::apigateway::read::{self, Options};
+use crate::apigateway::read::{self, Options, native};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{Entry, Fields, Node, Value};
-use crate::rules::ReadFile;
+use crate::rules::{ReadFile, fill_in_templates};
 use crate::settings::Quick;
 
 pub(super) const KEYS: [&str; 7] =
@@ -34,6 +34,8 @@ enum Definition {
     Here(Node),
     /// A text in the case file, or a file of its own.
     Text(Arc<Source>),
+    /// An API in Candor's own words.
+    Own(Node),
 }
 
 /// An API, ready to be asked.
@@ -67,6 +69,21 @@ impl ApiSetup {
         }
     }
 
+    /// What a configuration says of its API; how it is reached has no bearing on a case.
+    fn of_api(node: &Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) -> ApiSetup {
+        let entries = node.entries("an API", diagnostics).unwrap_or_default();
+        let open = entries.iter().filter(|entry| OPEN.contains(&entry.key.as_str())).cloned().collect();
+        let definition = match node.entry("definition") {
+            Some(definition) => Definition::read(definition, read_file, diagnostics),
+            None => {
+                let mut own = node.clone();
+                fill_in_templates(&mut own, read_file, diagnostics);
+                Some(Definition::Own(own))
+            }
+        };
+        ApiSetup { definition, open }
+    }
+
     /// What a case is about that has this API. `None` when there is an error in it.
     pub(super) fn into_subject(self, diagnostics: &mut Diagnostics) -> Option<Subject> {
         let gateway = Arc::new(self.compile(diagnostics)?);
@@ -89,6 +106,7 @@ impl ApiSetup {
         let api = match self.definition.as_ref()? {
             Definition::Here(node) => read::read_node(&with_version(node), &options, diagnostics),
             Definition::Text(source) => read::read(source, &options, diagnostics),
+            Definition::Own(node) => native::read(node, &options, diagnostics),
         };
         Some(Gateway { api: api?, settings })
     }
@@ -173,14 +191,22 @@ pub(super) fn of_configuration(
     diagnostics: &mut Diagnostics,
 ) -> Option<ApiSetup> {
     let api = document.entry("api").filter(|_| document.entry("routes").is_none())?;
-    let Value::Map(entries) = &api.node.value else { return None };
-    let definition = entries.iter().find(|entry| entry.key == "definition")?;
-    let mut open: Vec<Entry> =
-        entries.iter().filter(|entry| OPEN.contains(&entry.key.as_str())).cloned().collect();
+    let mut setup = ApiSetup::of_api(&api.node, read_file, diagnostics);
     for (key, pairs) in [("stage_variables", &quick.stage_variables), ("parameters", &quick.parameters)] {
-        open.extend(map_of_pairs(key, pairs));
+        if let Some(given) = map_of_pairs(key, pairs) {
+            lay_over(&mut setup.open, given);
+        }
     }
-    Some(ApiSetup { definition: Definition::read(definition, read_file, diagnostics), open })
+    Some(setup)
+}
+
+/// Puts the entries of a map in the place of those that have their names.
+fn lay_over(open: &mut Vec<Entry>, given: Entry) {
+    let Some(known) = open.iter_mut().find(|known| known.key == given.key) else { return open.push(given) };
+    if let (Value::Map(known), Value::Map(given)) = (&mut known.node.value, given.node.value) {
+        known.retain(|entry| !given.iter().any(|it| it.key == entry.key));
+        known.extend(given);
+    }
 }
 
 /// `NAME=VALUE` of flags as the map that a file would have.

@@ -74,8 +74,11 @@ impl Carried {
         // Where it became a fault, the client does not get what does not fit.
         let misfits = misfits.iter().filter(|_| fault.is_none());
         found.extend(misfits.map(|misfit| Mismatch {
-            what: format!("model `{}` at `{}`", misfit.model, misfit.path),
-            expected: "a body that fits".to_owned(),
+            what: format!("model `{}`", misfit.model),
+            expected: match misfit.path.as_str() {
+                "" => "a body that fits".to_owned(),
+                path => format!("a value that fits at `{path}`"),
+            },
             got: misfit.problem.clone(),
         }));
     }

@@ -138,12 +138,13 @@ impl Request {
     /// The request as an API gets it, to that host unless it names one.
     pub(super) fn to_api(&self, host: &str) -> execute::Request {
         let RequestSnapshot { method, uri, .. } = &self.snapshot;
-        let mut headers = self.lines.clone();
-        if !headers.contains("host") {
+        let mut headers = Headers::new();
+        if !self.lines.contains("host") {
             headers.append("Host", host);
         }
+        self.lines.iter().for_each(|(name, value)| headers.append(name.to_owned(), value));
         let (time, time_epoch) = TIME;
-        execute::Request {
+        let request = execute::Request {
             method: method.clone(),
             path: uri.path().to_owned(),
             path_parameters: Vec::new(),
@@ -157,7 +158,8 @@ impl Request {
             port: 80,
             time: time.to_owned(),
             time_epoch,
-        }
+        };
+        request.with_method_override()
     }
 }
 

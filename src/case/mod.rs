@@ -171,11 +171,12 @@ impl<'f> Shared<'f> {
         read_file: ReadFile<'f>,
         diagnostics: &mut Diagnostics,
     ) -> Shared<'f> {
-        let usual = if base.api.is_some() { About::Api } else { About::Rules };
-        let about = about(fields, diagnostics).unwrap_or(usual);
+        let about = if base.api.is_some() { About::Api } else { About::Rules };
         let rules = base.rules.clone().unwrap_or_else(|| Setup::empty(fields.place()));
-        let rules = rules.with(fields, read_file, diagnostics);
-        let api = base.api.clone().unwrap_or_default().with(fields, read_file, diagnostics);
+        let api = base.api.clone().unwrap_or_default();
+        let base = Shared { about, rules, api, subject: None, read_file };
+        let (about, rules, api) =
+            base.with(fields, diagnostics).unwrap_or((base.about, base.rules, base.api));
         let subject = match about {
             About::Rules => rules.clone().into_subject(diagnostics),
             About::Api => api.clone().into_subject(diagnostics),
@@ -183,17 +184,24 @@ impl<'f> Shared<'f> {
         Shared { about, rules, api, subject, read_file }
     }
 
+    /// The parts that are among these fields in place of its own; nothing where they configure nothing.
+    fn with(&self, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<(About, Setup, ApiSetup)> {
+        let about = about(fields, diagnostics)?;
+        let rules = self.rules.with(fields, self.read_file, diagnostics);
+        let api = self.api.with(fields, self.read_file, diagnostics);
+        let configured = fields.get("config").and_then(|_| rules.api(self.read_file, diagnostics));
+        Some(match configured {
+            Some(api) => (About::Api, rules, api),
+            None => (about, rules, api),
+        })
+    }
+
     /// What a case is about: each part its own, or the file's.
     fn of(&self, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> (About, Option<Subject>) {
-        let (about, subject) = match about(fields, diagnostics) {
+        let (about, subject) = match self.with(fields, diagnostics) {
             None => (self.about, self.subject.clone()),
-            Some(About::Rules) => {
-                (About::Rules, self.rules.with(fields, self.read_file, diagnostics).into_subject(diagnostics))
-            }
-            Some(About::Api) => {
-                let setup = self.api.with(fields, self.read_file, diagnostics);
-                (About::Api, setup.into_subject(diagnostics))
-            }
+            Some((About::Rules, rules, _)) => (About::Rules, rules.into_subject(diagnostics)),
+            Some((About::Api, _, api)) => (About::Api, api.into_subject(diagnostics)),
         };
         if about == About::Api && subject.is_none() && !diagnostics.has_errors() {
             diagnostics.error(fields.place(), "there is no definition: `openapi` or `definition`");

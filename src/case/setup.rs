@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Subject;
+use super::{ApiSetup, Subject, api};
 use crate::diagnostic::{Diagnostics, Place, Source};
 use crate::document::{self, Fields, Node, Value};
 use crate::live::Snapshot;
@@ -55,6 +55,11 @@ impl Setup {
             presets: list("presets", &self.presets),
             lines: list("rules", &self.lines),
         }
+    }
+
+    /// The API that it has, if its cases are about one.
+    pub(super) fn api(&self, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) -> Option<ApiSetup> {
+        api::of_configuration(&self.document, &settings::Quick::default(), read_file, diagnostics)
     }
 
     /// The file that most of it is written in.

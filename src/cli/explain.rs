@@ -1,43 +1,103 @@
-//! `candor explain`: what each rule makes of a saved answer, and why. The same engine as the proxy's, asked for
-//! its trace.
+//! `candor explain`: what each rule makes of a saved answer, or each stage of an API, and why. The same engine as the
+//! proxy's, asked for its trace.
 
+mod api;
 mod saved;
+mod stages;
 
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Uri};
 use serde_json::json;
 
+use crate::apigateway::execute::Headers;
 use crate::diagnostic::Diagnostic;
 use crate::engine::mutation::BodyChange;
 use crate::engine::retry::Retry;
 use crate::engine::route::Found;
 use crate::engine::selection::Chosen;
 use crate::engine::{self, Answer, AnswerHead, Exchange, Limits, Outcome, RequestSnapshot, RuleSet};
+use crate::live::Deployment;
 use crate::rules::Rules;
+use crate::settings::Settings;
 
 use super::load::{self, Configuration, Options};
 use super::{Exit, ExplainArgs, Format};
 
 /// Runs the command.
 pub fn run(arguments: &ExplainArgs) -> Exit {
-    match explanation(arguments) {
-        Ok(explanation) => {
-            let mut out = io::stdout().lock();
-            let written = match arguments.format {
-                Format::Human => explanation.print(&mut out),
-                Format::Json => writeln!(out, "{:#}", explanation.to_json()),
-            };
-            // A reader that has seen enough (`| head`) is no failure.
-            written.map_or(Exit::CouldNot, |()| Exit::Fine)
+    explained(arguments).unwrap_or_else(|Refusal { diagnostics, exit }| {
+        load::tell(&diagnostics);
+        exit
+    })
+}
+
+/// Explains by the API, where it is the API's to answer, else by the rules.
+fn explained(arguments: &ExplainArgs) -> Result<Exit, Refusal> {
+    let mut options = Options::new(&arguments.rules, None, None);
+    options.upstream_if_none = Some("http://127.0.0.1");
+    let loaded = load::load(&options)?;
+    let Some(configuration) = loaded.configuration else {
+        return Err(Refusal { exit: load::verdict(&loaded.diagnostics), diagnostics: loaded.diagnostics });
+    };
+    load::tell(&loaded.diagnostics);
+    let Configuration { settings, rules, deployment } = &configuration;
+    let request = request(arguments)?;
+    match deployment {
+        Some(deployment) if arguments.rule_set.is_none() && !is_routed(rules, &request) => {
+            by_api(arguments, deployment, &request)
         }
-        Err(Refusal { diagnostics, exit }) => {
-            load::tell(&diagnostics);
-            exit
+        _ => {
+            let explanation = explanation(arguments, settings, rules, request)?;
+            let json = || explanation.to_json();
+            Ok(print(arguments.format, |out| explanation.print(out), json))
         }
+    }
+}
+
+/// A reader that has seen enough (`| head`) is no failure.
+fn print(
+    format: Format,
+    human: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>,
+    json: impl FnOnce() -> serde_json::Value,
+) -> Exit {
+    let mut out = io::stdout().lock();
+    let written = match format {
+        Format::Human => human(&mut out),
+        Format::Json => writeln!(out, "{:#}", json()),
+    };
+    written.map_or(Exit::CouldNot, |()| Exit::Fine)
+}
+
+fn is_routed(rules: &Rules, request: &RequestSnapshot) -> bool {
+    !matches!(rules.routes.find(host(request), &request.method, request.uri.path()), Found::NotFound)
+}
+
+fn by_api(
+    arguments: &ExplainArgs,
+    deployment: &Deployment,
+    request: &RequestSnapshot,
+) -> Result<Exit, Refusal> {
+    let body = arguments.body.as_deref().map(read).transpose()?.unwrap_or_default();
+    let headers = header_lines(arguments)?.into_iter().collect();
+    let outcome = || -> Result<_, Diagnostic> {
+        match (&arguments.answer, arguments.failure) {
+            (Some(path), _) => Ok(Some(Ok(api::answer(&answer(path)?)))),
+            (None, Some(failure)) => Ok(Some(Err(api::failure(failure)))),
+            (None, None) => Ok(None),
+        }
+    };
+    let explanation = api::explanation(deployment, api::request(request, headers, body), outcome)?;
+    let exit = print(arguments.format, |out| explanation.print(out), || explanation.to_json());
+    match explanation.finished {
+        Some(_) => Ok(exit),
+        None => Err(Diagnostic::error("what the backend answers to this is not known")
+            .help("save it with `curl -i URL > FILE` and give FILE, or say why there is none: `--failure timeout`")
+            .into()),
     }
 }
 
@@ -61,17 +121,20 @@ struct Explanation {
     answer: Answer,
 }
 
-fn explanation(arguments: &ExplainArgs) -> Result<Explanation, Refusal> {
-    let mut options = Options::new(&arguments.rules, None, None);
-    options.upstream_if_none = Some("http://127.0.0.1");
-    let loaded = load::load(&options)?;
-    let Some(Configuration { settings, rules, .. }) = loaded.configuration else {
-        return Err(Refusal { exit: load::verdict(&loaded.diagnostics), diagnostics: loaded.diagnostics });
+fn explanation(
+    arguments: &ExplainArgs,
+    settings: &Settings,
+    rules: &Rules,
+    request: RequestSnapshot,
+) -> Result<Explanation, Refusal> {
+    let Some(path) = &arguments.answer else {
+        return Err(Diagnostic::error("rules need an answer to decide about")
+            .help("save one with `curl -i URL > FILE`, and give FILE")
+            .into());
     };
-    load::tell(&loaded.diagnostics);
-    let mut exchange = Exchange { request: request(arguments)?, answer: answer(arguments)? };
-    let rule_set = rule_set(arguments, &rules, &mut exchange)?;
-    let limits = Limits { hold: settings.hold, inspect: settings.inspect };
+    let mut exchange = Exchange { request, answer: answer(path)? };
+    let rule_set = rule_set(arguments, rules, &mut exchange)?;
+    let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
     let outcome = match rule_set {
         Some(rule_set) => engine::evaluate(rule_set, &exchange, &limits, true),
         None => Outcome::pass(),
@@ -96,34 +159,46 @@ fn request(arguments: &ExplainArgs) -> Result<RequestSnapshot, Diagnostic> {
         .path
         .parse::<Uri>()
         .map_err(|error| Diagnostic::error(format!("`{}` is not a path: {error}", arguments.path)))?;
-    let mut headers = HeaderMap::new();
-    for header in &arguments.header {
-        let (name, value) = header
-            .split_once(':')
-            .and_then(|(name, value)| {
-                let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
-                Some((name, HeaderValue::from_str(value.trim()).ok()?))
-            })
-            .ok_or_else(|| {
-                Diagnostic::error(format!("`{header}` is not a header")).help("write `-H 'name: value'`")
-            })?;
-        headers.append(name, value);
-    }
+    let headers = HeaderMap::from(&header_lines(arguments)?.into_iter().collect::<Headers>());
     Ok(RequestSnapshot { method, uri, headers, circumstances: None })
 }
 
-fn answer(arguments: &ExplainArgs) -> Result<Answer, Diagnostic> {
-    let path = &arguments.answer;
+/// The headers as typed: an API shows the casing of their names.
+fn header_lines(arguments: &ExplainArgs) -> Result<Vec<(String, String)>, Diagnostic> {
+    let line = |header: &String| {
+        let (name, value) = header.split_once(':')?;
+        let (name, value) = (name.trim(), value.trim());
+        HeaderName::from_bytes(name.as_bytes()).ok()?;
+        HeaderValue::from_str(value).ok()?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let wrong = |header: &String| {
+        Diagnostic::error(format!("`{header}` is not a header")).help("write `-H 'name: value'`")
+    };
+    arguments.header.iter().map(|header| line(header).ok_or_else(|| wrong(header))).collect()
+}
+
+/// A file, or standard input for `-`.
+fn read(path: &Path) -> Result<Bytes, Diagnostic> {
     let mut bytes = Vec::new();
     let read = match path.to_str() {
         Some("-") => io::stdin().lock().read_to_end(&mut bytes),
         _ => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
     };
     read.map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", path.display())))?;
-    saved::parse(&Bytes::from(bytes)).map_err(|message| {
+    Ok(Bytes::from(bytes))
+}
+
+fn answer(path: &Path) -> Result<Answer, Diagnostic> {
+    saved::parse(&read(path)?).map_err(|message| {
         Diagnostic::error(format!("`{}` is not a saved answer: {message}", path.display()))
             .help("save one with `curl -i URL > FILE`")
     })
+}
+
+fn host(request: &RequestSnapshot) -> Option<&str> {
+    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    host.or(request.uri.host())
 }
 
 /// The rule set to ask, chosen as the proxy would choose for a client on this machine; `None` for no rules at all.
@@ -143,8 +218,7 @@ fn rule_set<'r>(
             }
         };
     }
-    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-    match rules.routes.find(host.or(request.uri.host()), &request.method, request.uri.path()) {
+    match rules.routes.find(host(request), &request.method, request.uri.path()) {
         Found::Route(route) => {
             let peer = Ipv4Addr::LOCALHOST.into();
             Chosen::by_request(rules.selection.as_ref(), route, &mut request.headers, peer)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::apigateway;
 use crate::apigateway::model::Api;
+use crate::apigateway::read::native;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source};
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
@@ -112,6 +113,7 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
     let mut diagnostics = Diagnostics::default();
     let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
         rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
+        settings::fill_in_tls(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             let nobody = ExtProc::is_alone(&document).then_some("http://127.0.0.1");
             quick.upstream =
@@ -140,22 +142,37 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
     Loaded { configuration, diagnostics }
 }
 
-/// The API that a configuration has, or whose definition it names.
+/// The API that a configuration has: one that it says itself, or one whose definition it names.
 fn api(said: &settings::Api, document: &Node, diagnostics: &mut Diagnostics) -> Option<Api> {
-    let Some(definition) = &said.definition else {
-        let place = document.entry("api").map_or(&document.place, |entry| &entry.key_place);
-        diagnostics.error(place, "`api` needs `definition`, the file that defines it");
-        return None;
-    };
-    let source =
-        beside(&definition.path, &definition.place).map_err(|problem| diagnostics.push(problem)).ok()?;
     let options = apigateway::read::Options {
         api: said.resource.clone(),
         stage: said.stage.clone(),
         stage_variables: said.stage_variables.clone(),
         parameters: said.parameters.clone(),
     };
-    apigateway::read::read(&source, &options, diagnostics)
+    let node = document.entry("api").map_or(document, |entry| &entry.node);
+    let own = native::KEYS.iter().find_map(|key| node.entry(key));
+    match (&said.definition, own) {
+        (None, None) => {
+            let problem = Diagnostic::error("`api` has neither `routes` nor `definition`").at(&node.place);
+            diagnostics
+                .push(problem.help("`routes` say what the API is, or `definition` names a file that does"));
+            None
+        }
+        (None, Some(_)) => native::read(node, &options, diagnostics),
+        (Some(definition), None) => {
+            let source = beside(&definition.path, &definition.place);
+            let source = source.map_err(|problem| diagnostics.push(problem)).ok()?;
+            apigateway::read::read(&source, &options, diagnostics)
+        }
+        (Some(definition), Some(own)) => {
+            let message = format!("`{}` beside a definition that says it all", own.key);
+            let problem = Diagnostic::error(message).at(&own.key_place);
+            diagnostics
+                .push(problem.help(format!("the definition is `{}`; keep one of the two", definition.path)));
+            None
+        }
+    }
 }
 
 /// The upstreams that routes may name where the settings are wrong, so that routes are not blamed for it.

@@ -5,6 +5,7 @@ pub mod colour;
 pub mod demo;
 pub mod explain;
 pub mod health;
+pub mod import;
 pub mod load;
 pub mod render;
 pub mod serve;
@@ -82,10 +83,12 @@ enum Command {
     },
     /// Play cases: exit 0 all hold, 1 one does not, 2 could not run
     Test(Box<test::TestArgs>),
-    /// Show what each rule makes of a saved answer, and why
+    /// Show what each rule, or each stage of an API, makes of a saved answer, and why
     Explain(Box<ExplainArgs>),
     /// Show what a mapping template makes of a body
     Render(Box<RenderArgs>),
+    /// Write an API Gateway definition as a configuration in Candor's own words, and tell what is lost
+    Import(ImportArgs),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -162,11 +165,32 @@ pub struct ExplainArgs {
     /// A header of the request
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     header: Vec<String>,
+    /// The request's body, or `-` for standard input [default: an empty one]
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// The backend of an API does not answer, for this reason
+    #[arg(long, value_enum, value_name = "WHY", conflicts_with = "answer")]
+    failure: Option<FailureArg>,
     /// How the explanation is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// A saved answer (what `curl -i` prints), or `-` for standard input
-    answer: PathBuf,
+    /// A saved answer (what `curl -i` prints), or `-` for standard input; a mock integration needs none
+    answer: Option<PathBuf>,
+}
+
+/// Why a backend does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailureArg {
+    /// It took too long.
+    Timeout,
+    /// It could not be reached, or broke off.
+    Refused,
+    /// There is no such address.
+    InvalidAddress,
+    /// Its answer is larger than an answer may be.
+    TooLarge,
+    /// It has no room for another call.
+    Busy,
 }
 
 /// Arguments of `render`.
@@ -198,6 +222,37 @@ pub struct RenderArgs {
     batch: bool,
 }
 
+/// Arguments of `import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// The definition (OpenAPI, Swagger, CloudFormation, SAM or serverless.yml), or `-` for standard input
+    definition: PathBuf,
+    /// Where the configuration is written [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "output")]
+    force: bool,
+    /// Exit 1 unless everything is carried over exactly
+    #[arg(long)]
+    check: bool,
+    /// The stage of the API [default: the last part of its base path, else prod]
+    #[arg(long, value_name = "NAME")]
+    stage: Option<String>,
+    /// A stage variable of the API
+    #[arg(long, value_name = "NAME=VALUE", value_parser = render::given::pair)]
+    stage_variable: Vec<(String, String)>,
+    /// A parameter of the CloudFormation template
+    #[arg(long, value_name = "NAME=VALUE", value_parser = render::given::pair)]
+    parameter: Vec<(String, String)>,
+    /// Which API of a CloudFormation template that has several, by its logical id
+    #[arg(long, value_name = "ID")]
+    resource: Option<String>,
+    /// How the report on standard error is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
@@ -218,6 +273,7 @@ pub fn run() -> ExitCode {
         Command::Check { rules, format } => check::run(&load::Options::new(&rules, None, None), format),
         Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {

@@ -3,6 +3,7 @@
 //! what they expect of it, and a wrong type or an unknown key becomes a [`Diagnostic`] instead of a failure.
 
 mod parse;
+mod print;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source, did_you_mean};
 
 pub use parse::{Tags, parse, parse_with};
+pub use print::Yaml;
 
 /// A value and the place it was written at.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +81,9 @@ fn is_number(text: &str) -> bool {
     digits.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok()
 }
 
+/// Bytes before a text on its line beyond which it is not sought.
+const INDENTATION_MAX: usize = 1000;
+
 impl Node {
     /// A value that no file holds: from a flag or an environment variable, typed as plain YAML.
     pub fn scalar(source: &Arc<Source>) -> Node {
@@ -101,7 +106,8 @@ impl Node {
         }
     }
 
-    fn count(&self) -> usize {
+    /// How many values it consists of, itself among them; keys are not counted.
+    pub fn count(&self) -> usize {
         match &self.value {
             Value::List(items) => 1 + items.iter().map(Node::count).sum::<usize>(),
             Value::Map(entries) => 1 + entries.iter().map(|e| e.node.count()).sum::<usize>(),
@@ -196,9 +202,11 @@ impl Node {
         let place = &self.place;
         let wanted = self.scalar_text().and_then(|text| text.lines().nth(line)).unwrap_or_default();
         let number = place.line + line;
-        let written = place.source.line(number).unwrap_or_default();
         let skipped = if line == 0 { place.column - 1 } else { 0 };
-        let written: String = written.chars().skip(skipped).collect();
+        let written = place.source.text_from(number, skipped + 1).unwrap_or_default();
+        // It stands there, behind a quote or an indentation, or not at all.
+        let written = written.get(..written.floor_char_boundary(wanted.len() + INDENTATION_MAX));
+        let written = written.and_then(|written| written.lines().next()).unwrap_or_default();
         match written.split_once(wanted) {
             Some((before, _)) if !wanted.is_empty() => {
                 let column = skipped + before.chars().count() + column + 1;

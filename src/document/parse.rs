@@ -1,7 +1,7 @@
 //! YAML text read into [`Node`]s, bounded in depth and size so that no file can fill memory or the stack.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
@@ -135,8 +135,11 @@ struct Open {
 
 enum Items {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(String, Place)>, merges: bool },
+    Map { entries: Vec<Entry>, key: Option<(String, Place)>, merges: Option<Keys> },
 }
+
+/// The keys of a map that another was merged into: where the first of each stands among the entries.
+type Keys = HashMap<String, usize>;
 
 type Problem = Box<Diagnostic>;
 
@@ -208,7 +211,7 @@ impl<'s> Builder<'s> {
                     anchor,
                     function,
                     span,
-                    Items::Map { entries: Vec::new(), key: None, merges: false },
+                    Items::Map { entries: Vec::new(), key: None, merges: None },
                 )
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -270,6 +273,8 @@ impl<'s> Builder<'s> {
             }
             None => node,
         };
+        // What an anchor keeps is a copy, too.
+        self.nodes += if anchor == 0 { 0 } else { node.count() };
         if self.nodes > self.nodes_max {
             return Err(Box::new(
                 Diagnostic::error(format!("more than {} values after aliases are expanded", self.nodes_max))
@@ -287,12 +292,25 @@ impl<'s> Builder<'s> {
                 Some((key, key_place)) => {
                     // YAML's merge key: what the map itself says wins, wherever it stands.
                     if key == "<<" && matches!(node.value, Value::Map(_) | Value::List(_)) {
-                        merge(entries, node);
-                        *merges = true;
+                        let keys = merges.get_or_insert_with(|| {
+                            entries
+                                .iter()
+                                .enumerate()
+                                .rev()
+                                .map(|(at, entry)| (entry.key.clone(), at))
+                                .collect()
+                        });
+                        merge(entries, keys, node);
                         return Ok(());
                     }
-                    let merged = entries.iter_mut().filter(|_| *merges).find(|e| e.key == key && e.merged());
-                    match merged {
+                    let earlier = merges.as_mut().and_then(|keys| match keys.entry(key.clone()) {
+                        hash_map::Entry::Occupied(known) => entries.get_mut(*known.get()),
+                        hash_map::Entry::Vacant(room) => {
+                            room.insert(entries.len());
+                            None
+                        }
+                    });
+                    match earlier.filter(|earlier| earlier.merged()) {
                         Some(merged) => *merged = Entry { key, key_place, node },
                         None => entries.push(Entry { key, key_place, node }),
                     }
@@ -314,18 +332,19 @@ fn key_text(node: &Node) -> Result<String, Problem> {
     }
 }
 
-fn merge(entries: &mut Vec<Entry>, from: Node) {
+fn merge(entries: &mut Vec<Entry>, keys: &mut Keys, from: Node) {
     match from.value {
         Value::Map(merged) => {
             for mut entry in merged {
-                if !entries.iter().any(|e| e.key == entry.key) {
+                if let hash_map::Entry::Vacant(room) = keys.entry(entry.key.clone()) {
+                    room.insert(entries.len());
                     // A merged entry may be written again in the map without being a duplicate.
                     entry.key_place.width = 0;
                     entries.push(entry);
                 }
             }
         }
-        Value::List(list) => list.into_iter().for_each(|node| merge(entries, node)),
+        Value::List(list) => list.into_iter().for_each(|node| merge(entries, keys, node)),
         _ => {}
     }
 }

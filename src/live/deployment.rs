@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use http::uri::{Authority, PathAndQuery, Uri};
+use http::uri::{PathAndQuery, Uri};
 
 use crate::apigateway::execute;
 use crate::apigateway::model::{Api, Backend, Function, Method, UriPart, UriPattern};
@@ -42,7 +42,7 @@ enum Hosts {
     /// One upstream stands in for all.
     All(usize),
     /// Each is an upstream of its own.
-    Each(Vec<(Authority, usize)>),
+    Each(Vec<(UpstreamUrl, usize)>),
 }
 
 impl Deployment {
@@ -65,12 +65,15 @@ impl Deployment {
         Deployment { api, settings: execution_settings(said), functions, hosts }
     }
 
-    /// The upstream that answers under this authority of an integration's URI, by its index in the settings.
-    pub fn upstream(&self, authority: &Authority) -> Option<usize> {
+    /// The upstream that answers under the scheme and authority of an integration's URI, by its index in the settings.
+    pub fn upstream(&self, uri: &Uri) -> Option<usize> {
         match &self.hosts {
             Hosts::All(upstream) => Some(*upstream),
             Hosts::Each(known) => {
-                known.iter().find(|(known, _)| known == authority).map(|(_, upstream)| *upstream)
+                let is_meant = |url: &UpstreamUrl| {
+                    Some(&url.scheme) == uri.scheme() && Some(&url.authority) == uri.authority()
+                };
+                known.iter().find(|(url, _)| is_meant(url)).map(|(_, upstream)| *upstream)
             }
         }
     }
@@ -151,12 +154,13 @@ fn function(method: &Method) -> Option<&Function> {
 
 impl Callee {
     fn new(lambda: &settings::Lambda, settings: &mut Settings) -> Option<Callee> {
-        let UpstreamUrl { authority, base_path } = &lambda.url;
+        let UpstreamUrl { scheme, authority, base_path } = &lambda.url;
+        let (scheme, authority) = (scheme.clone(), authority.clone());
         let path =
             if base_path.is_empty() { PathAndQuery::from_static("/") } else { base_path.parse().ok()? };
         Some(Callee {
             name: lambda.name.clone(),
-            upstream: at(authority, settings),
+            upstream: at(&UpstreamUrl { scheme, authority, base_path: String::new() }, settings),
             path: path.into(),
             concurrency: lambda.concurrency,
             queue: lambda.queue,
@@ -166,17 +170,17 @@ impl Callee {
 
 impl Hosts {
     fn each(api: &Api, settings: &mut Settings, diagnostics: &mut Diagnostics) -> Hosts {
-        let mut hosts: Vec<(Authority, usize)> = Vec::new();
+        let mut hosts: Vec<(UpstreamUrl, usize)> = Vec::new();
         let mut told: Vec<String> = Vec::new();
         for method in &api.methods {
             let (Backend::Http(endpoint) | Backend::HttpProxy(endpoint)) = &method.integration.backend else {
                 continue;
             };
             match host(&endpoint.uri) {
-                Ok(authority) if hosts.iter().any(|(known, _)| *known == authority) => {}
-                Ok(authority) => {
-                    let upstream = at(&authority, settings);
-                    hosts.push((authority, upstream));
+                Ok(url) if hosts.iter().any(|(known, _)| *known == url) => {}
+                Ok(url) => {
+                    let upstream = at(&url, settings);
+                    hosts.push((url, upstream));
                 }
                 Err(problem) if told.contains(&problem) => {}
                 Err(problem) => {
@@ -192,7 +196,7 @@ impl Hosts {
 }
 
 /// The host of a URI, or why it cannot be reached.
-fn host(uri: &UriPattern) -> Result<Authority, String> {
+fn host(uri: &UriPattern) -> Result<UpstreamUrl, String> {
     let Some(UriPart::Text(text)) = uri.parts.first() else {
         return Err("the host of an integration's URI is a parameter".to_owned());
     };
@@ -204,17 +208,14 @@ fn host(uri: &UriPattern) -> Result<Authority, String> {
     let authority = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
     let unreachable = |why: &dyn Display| format!("`{scheme}://{authority}` cannot be reached: {why}");
     let url = UpstreamUrl::parse(&format!("{scheme}://{authority}"));
-    url.map(|url| url.authority).map_err(|problem| unreachable(&problem.message))
+    url.map_err(|problem| unreachable(&problem.message))
 }
 
-/// The upstream at an authority: one of the configuration, or one that is made for it.
-fn at(authority: &Authority, settings: &mut Settings) -> usize {
-    let is_there =
-        |upstream: &Upstream| upstream.url.authority == *authority && upstream.url.base_path.is_empty();
-    if let Some(index) = settings.upstreams.iter().position(is_there) {
+/// The upstream at a URL without path: one of the configuration, or one that is made for it.
+fn at(url: &UpstreamUrl, settings: &mut Settings) -> usize {
+    if let Some(index) = settings.upstreams.iter().position(|upstream| upstream.url == *url) {
         return index;
     }
-    let url = UpstreamUrl { authority: authority.clone(), base_path: String::new() };
-    settings.upstreams.push(Upstream::new(authority.as_str(), url));
+    settings.upstreams.push(Upstream::new(url.authority.as_str(), url.clone()));
     settings.upstreams.len() - 1
 }

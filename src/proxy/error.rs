@@ -75,6 +75,12 @@ pub(super) enum UpstreamFault {
     ConnectTimeout,
     /// No socket is left to reach it with.
     NoSocket,
+    /// Its certificate is not one that is believed, or is another's.
+    TlsCertificate,
+    /// It refused to speak TLS with us.
+    TlsAlert,
+    /// What it sent is not TLS, or it does not speak the protocol that was asked for.
+    TlsProtocol,
     /// It closed the connection without an answer.
     Closed,
     /// It closed a connection that was kept from an earlier exchange, with not a byte of an answer.
@@ -248,6 +254,11 @@ impl From<DownloadError> for ProxyError {
 }
 
 impl ProxyError {
+    /// TLS could not be begun with the upstream.
+    pub fn no_tls(fault: UpstreamFault, cause: io::Error) -> ProxyError {
+        ProxyError::Upstream(UpstreamError { fault, cause: Some(cause.into()) })
+    }
+
     /// No connection to the upstream could be opened.
     pub fn not_connected(cause: Box<dyn StdError + Send + Sync>) -> ProxyError {
         let fault = UpstreamFault::of_connecting(cause.as_ref());
@@ -339,6 +350,9 @@ impl UpstreamFault {
             UpstreamFault::Unreachable => "destination_ip_unroutable",
             UpstreamFault::ConnectTimeout => "connection_timeout",
             UpstreamFault::NoSocket => "connection_limit_reached",
+            UpstreamFault::TlsCertificate => "tls_certificate_error",
+            UpstreamFault::TlsAlert => "tls_alert_received",
+            UpstreamFault::TlsProtocol => "tls_protocol_error",
             UpstreamFault::Closed | UpstreamFault::Lost => "connection_terminated",
             UpstreamFault::NotHttp => "http_protocol_error",
             UpstreamFault::HeadTooLarge => "http_response_header_section_size",
@@ -357,6 +371,9 @@ impl UpstreamFault {
             UpstreamFault::Unreachable => "the upstream could not be reached",
             UpstreamFault::ConnectTimeout => "the upstream did not take the connection in time",
             UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
+            UpstreamFault::TlsCertificate => "the upstream's certificate is not valid",
+            UpstreamFault::TlsAlert => "the upstream refused TLS",
+            UpstreamFault::TlsProtocol => "the upstream's TLS is not understood",
             UpstreamFault::Closed | UpstreamFault::Lost => {
                 "the upstream closed the connection without an answer"
             }
@@ -418,6 +435,9 @@ mod tests {
         check(UpstreamFault::Switched, 502, "http_upgrade_failed");
         check(UpstreamFault::CutShort, 502, "http_response_incomplete");
         check(UpstreamFault::NoSocket, 503, "connection_limit_reached");
+        check(UpstreamFault::TlsCertificate, 502, "tls_certificate_error");
+        check(UpstreamFault::TlsAlert, 502, "tls_alert_received");
+        check(UpstreamFault::TlsProtocol, 502, "tls_protocol_error");
         check(UpstreamFault::ConnectTimeout, 504, "connection_timeout");
         check(UpstreamFault::Silent, 504, "http_response_timeout");
         check(UpstreamFault::Stalled, 504, "http_response_timeout");

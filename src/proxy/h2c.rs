@@ -1,27 +1,24 @@
-//! The connection of one worker to an upstream that speaks HTTP/2 without TLS: opened when first needed, shared by
+//! The connection of one worker to an upstream that speaks HTTP/2: opened when first needed, shared by
 //! all exchanges, replaced when it has ended.
 
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use std::cell::Cell;
 use std::rc::Rc;
 
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Mutex;
 use tokio::task::spawn_local;
 
-use super::connect::connect;
+use super::connect::Dialer;
 use super::error::ProxyError;
 use super::local::Local;
 use super::request_body::RequestBody;
 
 /// An upstream that speaks HTTP/2.
 pub(super) struct H2c {
-    connector: HttpConnector,
-    /// Its scheme and authority.
-    place: Uri,
+    dialer: Dialer,
     /// Held while a connection is opened, so that exchanges that come meanwhile wait for it.
     connection: Mutex<Option<Connection>>,
 }
@@ -34,9 +31,9 @@ struct Connection {
 }
 
 impl H2c {
-    /// The upstream at this place, without a connection yet.
-    pub fn new(connector: HttpConnector, place: Uri) -> H2c {
-        H2c { connector, place, connection: Mutex::new(None) }
+    /// The upstream that this leads to, without a connection yet.
+    pub fn new(dialer: Dialer) -> H2c {
+        H2c { dialer, connection: Mutex::new(None) }
     }
 
     /// Sends the request, whose URI names the host that the upstream is told, and waits for the head of the answer.
@@ -65,7 +62,7 @@ impl H2c {
         if let Some(open) = connection.as_ref().filter(|open| !open.sender.is_closed()) {
             return Ok(open.clone());
         }
-        let stream = TokioIo::new(connect(&self.connector, &self.place).await?);
+        let stream = TokioIo::new(self.dialer.connect().await?);
         let (sender, carried) = Builder::new(Local).timer(TokioTimer::new()).handshake(stream).await?;
         let failure = Rc::default();
         let opened = Connection { sender, failure: Rc::clone(&failure) };

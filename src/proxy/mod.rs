@@ -27,6 +27,7 @@ mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod tls;
 mod tunnel;
 mod upstream;
 mod visit;

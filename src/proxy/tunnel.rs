@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http::header::{self, Entry, HeaderMap, HeaderValue};
 use http::{Request, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
-use tokio::net::TcpStream;
 
 use super::headers::{lists, tokens};
+use super::http1::Wire;
 use super::preface::Begun;
 use super::record::Record;
 
@@ -19,12 +19,12 @@ use super::record::Record;
 pub(super) struct Offer(HeaderValue);
 
 /// The upstream's end of a tunnel before anything has gone through it.
-pub(super) struct End(Begun<TcpStream>);
+pub(super) struct End(Begun<Wire>);
 
 /// A tunnel, but for the client's end of it, and the record of the exchange that opened it, which is written when
 /// the tunnel ends.
 pub(super) struct Tunnel {
-    upstream: Begun<TcpStream>,
+    upstream: Begun<Wire>,
     record: Record,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn write_upgrade(headers: &mut HeaderMap, protocols: HeaderValue) {
 
 impl End {
     /// A connection to the upstream, on which these bytes came already.
-    pub fn new(first: Bytes, stream: TcpStream) -> End {
+    pub fn new(first: Bytes, stream: Wire) -> End {
         End(Begun::new(first, stream))
     }
 
@@ -87,7 +87,7 @@ impl End {
 
 impl Tunnel {
     /// Carries bytes both ways, to the end. The client's connection has sent these already.
-    pub async fn run(self, client: TcpStream, first: Bytes) {
+    pub async fn run(self, client: Wire, first: Bytes) {
         let Tunnel { upstream, mut record } = self;
         let mut client = Begun::new(first, client);
         let carried = copy_bidirectional(&mut client, &mut Counted { upstream, record: &mut record }).await;

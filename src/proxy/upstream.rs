@@ -9,21 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::alarm::Alarms;
 use super::budget::Budget;
-use super::connect::connect;
+use super::connect::Dialer;
 use super::download::{Bounds, Download, Origin};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
 use super::h2c::H2c;
 use super::headers::{self, accept_encoding};
-use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched};
+use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched, Wire};
 use super::request_body::RequestBody;
 use crate::engine::hold::is_endless;
 use crate::settings::{self, AcceptEncoding, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
@@ -42,7 +41,7 @@ pub(super) struct Upstream {
     /// How many further tries rules may cause.
     pub budget: Budget,
     alarms: Alarms,
-    connector: HttpConnector,
+    dialer: Dialer,
     connections: Connections,
 }
 
@@ -95,9 +94,12 @@ impl Upstream {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(upstream.timeouts.connect));
         connector.set_nodelay(true);
+        // TLS begins on connections that are opened as all others.
+        connector.enforce_http(false);
+        let dialer = Dialer::new(connector, upstream);
         let connections = match upstream.protocol {
             Protocol::Http1 => Connections::Http1(Rc::default(), Rc::clone(buffers)),
-            Protocol::H2c => Connections::H2c(H2c::new(connector.clone(), place(&upstream.url))),
+            Protocol::Http2 => Connections::H2c(H2c::new(dialer.clone())),
         };
         let host = match upstream.host {
             HostHeader::Preserve => None,
@@ -112,7 +114,7 @@ impl Upstream {
             limits: upstream.limits,
             budget: Budget::new(upstream.retry_budget, Instant::now()),
             alarms: Alarms::default(),
-            connector,
+            dialer,
             connections,
         }
     }
@@ -232,8 +234,8 @@ impl Upstream {
     ///
     /// # Errors
     /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`.
-    pub async fn connect(&self) -> Result<TcpStream, ProxyError> {
-        connect(&self.connector, &place(&self.url)).await
+    pub async fn connect(&self) -> Result<Wire, ProxyError> {
+        self.dialer.connect().await
     }
 }
 
@@ -259,15 +261,6 @@ fn over_http_2(
     Ok(request)
 }
 
-/// Where the upstream is: its scheme and authority.
-fn place(url: &UpstreamUrl) -> Uri {
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(url.authority.clone());
-    parts.path_and_query = Some(PathAndQuery::from_static("/"));
-    Uri::from_parts(parts).unwrap_or_default()
-}
-
 /// The upstream's URL with the path and query of the request, byte for byte.
 fn target(url: &UpstreamUrl, requested: &Uri) -> Result<Uri, ProxyError> {
     let asked = requested.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
@@ -277,7 +270,7 @@ fn target(url: &UpstreamUrl, requested: &Uri) -> Result<Uri, ProxyError> {
             .map_err(|_| ProxyError::Internal("the path does not fit under the upstream's"))?,
     };
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(url.scheme.clone());
     parts.authority = Some(url.authority.clone());
     parts.path_and_query = Some(path_and_query);
     Uri::from_parts(parts).map_err(|_| ProxyError::Internal("the target is not a URI"))

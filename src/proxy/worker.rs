@@ -168,7 +168,8 @@ async fn http1(
     refusal: Option<Refusal>,
     stopping: watch::Receiver<()>,
 ) {
-    let session = Session::new(stream, inbound, Rc::clone(&worker.buffers), Arc::clone(&worker.snapshot));
+    let session =
+        Session::new(stream.into(), inbound, Rc::clone(&worker.buffers), Arc::clone(&worker.snapshot));
     let session = Rc::new(RefCell::new(session));
     let downstream = Downstream::new(peer.ip(), Some(Rc::clone(&session)));
     let Some(tunnel) = serve_http1(worker, &downstream, &session, refusal, stopping).await else { return };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::apigateway::execute::ResponseModels;
+use crate::apigateway::read::native;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
@@ -11,7 +12,7 @@ use super::quick::Quick;
 use super::section::Section;
 use super::upstream::{DEFAULT_NAME, UpstreamUrl};
 
-/// Keys of `api:`.
+/// Keys of `api:`, beside those that say what the API is.
 const KEYS: [&str; 11] = [
     "definition",
     "resource",
@@ -87,7 +88,8 @@ impl Api {
             refuse_without_api(quick, diagnostics);
             return None;
         }
-        let section = top.section("api", &KEYS, diagnostics);
+        let keys = [&KEYS[..], &native::KEYS].concat();
+        let section = top.section("api", &keys, diagnostics);
         let text = |key: &str, what: &str, diagnostics: &mut Diagnostics| {
             section.read(key, |node, found| node.text(what, found).map(str::to_owned), diagnostics)
         };

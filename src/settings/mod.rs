@@ -14,6 +14,7 @@ mod quick;
 mod retry;
 mod section;
 mod server;
+mod tls;
 mod upstream;
 mod variables;
 
@@ -31,6 +32,7 @@ pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyStatus, Server};
+pub use tls::{Identity, Tls, fill_in as fill_in_tls};
 pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};

@@ -1,4 +1,5 @@
 mod api;
+mod tls;
 
 use std::fmt::Write as _;
 
@@ -133,7 +134,7 @@ rule_sets: {}
         },
         limits: Limits { response_header_bytes: 8192, response_body_bytes: Some(1 << 30) },
         host: HostHeader::Upstream,
-        protocol: Protocol::H2c,
+        protocol: Protocol::Http2,
         accept_encoding: AcceptEncoding::Identity,
         ..upstream("zebra", "http://z/base")
     };
@@ -143,7 +144,6 @@ rule_sets: {}
         ..upstream("ant", "http://a:1")
     };
     let expected = Settings {
-        api: None,
         server: Server {
             listen: "[::1]:80".parse().unwrap(),
             workers: Some(512),
@@ -171,6 +171,7 @@ rule_sets: {}
         admin: Admin { listen: None },
         ext_proc: None,
         upstreams: vec![zebra, ant],
+        api: None,
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },
         hold_total_bytes: 1 << 20,
         inspect: Inspect {
@@ -311,7 +312,7 @@ fn wrong_upstreams_are_told() {
     check("{}", "no upstream to send requests to");
     check("[http://app]", "expected `upstreams` (a map), found a list");
     check("{ a: { host: upstream } }", "upstream `a` needs `url`");
-    check("{ a: { url: 'http://a', protocol: h2 } }", "`h2` is not a choice of `protocol`");
+    check("{ a: { url: 'http://a', protocol: h3 } }", "`h3` is not a choice of `protocol`");
     check("{ a: { url: [x] } }", "expected a URL, found a list");
     check(
         "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",
@@ -392,7 +393,7 @@ fn all_problems_are_told_at_once_and_in_order() {
 version: 2
 server: { listn: '0.0.0.0:8080', workers: 1000 }
 upstreams:
-  legacy: { url: 'https://app', timeouts: { connect: 2 } }
+  legacy: { url: 'ftp://app', timeouts: { connect: 2 } }
   other: { host: upstrem }
 hold: { max_bytes: big, max_bytes: 1 }
 ";
@@ -428,17 +429,18 @@ hold: { max_bytes: big, max_bytes: 1 }
     3 | server: { listn: '0.0.0.0:8080', workers: 1000 }
       |                                           ^^^^
 
-    error: TLS to upstreams is not supported yet
+    error: upstream URL `ftp://app` has the scheme `ftp`
      --> candor.yaml:5:18
       |
-    5 |   legacy: { url: 'https://app', timeouts: { connect: 2 } }
-      |                  ^^^^^^^^^^^^^
+    5 |   legacy: { url: 'ftp://app', timeouts: { connect: 2 } }
+      |                  ^^^^^^^^^^^
+      = help: `http://` and `https://` are spoken
 
     error: expected a time, found `2`
-     --> candor.yaml:5:54
+     --> candor.yaml:5:52
       |
-    5 |   legacy: { url: 'https://app', timeouts: { connect: 2 } }
-      |                                                      ^
+    5 |   legacy: { url: 'ftp://app', timeouts: { connect: 2 } }
+      |                                                    ^
       = help: a number with its unit: `250ms`, `2s`, `1m`
 
     error: upstream `other` needs `url`

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::uri::{Authority, PathAndQuery};
+use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
@@ -11,6 +11,7 @@ use super::bounds::{Limits, Timeouts};
 use super::quick::Quick;
 use super::retry::RetryBudget;
 use super::section::Section;
+use super::tls::Tls;
 
 /// The name of the upstream that a short name gives.
 pub(super) const DEFAULT_NAME: &str = "default";
@@ -34,11 +35,15 @@ pub struct Upstream {
     pub protocol: Protocol,
     /// Which content codings it is asked for.
     pub accept_encoding: AcceptEncoding,
+    /// How TLS is spoken to it, where its URL is one of `https`.
+    pub tls: Tls,
 }
 
-/// An `http://` URL: an authority, and a path that all requests are put under.
+/// An `http://` or `https://` URL: an authority, and a path that all requests are put under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamUrl {
+    /// Whether it is spoken to within TLS.
+    pub scheme: Scheme,
     /// Host and, when it was written, port: as `Host` has it.
     pub authority: Authority,
     /// Begins with a slash and ends without one; empty for the root.
@@ -73,8 +78,9 @@ pub enum Protocol {
     /// HTTP/1.1, an exchange at a time on each of several connections.
     #[default]
     Http1,
-    /// HTTP/2 without TLS, by prior knowledge (RFC 9113, section 3.3): all exchanges of a worker on one connection.
-    H2c,
+    /// HTTP/2, all exchanges of a worker on one connection: agreed on within TLS, and without it by prior knowledge
+    /// (RFC 9113, section 3.3).
+    Http2,
 }
 
 impl Upstream {
@@ -113,13 +119,15 @@ impl Upstream {
             retry_budget: RetryBudget::default(),
             protocol: Protocol::default(),
             accept_encoding: AcceptEncoding::default(),
+            tls: Tls::default(),
         }
     }
 
     fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
         let name = &entry.key;
         let what = format!("upstream `{name}`");
-        let keys = ["url", "timeouts", "limits", "host", "protocol", "accept_encoding", "retry_budget"];
+        let keys =
+            ["url", "timeouts", "limits", "host", "protocol", "accept_encoding", "retry_budget", "tls"];
         let section = Section::of(&entry.node, &what, &keys, diagnostics);
         let timeouts = Timeouts::read(section, diagnostics);
         let limits = Limits::read(section, diagnostics);
@@ -127,7 +135,7 @@ impl Upstream {
         let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
         let host =
             section.read("host", |node, found| node.word("a choice of `host`", &hosts, found), diagnostics);
-        let protocols = [("http1", Protocol::Http1), ("h2c", Protocol::H2c)];
+        let protocols = [("http1", Protocol::Http1), ("h2c", Protocol::Http2), ("h2", Protocol::Http2)];
         let protocol = section.read(
             "protocol",
             |node, found| node.word("a choice of `protocol`", &protocols, found),
@@ -148,8 +156,14 @@ impl Upstream {
             diagnostics.error(&entry.key_place, format!("{what} needs `url`"));
             return None;
         };
+        let tls = section.given("tls").map(|node| (node, Tls::read(node, &what, diagnostics)));
         let url = UpstreamUrl::read(url, diagnostics)?;
+        if let Some((node, _)) = tls.as_ref().filter(|_| url.scheme != Scheme::HTTPS) {
+            let wrong = Diagnostic::error("`tls` for a URL without TLS").at(&node.place);
+            diagnostics.push(wrong.help("begin the URL with `https://`"));
+        }
         Some(Upstream {
+            tls: tls.map(|(_, tls)| tls).unwrap_or_default(),
             timeouts,
             limits,
             host: host.unwrap_or_default(),
@@ -167,7 +181,7 @@ impl UpstreamUrl {
         UpstreamUrl::parse(text).map_err(|problem| diagnostics.push(problem.at(&node.place))).ok()
     }
 
-    /// Reads `http://host[:port][/path]`.
+    /// Reads `http://host[:port][/path]`, or the same with `https`.
     ///
     /// # Errors
     /// On every other form, with what would be right; the diagnostic has no place yet.
@@ -176,11 +190,14 @@ impl UpstreamUrl {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(wrong("has no scheme").help(format!("did you mean `http://{text}`?")));
         };
-        match scheme.to_ascii_lowercase().as_str() {
-            "http" => {}
-            "https" => return Err(Diagnostic::error("TLS to upstreams is not supported yet")),
-            _ => return Err(wrong(&format!("has the scheme `{scheme}`")).help("only `http://` is spoken")),
-        }
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => Scheme::HTTP,
+            "https" => Scheme::HTTPS,
+            _ => {
+                let wrong = wrong(&format!("has the scheme `{scheme}`"));
+                return Err(wrong.help("`http://` and `https://` are spoken"));
+            }
+        };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
         if path.contains('#') {
@@ -203,7 +220,7 @@ impl UpstreamUrl {
         if !base_path.is_empty() && base_path.parse::<PathAndQuery>().is_err() {
             return Err(wrong("has a path that is not valid"));
         }
-        Ok(UpstreamUrl { authority, base_path })
+        Ok(UpstreamUrl { scheme, authority, base_path })
     }
 }
 
@@ -224,6 +241,7 @@ mod tests {
         };
         check("http://app:9000", "app:9000", "");
         check("http://app", "app", "");
+        check("https://app:8443", "app:8443", "");
         check("HTTP://my_app.svc:1/", "my_app.svc:1", "");
         check("http://10.0.0.1:65535/api/v1/", "10.0.0.1:65535", "/api/v1");
         check("http://[::1]:9000/a", "[::1]:9000", "/a");
@@ -238,7 +256,6 @@ mod tests {
         };
         check("app:9000", "upstream URL `app:9000` has no scheme");
         check("", "upstream URL `` has no scheme");
-        check("https://app", "TLS to upstreams is not supported yet");
         check("ftp://app", "upstream URL `ftp://app` has the scheme `ftp`");
         check("http://", "upstream URL `http://` has no valid host");
         check("http:///x", "upstream URL `http:///x` has no valid host");

@@ -236,7 +236,7 @@ fn explain_refuses_what_is_no_saved_answer() {
 }
 
 /// A running `serve`, and the address it says it listens on.
-fn serving(command: &mut Command) -> (Child, BufReader<std::process::ChildStdout>, std::net::SocketAddr) {
+pub fn serving(command: &mut Command) -> (Child, BufReader<std::process::ChildStdout>, std::net::SocketAddr) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
     let mut log = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();

@@ -472,7 +472,7 @@ fn a_stop_says_goaway_and_finishes_the_streams_in_flight() {
 // HTTP/2 to upstreams.
 
 fn h2c(upstream: &http2::Upstream, rules: &str) -> Sidecar {
-    Sidecar::with(upstream.address, rules, |settings| settings.upstreams[0].protocol = Protocol::H2c)
+    Sidecar::with(upstream.address, rules, |settings| settings.upstreams[0].protocol = Protocol::Http2)
 }
 
 #[test]
@@ -575,7 +575,7 @@ fn http_2_upstreams_that_fail_are_told_apart() {
     };
     let with = |address, response: Duration| {
         Sidecar::with(address, NONE, |settings| {
-            settings.upstreams[0].protocol = Protocol::H2c;
+            settings.upstreams[0].protocol = Protocol::Http2;
             settings.upstreams[0].timeouts.response = response;
         })
     };

@@ -55,6 +55,10 @@ fn wrong_keys_and_values_are_refused() {
         assert!(problems.contains(expected), "{text}\n{problems}\nshould hold {expected}");
     };
     check("servr: {}", "'servr' was unexpected");
+    let integration =
+        "api: { routes: [{ match: { path: /a }, integration: { type: http, uri: http://a } }] }";
+    check(integration, "/api/routes/0/integration");
+    check("api: { errors: { throtled: {} } }", "throtled");
     check("hold: { on_limit: perhaps }", "/hold/on_limit");
     check(
         "rule_sets: { a: { rules: [{ when: { stauts: 1 }, then: { status: 404 } }] } }",

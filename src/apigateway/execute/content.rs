@@ -13,9 +13,39 @@ use super::headers::{Headers, media_type};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Payload {
     /// Text.
-    Text(String),
+    Text(Text),
     /// Bytes; a template that is given them fails.
     Binary(Bytes),
+}
+
+/// Bytes that are UTF-8: a body that passes as it came is not copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Text(Bytes);
+
+impl Text {
+    /// What is no UTF-8 becomes U+FFFD.
+    fn lossy(body: &Bytes) -> Text {
+        match str::from_utf8(body) {
+            Ok(_) => Text(body.clone()),
+            Err(_) => Text::from(String::from_utf8_lossy(body).into_owned()),
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        Text(Bytes::from(text))
+    }
+}
+
+impl From<String> for Payload {
+    fn from(text: String) -> Payload {
+        Payload::Text(Text::from(text))
+    }
 }
 
 /// A body that is not the base64 it should be.
@@ -25,7 +55,7 @@ pub(super) struct Undecodable;
 impl Payload {
     pub(super) fn into_bytes(self) -> Bytes {
         match self {
-            Payload::Text(text) => Bytes::from(text),
+            Payload::Text(Text(bytes)) => bytes,
             Payload::Binary(bytes) => bytes,
         }
     }
@@ -35,12 +65,11 @@ impl Payload {
     }
 
     fn encoded(body: &[u8]) -> Payload {
-        Payload::Text(STANDARD.encode(body))
+        Payload::from(STANDARD.encode(body))
     }
 
-    /// What is no UTF-8 becomes U+FFFD.
-    fn text(body: &[u8]) -> Payload {
-        Payload::Text(String::from_utf8_lossy(body).into_owned())
+    fn text(body: &Bytes) -> Payload {
+        Payload::Text(Text::lossy(body))
     }
 }
 
@@ -71,7 +100,7 @@ pub(super) fn of_answer(
     handling: Option<ContentHandling>,
 ) -> Result<Payload, Undecodable> {
     match (is_binary, accepted, handling) {
-        _ if body.is_empty() => Ok(Payload::Text(String::new())),
+        _ if body.is_empty() => Ok(Payload::Text(Text::default())),
         (false, false, None) | (false, _, Some(ContentHandling::ToText)) => Ok(Payload::text(body)),
         (false, true, None) | (false, _, Some(ContentHandling::ToBinary)) => Payload::decoded(body),
         (true, false, None) | (true, _, Some(ContentHandling::ToText)) => Ok(Payload::encoded(body)),
@@ -90,11 +119,14 @@ pub(super) fn is_binary(media_type: &str, binary: &[String]) -> bool {
 
 /// Whether `Content-Type` names a binary media type. A body without is JSON.
 pub(super) fn has_binary_body(headers: &Headers, binary: &[String]) -> bool {
-    is_binary(headers.media_type().as_deref().unwrap_or("application/json"), binary)
+    !binary.is_empty() && is_binary(headers.media_type().as_deref().unwrap_or("application/json"), binary)
 }
 
 /// Whether the client wants bytes: of all that it accepts, API Gateway looks at the first.
 pub(super) fn wants_binary(request: &Headers, binary: &[String]) -> bool {
+    if binary.is_empty() {
+        return false;
+    }
     let first = request.all("accept").next().and_then(|value| value.split(',').next());
     first.is_some_and(|first| is_binary(&media_type(first), binary))
 }
@@ -105,7 +137,7 @@ mod tests {
     use super::*;
 
     fn text(text: &str) -> Result<Payload, Undecodable> {
-        Ok(Payload::Text(text.to_owned()))
+        Ok(Payload::from(text.to_owned()))
     }
 
     fn binary(bytes: &'static [u8]) -> Result<Payload, Undecodable> {

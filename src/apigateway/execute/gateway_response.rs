@@ -1,6 +1,7 @@
 //! The answer that API Gateway gives by itself: the built-in one, or what the definition makes of it.
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::super::model::{GatewayTemplate, GatewayTemplatePart, RequestSource};
 use super::context::{self, text_at};
@@ -29,7 +30,13 @@ impl Execution<'_> {
         self.sign(&mut headers);
         let status = written.and_then(|written| written.status).unwrap_or(fault.status);
         let answer = Answer { status, headers, body: Bytes::from(body) };
-        Finished { answer, fault: Some(fault), chosen: self.chosen.take(), misfits: Vec::new() }
+        Finished {
+            answer,
+            fault: Some(fault),
+            chosen: self.chosen.take(),
+            trace: self.trace.take(),
+            misfits: Vec::new(),
+        }
     }
 
     /// By `Accept`, else the one for JSON, else the first.
@@ -47,17 +54,23 @@ impl Execution<'_> {
         for part in &template.parts {
             match part {
                 GatewayTemplatePart::Text(text) => body.push_str(text),
-                GatewayTemplatePart::Value(source) => match (source, self.value_for(source)) {
-                    (_, Some(value)) => body.push_str(&value),
-                    // There is always a string to put where one is expected.
-                    (RequestSource::Context(names), None) if names == &["error", "messageString"] => {
-                        body.push_str("null");
-                    }
-                    (_, None) => {}
-                },
+                GatewayTemplatePart::Value(source) => body.push_str(&self.text_for(source)),
             }
         }
         body
+    }
+
+    fn text_for(&self, source: &RequestSource) -> String {
+        let value = self.value_for(source);
+        let RequestSource::Context(names) = source else { return value.unwrap_or_default() };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        match (names.as_slice(), value) {
+            // It is full of quotes, and authors put it between quotes.
+            (["error", "validationErrorString"], Some(value)) => escaped(&value),
+            // There is always a string to put where one is expected.
+            (["error", "messageString"], None) => "null".to_owned(),
+            (_, value) => value.unwrap_or_default(),
+        }
     }
 
     /// What cannot be told is left out: there is no answer behind this one.
@@ -69,4 +82,10 @@ impl Execution<'_> {
             }
         }
     }
+}
+
+/// A text as it stands between the quotes of a JSON string.
+fn escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted).to_owned()
 }

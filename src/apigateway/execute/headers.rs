@@ -1,12 +1,17 @@
 //! Header lines in their order, named as they were written: API Gateway keeps the casing of names, and events and
 //! templates show it.
 
+use std::borrow::Cow;
+
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, header};
 
 /// Header lines, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(String, String)>);
+pub struct Headers(Vec<(Name, String)>);
+
+/// A name that is always the same is not copied.
+type Name = Cow<'static, str>;
 
 impl Headers {
     /// None.
@@ -15,16 +20,16 @@ impl Headers {
     }
 
     /// One more line. What would end a line within a value is a space.
-    pub fn append(&mut self, name: impl Into<String>, value: impl Into<String>) {
+    pub fn append(&mut self, name: impl Into<Name>, value: impl Into<String>) {
         let mut value = value.into();
-        if value.contains(['\r', '\n', '\0']) {
+        if memchr::memchr3(b'\r', b'\n', 0, value.as_bytes()).is_some() {
             value = value.replace(['\r', '\n', '\0'], " ");
         }
         self.0.push((name.into(), value));
     }
 
     /// This line in place of all of that name, however it is written.
-    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
+    pub fn set(&mut self, name: impl Into<Name>, value: impl Into<String>) {
         let name = name.into();
         self.remove(&name);
         self.append(name, value);
@@ -58,7 +63,7 @@ impl Headers {
 
     /// All lines.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (&**name, value.as_str()))
     }
 
     /// The media type of `Content-Type`: lower case, without parameters.
@@ -72,8 +77,8 @@ pub(super) fn media_type(value: &str) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-impl FromIterator<(String, String)> for Headers {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(lines: I) -> Headers {
+impl<N: Into<Name>> FromIterator<(N, String)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, String)>>(lines: I) -> Headers {
         let mut headers = Headers::new();
         for (name, value) in lines {
             headers.append(name, value);
@@ -83,8 +88,8 @@ impl FromIterator<(String, String)> for Headers {
 }
 
 impl IntoIterator for Headers {
-    type Item = (String, String);
-    type IntoIter = std::vec::IntoIter<(String, String)>;
+    type Item = (Name, String);
+    type IntoIter = std::vec::IntoIter<(Name, String)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()

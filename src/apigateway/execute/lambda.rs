@@ -3,9 +3,15 @@
 //! The Invoke API says in a header whether the function has failed. The Runtime Interface Emulator does not: there an
 //! error can only be recognised by its shape. Which of them has answered shows in the headers that only AWS sends.
 
+use std::fmt;
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::{Map, Value};
+use memchr::memmem::Finder;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::request::Answer;
 
@@ -28,29 +34,86 @@ pub(super) enum End {
     Refused(StatusCode),
 }
 
-/// Keys that the runtimes write into errors; one that has others is a result.
-const ERROR_KEYS: [&str; 6] = ["errorMessage", "errorType", "stackTrace", "trace", "requestId", "cause"];
+/// Keys that the runtimes write into errors; an object that has others is a result.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Key {
+    ErrorMessage,
+    ErrorType,
+    StackTrace,
+    Trace,
+    RequestId,
+    Cause,
+    #[serde(other)]
+    Other,
+}
+
+/// An object as far as it is an error. All else in it is skipped: a stack trace may be long.
+#[derive(Default)]
+struct Written {
+    message: Option<String>,
+    has_others: bool,
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
+        deserializer.deserialize_map(WrittenVisitor)
+    }
+}
+
+struct WrittenVisitor;
+
+impl<'de> Visitor<'de> for WrittenVisitor {
+    type Value = Written;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
+        let mut written = Written::default();
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::ErrorMessage => written.message = Some(text_of(&map.next_value()?)),
+                Key::Other => {
+                    written.has_others = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(written)
+    }
+}
+
 const TIMED_OUT: &str = "Task timed out after ";
+static MESSAGE_KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"errorMessage\""));
 
 /// What the answer to an invocation says.
 pub(super) fn read(answer: Answer) -> Invoked {
-    let end = match answer.status {
-        _ if answer.headers.contains("x-amz-function-error") => End::Error(message(&answer.body)),
+    let error = match answer.status {
+        _ if answer.headers.contains("x-amz-function-error") => Some(error(&answer.body)),
         // The emulator, when the runtime has died.
-        StatusCode::BAD_GATEWAY => End::Error(message(&answer.body)),
-        status if !status.is_success() => End::Refused(status),
-        _ if is_from_aws(&answer) => End::Success,
-        _ => recognised(&answer.body).map_or(End::Success, End::Error),
+        StatusCode::BAD_GATEWAY => Some(error(&answer.body)),
+        status if !status.is_success() => {
+            return Invoked { body: answer.body, end: End::Refused(status) };
+        }
+        _ if is_from_aws(&answer) => None,
+        _ => recognised(&answer.body),
     };
-    let body = match &end {
-        End::Error(message) if !is_object(&answer.body) => told(message),
-        _ => answer.body,
-    };
-    Invoked { body, end }
+    match error {
+        None => Invoked { body: answer.body, end: End::Success },
+        Some(Told::Object(message)) => Invoked { body: answer.body, end: End::Error(message) },
+        Some(Told::Text(message)) => Invoked { body: told(&message), end: End::Error(message) },
+    }
 }
 
-fn is_object(body: &[u8]) -> bool {
-    serde_json::from_slice::<Map<String, Value>>(body).is_ok()
+/// The message of an error, and how it came.
+enum Told {
+    /// In an object, as Lambda writes it.
+    Object(String),
+    /// As text.
+    Text(String),
 }
 
 /// An error as Lambda writes it, where an emulator sends the message alone.
@@ -63,25 +126,22 @@ fn is_from_aws(answer: &Answer) -> bool {
 }
 
 /// The message of an error that looks like one.
-fn recognised(body: &[u8]) -> Option<String> {
+fn recognised(body: &[u8]) -> Option<Told> {
     let text = str::from_utf8(body).ok()?;
     if text.starts_with(TIMED_OUT) {
-        return Some(text.to_owned());
+        return Some(Told::Text(text.to_owned()));
     }
     // Most results hold no such word, and need not be read.
-    memchr::memmem::find(body, b"\"errorMessage\"")?;
-    let error: Map<String, Value> = serde_json::from_slice(body).ok()?;
-    let is_error = error.keys().all(|key| ERROR_KEYS.contains(&key.as_str()));
-    is_error.then(|| error.get("errorMessage").map(text_of))?
+    MESSAGE_KEY.find(body)?;
+    let written: Written = serde_json::from_slice(body).ok()?;
+    written.message.filter(|_| !written.has_others).map(Told::Object)
 }
 
 /// `errorMessage`, or what else there is.
-fn message(body: &[u8]) -> String {
-    let error: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
-    match error.as_ref().and_then(|error| error.get("errorMessage")) {
-        Some(message) => text_of(message),
-        None if error.is_some() => String::new(),
-        None => String::from_utf8_lossy(body).into_owned(),
+fn error(body: &[u8]) -> Told {
+    match serde_json::from_slice::<Written>(body) {
+        Ok(written) => Told::Object(written.message.unwrap_or_default()),
+        Err(_) => Told::Text(String::from_utf8_lossy(body).into_owned()),
     }
 }
 

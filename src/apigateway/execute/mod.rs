@@ -22,8 +22,10 @@ mod respond;
 mod response_model;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod url;
 mod validate;
+mod validation;
 mod values;
 
 use std::cell::OnceCell;
@@ -40,6 +42,7 @@ pub use headers::Headers;
 use request::Received;
 pub use request::{Answer, Call, Failure, Request, Target};
 pub use response_model::{Misfit, ResponseModels, misfits};
+pub use trace::{BodyBy, Considered, Tested, Trace, Tried};
 
 /// How an API is carried out where its definition says nothing of it.
 #[derive(Debug, Clone, Default)]
@@ -60,11 +63,14 @@ pub struct Execution<'a> {
     method: Option<&'a Method>,
     received: Received<'a>,
     context: OnceCell<Map<String, Value>>,
+    /// What belongs into the context when it is made.
+    told: Vec<(&'static str, Value)>,
     /// What templates have put into `$context.responseOverride`.
     overrides: ResponseOverrides,
     /// A template has left overrides that the next one must find.
     has_left_overrides: bool,
     chosen: Option<Chosen>,
+    trace: Option<Box<Trace>>,
 }
 
 /// How an exchange goes on.
@@ -87,6 +93,8 @@ pub struct Finished {
     pub chosen: Option<Chosen>,
     /// Where the answer that was made does not fit its model, if anybody wants to know.
     pub misfits: Vec<Misfit>,
+    /// What happened on the way, if it was [asked for](Execution::traced).
+    pub trace: Option<Box<Trace>>,
 }
 
 /// Which integration response an answer has met, and by what.
@@ -133,7 +141,9 @@ impl<'a> Execution<'a> {
             method: None,
             received: Received::new(api, request, &[]),
             chosen: None,
+            trace: None,
             context: OnceCell::new(),
+            told: Vec::new(),
             overrides: ResponseOverrides::default(),
             has_left_overrides: false,
         }
@@ -197,7 +207,13 @@ impl<'a> Execution<'a> {
                 let fault = Fault::configuration(format!("the answer does not fit its model: {misfit}"));
                 Finished { misfits, ..self.refused(fault) }
             }
-            None => Finished { answer, fault: None, chosen: self.chosen.take(), misfits },
+            None => Finished {
+                answer,
+                fault: None,
+                chosen: self.chosen.take(),
+                misfits,
+                trace: self.trace.take(),
+            },
         }
     }
 
@@ -206,14 +222,19 @@ impl<'a> Execution<'a> {
     }
 
     fn made_context(&self) -> Map<String, Value> {
-        context::context(self.api, &self.settings.identity, self.method, &self.received)
+        let mut context = context::context(self.api, &self.settings.identity, self.method, &self.received);
+        for (name, value) in &self.told {
+            context.insert((*name).to_owned(), value.clone());
+        }
+        context
     }
 
     /// Puts a value into `$context`.
-    fn tell(&mut self, name: &str, value: Value) {
-        let mut context = self.context.take().unwrap_or_else(|| self.made_context());
-        context.insert(name.to_owned(), value);
-        self.context = OnceCell::from(context);
+    fn tell(&mut self, name: &'static str, value: Value) {
+        match self.context.get_mut() {
+            Some(context) => _ = context.insert(name.to_owned(), value),
+            None => self.told.push((name, value)),
+        }
     }
 
     /// Keeps what a template has put into `$context` for the next one and for the answer.

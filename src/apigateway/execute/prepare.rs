@@ -9,11 +9,11 @@ use super::super::model::{
 use super::content::{self, Payload};
 use super::fault::Fault;
 use super::headers::Headers;
-use super::render::{Meets, failed_request, for_request};
-use super::request::{Call, Received, Target};
+use super::render::{Keeps, Meets, failed_request, for_request};
+use super::request::{Call, METHOD_OVERRIDE, Received, Target};
 use super::url::url;
 use super::validate::validate;
-use super::{Execution, Prepared};
+use super::{BodyBy, Execution, Prepared};
 use crate::vtl::gateway::RequestOverrides;
 use crate::vtl::{Heap, Limits, Value, json};
 
@@ -22,20 +22,10 @@ const FORBIDDEN: [&str; 4] =
     ["content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"];
 /// Those that it may not set for AWS.
 const FORBIDDEN_FOR_AWS: [&str; 5] = ["authorization", "connection", "expect", "proxy-authenticate", "te"];
-/// Headers that reach no backend, however they were set (API Gateway's documentation, "known issues").
-const DROPPED: [&str; 9] = [
-    "content-md5",
-    "expect",
-    "max-forwards",
-    "proxy-authenticate",
-    "server",
-    "te",
-    "trailer",
-    "upgrade",
-    "www-authenticate",
-];
+/// Headers that reach no backend, however they were set.
+const DROPPED: [&str; 3] = ["expect", "proxy-authenticate", "te"];
 /// Headers of the client that an HTTP proxy integration does not pass on; a mapping can set them.
-const NOT_PROXIED: [&str; 2] = ["host", "content-encoding"];
+const NOT_PROXIED: [&str; 3] = ["host", "content-encoding", METHOD_OVERRIDE];
 
 /// What mappings and overrides have made of the parameters.
 #[derive(Debug, Default)]
@@ -84,7 +74,7 @@ impl<'a> Execution<'a> {
     fn mock(&mut self, integration: &Integration) -> Result<i64, Fault> {
         let body = self.mapped_body(integration, &mut Mapped::default())?;
         let status = match &body {
-            Payload::Text(text) => status_code(text),
+            Payload::Text(text) => status_code(text.as_str()),
             Payload::Binary(_) => None,
         };
         let problem =
@@ -114,7 +104,8 @@ impl<'a> Execution<'a> {
         let mut mapped = self.mapped(integration)?;
         let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
         let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-        call_function(integration, function, without_dropped(mapped.headers), body)
+        let headers = without_dropped(mapped.headers, &integration.backend);
+        call_function(integration, function, headers, body)
     }
 
     /// `http_proxy`: the request as it came, with what mappings add.
@@ -127,8 +118,8 @@ impl<'a> Execution<'a> {
         for (name, value) in mapped.headers {
             headers.set(name, value);
         }
-        let mut headers = without_dropped(headers);
-        headers.remove("via");
+        let headers = without_dropped(headers, &integration.backend);
+        let mut headers = self.with_usual(headers);
         headers.set("X-Amzn-Apigateway-Api-Id", self.settings.identity.api_id.clone());
         Ok(Call {
             target: Target::Url(url(&endpoint.uri, &mapped.path, &mapped.query, &request.query)),
@@ -143,8 +134,8 @@ impl<'a> Execution<'a> {
     fn send(&mut self, integration: &Integration, endpoint: &Endpoint) -> Result<Call<'a>, Fault> {
         let mut mapped = self.mapped(integration)?;
         let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
-        let mut headers = self.with_defaults(without_dropped(mapped.headers), &body);
-        headers.remove("via");
+        let headers = without_dropped(mapped.headers, &integration.backend);
+        let mut headers = self.with_usual(self.with_media_type(headers, &body));
         headers.set("X-Amzn-Apigateway-Api-Id", self.settings.identity.api_id.clone());
         Ok(Call {
             target: Target::Url(url(&endpoint.uri, &mapped.path, &mapped.query, "")),
@@ -160,7 +151,8 @@ impl<'a> Execution<'a> {
         let mut mapped = self.mapped(integration)?;
         let body = self.mapped_body(integration, &mut mapped)?.into_bytes();
         let path = url(&service.endpoint.uri, &mapped.path, &mapped.query, "");
-        let headers = self.with_defaults(without_dropped(mapped.headers), &body);
+        let headers = without_dropped(mapped.headers, &integration.backend);
+        let headers = self.with_usual(self.with_media_type(headers, &body));
         Ok(Call {
             target: Target::Service(service, path),
             method: service.endpoint.method.clone().unwrap_or_else(|| self.received.request.method.clone()),
@@ -170,18 +162,21 @@ impl<'a> Execution<'a> {
         })
     }
 
-    /// What a non-proxy backend is sent beside what is mapped.
-    fn with_defaults(&self, mut headers: Headers, body: &Bytes) -> Headers {
-        let user_agent = format!("AmazonAPIGateway_{}", self.settings.identity.api_id);
-        let mut defaults = vec![("Accept", "application/json"), ("User-Agent", &user_agent)];
-        if !body.is_empty() {
-            defaults.push((
-                "Content-Type",
-                self.received.headers.get("content-type").unwrap_or("application/json"),
-            ));
+    /// A body that is sent to a non-proxy backend has a media type.
+    fn with_media_type(&self, mut headers: Headers, body: &Bytes) -> Headers {
+        if !body.is_empty() && !headers.contains("content-type") {
+            let media_type = self.received.headers.get("content-type").unwrap_or("application/json");
+            headers.append("Content-Type", media_type);
         }
-        defaults.extend(self.received.headers.get("x-amzn-trace-id").map(|id| ("X-Amzn-Trace-Id", id)));
-        for (name, value) in defaults {
+        headers
+    }
+
+    /// What API Gateway says of itself where neither the client nor a mapping has said it.
+    fn with_usual(&self, mut headers: Headers) -> Headers {
+        let user_agent = format!("AmazonAPIGateway_{}", self.settings.identity.api_id);
+        let trace_id = self.received.headers.get("x-amzn-trace-id").map(|id| ("X-Amzn-Trace-Id", id));
+        let usual = [("Accept", "application/json"), ("User-Agent", &*user_agent)];
+        for (name, value) in usual.into_iter().chain(trace_id) {
             if !headers.contains(name) {
                 headers.append(name, value);
             }
@@ -190,11 +185,12 @@ impl<'a> Execution<'a> {
     }
 
     /// What `requestParameters` make of the request.
-    fn mapped(&self, integration: &Integration) -> Result<Mapped, Fault> {
+    fn mapped(&mut self, integration: &Integration) -> Result<Mapped, Fault> {
         let mut mapped = Mapped::default();
         for parameter in &integration.parameters {
             let values = self.requested(&parameter.source)?;
             if values.is_empty() {
+                self.note(|trace| trace.without_value.push(parameter.target.to_string()));
                 continue;
             }
             match &parameter.target {
@@ -218,13 +214,19 @@ impl<'a> Execution<'a> {
         let body = content::of_request(&request.body, is_binary, integration.content_handling)
             .map_err(|_| Fault::configuration("Unable to base64 decode the body."))?;
         match for_request(&integration.templates, headers, integration.passthrough) {
-            Meets::Passes => Ok(body),
+            Meets::Passes => {
+                self.note(|trace| trace.request_body = Some(BodyBy::Passing));
+                Ok(body)
+            }
             Meets::Refused => Err(Fault::told(Kind::UnsupportedMediaType, "Unsupported Media Type")),
             Meets::Template(template) => {
-                let rendered = self.render(template, &body).map_err(|cause| failed_request(cause, &body))?;
+                let by = || BodyBy::Template(template.source.name.clone());
+                self.note(|trace| trace.request_body = Some(by()));
+                let rendered = self.render(template, &body, Keeps::Left);
+                let rendered = rendered.map_err(|cause| failed_request(cause, &body))?;
                 self.leave(rendered.left, rendered.overrides.response);
                 mapped.overridden(rendered.overrides.request);
-                Ok(Payload::Text(rendered.text))
+                Ok(Payload::from(rendered.text))
             }
         }
     }
@@ -253,8 +255,12 @@ fn call_function<'a>(
     })
 }
 
-fn without_dropped(mut headers: Headers) -> Headers {
-    DROPPED.into_iter().for_each(|name| headers.remove(name));
+fn without_dropped(mut headers: Headers, backend: &Backend) -> Headers {
+    let too = match backend {
+        Backend::Http(_) | Backend::HttpProxy(_) => "via",
+        Backend::Lambda(_) | Backend::LambdaProxy(..) | Backend::Service(_) | Backend::Mock => "referer",
+    };
+    DROPPED.into_iter().chain([too]).for_each(|name| headers.remove(name));
     headers
 }
 

@@ -92,7 +92,7 @@ pub(super) fn remapped(headers: Headers, backend: &Backend) -> Headers {
     let named = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     let kept = headers.into_iter().filter(|(name, _)| !named(table.dropped, name));
     let renamed = kept.map(|(name, value)| match named(table.renamed, &name) {
-        true => (format!("{PREFIX}{name}"), value),
+        true => (format!("{PREFIX}{name}").into(), value),
         false => (name, value),
     });
     renamed.collect()

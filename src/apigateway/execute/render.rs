@@ -23,6 +23,15 @@ pub(super) struct Rendered {
     pub(super) left: [Option<Value>; 2],
 }
 
+/// Whether what a template has put into `$context` is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// By the next template.
+    Left,
+    /// It was the last.
+    Nothing,
+}
+
 /// What a body of a request meets.
 pub(super) enum Meets<'t> {
     Template(&'t MappingTemplate),
@@ -53,6 +62,9 @@ pub(super) fn for_request<'t>(
 /// The response template for an `Accept`. Where there are templates, one applies: of those that the client accepts the
 /// first it names, else the one for JSON, else the first.
 pub(super) fn for_answer<'t>(templates: &'t Templates, request: &Headers) -> Option<&'t MappingTemplate> {
+    if templates.is_empty() {
+        return None;
+    }
     let accepted = request.all("accept").flat_map(|value| value.split(',')).map(media_type);
     let named = accepted.filter(|media_type| !media_type.is_empty()).find_map(|it| templates.exact(&it));
     named.or_else(|| templates.exact(JSON)).or_else(|| templates.first()).flatten()
@@ -63,11 +75,16 @@ impl Execution<'_> {
     ///
     /// # Errors
     /// For the operator: why it has failed.
-    pub(super) fn render(&self, template: &MappingTemplate, body: &Payload) -> Result<Rendered, String> {
+    pub(super) fn render(
+        &self,
+        template: &MappingTemplate,
+        body: &Payload,
+        keeps: Keeps,
+    ) -> Result<Rendered, String> {
         let Payload::Text(body) = body else {
             return Err("the body is binary, and templates are given texts only".to_owned());
         };
-        self.rendered(template, body).map_err(|error| {
+        self.rendered(template, body.as_str(), keeps).map_err(|error| {
             let place = error.span.map(|span| span.place(&template.source));
             match place {
                 Some(place) => format!("{}:{}:{}: {error}", place.source.name, place.line, place.column),
@@ -76,9 +93,14 @@ impl Execution<'_> {
         })
     }
 
-    fn rendered(&self, template: &MappingTemplate, body: &str) -> Result<Rendered, RenderError> {
+    fn rendered(
+        &self,
+        template: &MappingTemplate,
+        body: &str,
+        keeps: Keeps,
+    ) -> Result<Rendered, RenderError> {
         let needs = &template.needs;
-        let sees_context = needs.variable("context") || self.has_left_overrides;
+        let sees_context = needs.context || self.has_left_overrides;
         let context = if sees_context { self.nodes() } else { Vec::new() };
         let params = if needs.params { self.params() } else { Params::default() };
         let stage_variables = pairs(&self.api.stage_variables);
@@ -88,7 +110,10 @@ impl Execution<'_> {
         let mut text = String::new();
         template.template.render(&mut heap, |name, heap| variables.named(name, heap), &mut text)?;
         let overrides = variables.overrides(&mut heap)?;
-        let left = variables.overrides_as_json(&mut heap)?;
+        let left = match keeps {
+            Keeps::Left => variables.overrides_as_json(&mut heap)?,
+            Keeps::Nothing => [None, None],
+        };
         let left = left.map(|json| json.and_then(|json| serde_json::from_str(&json).ok()));
         Ok(Rendered { text, overrides, left })
     }
@@ -109,8 +134,8 @@ impl Execution<'_> {
 /// A template of the request has failed: the definition's fault, unless the body is not the JSON that it seems to be.
 pub(super) fn failed_request(cause: String, body: &Payload) -> Fault {
     let is_broken = match body {
-        Payload::Text(text) if text.trim_start().starts_with(['{', '[']) => {
-            crate::vtl::json::parse(text, &mut Heap::new(Limits::default())).is_err()
+        Payload::Text(text) if text.as_str().trim_start().starts_with(['{', '[']) => {
+            crate::vtl::json::parse(text.as_str(), &mut Heap::new(Limits::default())).is_err()
         }
         _ => false,
     };

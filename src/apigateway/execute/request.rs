@@ -40,6 +40,17 @@ pub struct Request {
     pub time_epoch: i64,
 }
 
+impl Request {
+    /// With the method that `X-HTTP-Method-Override` names in place of its own (API Gateway's documentation, "known
+    /// issues"). To be asked before a method of the API is looked for.
+    pub fn with_method_override(mut self) -> Request {
+        let named =
+            self.headers.get(METHOD_OVERRIDE).and_then(|name| Method::from_bytes(name.as_bytes()).ok());
+        self.method = named.unwrap_or(self.method);
+        self
+    }
+}
+
 /// What is to be sent to the backend.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
@@ -92,6 +103,8 @@ pub enum Failure {
     Busy,
 }
 
+/// Names the method that a request is taken to have.
+pub(super) const METHOD_OVERRIDE: &str = "x-http-method-override";
 /// Names that neither templates, nor mappings, nor functions get to see.
 const INVISIBLE: [&str; 12] = [
     "connection",

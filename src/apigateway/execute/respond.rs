@@ -12,10 +12,10 @@ use super::fault::Fault;
 use super::headers::Headers;
 use super::lambda::{self, End, Invoked};
 use super::remap::remapped;
-use super::render::for_answer;
+use super::render::{Keeps, for_answer};
 use super::request::Answer;
 use super::values::Reply;
-use super::{Chosen, Execution, Kind};
+use super::{BodyBy, Chosen, Considered, Execution, Kind};
 use crate::vtl::gateway::ResponseOverrides;
 use crate::vtl::{Limits, Meter};
 
@@ -71,8 +71,9 @@ impl Execution<'_> {
     }
 
     fn selected(&mut self, method: &Method, subject: &Subject<'_>) -> Result<Answer, Fault> {
-        let (pattern, response) =
-            select(&method.integration.responses, &subject.selector, subject.answer.status)?;
+        let responses = &method.integration.responses;
+        self.note(|trace| trace.selection = Some(Considered::new(responses, &subject.selector)));
+        let (pattern, response) = select(responses, &subject.selector, subject.answer.status)?;
         let pattern = pattern.map(str::to_owned);
         let chosen = Chosen { subject: subject.selector.to_string(), pattern, status: response.status };
         self.chosen = Some(chosen);
@@ -96,17 +97,25 @@ impl Execution<'_> {
         );
         let body = body.map_err(|_| Fault::configuration("Unable to base64 decode the body."))?;
         let body = match for_answer(&response.templates, &self.received.headers) {
-            None => body,
+            None => {
+                self.note(|trace| trace.answer_body = Some(BodyBy::Passing));
+                body
+            }
             Some(template) => {
-                let rendered = self.render(template, &body);
+                let by = || BodyBy::Template(template.source.name.clone());
+                self.note(|trace| trace.answer_body = Some(by()));
+                // Only a status in quotes is told from one without by what was put there.
+                let keeps = if self.settings.strict { Keeps::Left } else { Keeps::Nothing };
+                let rendered = self.render(template, &body, keeps);
                 let rendered = rendered.map_err(|cause| {
                     Fault::configuration(format!("Unable to transform response: {cause}"))
                 })?;
                 self.leave(rendered.left, rendered.overrides.response);
-                Payload::Text(rendered.text)
+                Payload::from(rendered.text)
             }
         };
         let overrides = std::mem::take(&mut self.overrides);
+        self.note(|trace| trace.overrides(&overrides));
         // One that only announces another cannot end an exchange.
         let status = overrides.status.filter(|status| *status >= 200);
         let status = status.and_then(|status| StatusCode::from_u16(status).ok());
@@ -116,7 +125,7 @@ impl Execution<'_> {
     }
 
     fn mapped_headers(
-        &self,
+        &mut self,
         response: &IntegrationResponse,
         subject: &Subject<'_>,
     ) -> Result<Headers, Fault> {
@@ -128,8 +137,12 @@ impl Execution<'_> {
         let body = if subject.is_error { with_parsed_message(&text) } else { text };
         let reply = Reply { headers: &subject.answer.headers, body: &body };
         for parameter in &response.parameters {
-            if let Some(value) = self.answered(&parameter.source, &reply)? {
-                headers.append(parameter.header.clone(), value);
+            match self.answered(&parameter.source, &reply)? {
+                Some(value) => headers.append(parameter.header.clone(), value),
+                None => {
+                    let name = format!("method.response.header.{}", parameter.header);
+                    self.note(|trace| trace.without_value.push(name));
+                }
             }
         }
         Ok(headers)
@@ -167,7 +180,7 @@ impl Execution<'_> {
     pub(super) fn finished(&self, answer: Answer, backend: &Backend) -> Answer {
         let mut headers = remapped(answer.headers, backend);
         let is_proxied = matches!(backend, Backend::HttpProxy(_));
-        if !is_proxied && !headers.contains("content-type") {
+        if !headers.contains("content-type") {
             headers.append("Content-Type", "application/json");
         }
         if !is_proxied

@@ -49,10 +49,7 @@ pub fn misfits(method: &Method, answer: &Answer) -> Vec<Misfit> {
     let Some(model) = model(method, answer) else { return Vec::new() };
     let misfit = |path: String, problem: String| Misfit { model: model.name.clone(), path, problem };
     match serde_json::from_slice::<Value>(&answer.body) {
-        Ok(body) => {
-            let errors = model.validator.iter_errors(&body);
-            errors.map(|error| misfit(error.instance_path().to_string(), error.to_string())).collect()
-        }
+        Ok(body) => model.misfits(&body).into_iter().map(|(path, problem)| misfit(path, problem)).collect(),
         Err(error) => vec![misfit(String::new(), format!("the body is no JSON: {error}"))],
     }
 }

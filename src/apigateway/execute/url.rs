@@ -62,6 +62,7 @@ mod tests {
         };
         let check = |path: &[(&str, &str)], query: &[(&str, &str)], raw: &str, expected: &str| {
             let pattern = UriPattern {
+                written: String::new(),
                 parts: vec![UriPart::Text("http://b/".to_owned()), UriPart::Parameter("id".to_owned())],
             };
             assert_eq!(url(&pattern, &pairs(path), &pairs(query), raw), expected);

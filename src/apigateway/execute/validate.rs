@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::super::model::{Kind, Location, Method};
 use super::fault::Fault;
 use super::request::Received;
+use super::validation;
 
 /// The key of a model for all media types that have none of their own.
 const DEFAULT: &str = "$default";
@@ -51,14 +52,12 @@ fn body(method: &Method, received: &Received<'_>) -> Result<(), Fault> {
     let named = |wanted: &str| method.request_models.iter().find(|(known, _)| known == wanted);
     let Some((_, model)) = named(media_type).or_else(|| named(DEFAULT)) else { return Ok(()) };
     let body: &[u8] = if received.request.body.is_empty() { b"{}" } else { &received.request.body };
-    let problems: Vec<String> = match serde_json::from_slice::<Value>(body) {
-        Ok(value) => model.validator.iter_errors(&value).map(|error| error.to_string()).collect(),
-        Err(error) => vec![format!("the body is no JSON: {error}")],
+    let problems = match (serde_json::from_slice::<Value>(body), model.compile()) {
+        (Ok(value), Ok(validator)) => validation::problems(validator, &value),
+        (Err(error), _) => Some(format!("[the body is no JSON: {error}]")),
+        (_, Err(problem)) => Some(format!("[the model is no schema: {problem}]")),
     };
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let problems = format!("[{}]", problems.join(", "));
+    let Some(problems) = problems else { return Ok(()) };
     let cause = format!("the body does not fit the model `{}`: {problems}", model.name);
     Err(Fault {
         validation: Some(problems),

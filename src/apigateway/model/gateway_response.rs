@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 
 use super::RequestSource;
+use crate::diagnostic::Place;
 
 /// What a definition says of them.
 #[derive(Debug, Default)]
@@ -21,11 +22,15 @@ pub struct GatewayResponse {
     pub headers: Vec<(String, RequestSource)>,
     /// Bodies by media type, in the order written; none: the built-in one.
     pub templates: Vec<(String, GatewayTemplate)>,
+    /// Where it is written.
+    pub place: Option<Place>,
 }
 
 /// A body. Not a mapping template: references are replaced and nothing is computed.
 #[derive(Debug, Default)]
 pub struct GatewayTemplate {
+    /// As written.
+    pub written: String,
     /// What it consists of.
     pub parts: Vec<GatewayTemplatePart>,
 }
@@ -123,6 +128,11 @@ impl Kind {
     /// The kind of that name.
     pub fn named(name: &str) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// As a configuration writes it: `integration_timeout`.
+    pub fn key(self) -> String {
+        self.name().to_ascii_lowercase()
     }
 
     /// `DEFAULT_4XX` or `DEFAULT_5XX`.

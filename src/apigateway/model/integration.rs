@@ -70,6 +70,8 @@ pub struct Function {
     pub name: String,
     /// Alias or version: `live`.
     pub qualifier: Option<String>,
+    /// Name and qualifier as written, stage variables as `${stageVariables.NAME}`.
+    pub written: String,
     /// `httpMethod`; Lambda refuses all but POST.
     pub method: Option<Method>,
 }
@@ -97,10 +99,12 @@ pub enum PayloadFormat {
     Two,
 }
 
-/// A URI with parameters in it. Stage variables are filled in already.
+/// A URI with parameters in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UriPattern {
-    /// What it consists of.
+    /// As written, stage variables as `${stageVariables.NAME}`.
+    pub written: String,
+    /// What it consists of, stage variables filled in.
     pub parts: Vec<UriPart>,
 }
 

@@ -1,5 +1,7 @@
 //! Parameter mappings: where a value comes from and where it goes.
 
+use std::fmt;
+
 use crate::vtl::jsonpath::Path;
 
 /// A mapping of `requestParameters`.
@@ -20,6 +22,16 @@ pub enum RequestTarget {
     Query(String),
     /// `path.NAME`: fills `{NAME}` of the URI.
     Path(String),
+}
+
+impl fmt::Display for RequestTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestTarget::Header(name) => write!(f, "integration.request.header.{name}"),
+            RequestTarget::Query(name) => write!(f, "integration.request.querystring.{name}"),
+            RequestTarget::Path(name) => write!(f, "integration.request.path.{name}"),
+        }
+    }
 }
 
 /// What the value of a request parameter is, or of a header of a gateway response.

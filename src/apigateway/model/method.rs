@@ -1,8 +1,11 @@
 //! A method of a resource: what it asks of a request, where it sends it, and what it may answer.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
+use serde_json::Value;
 
 use super::Integration;
 use crate::diagnostic::Place;
@@ -46,8 +49,17 @@ pub enum Verb {
     Only(http::Method),
 }
 
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Any => "ANY",
+            Verb::Only(method) => method.as_str(),
+        })
+    }
+}
+
 /// Where a request parameter stands. In the order in which the validator's message names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Location {
     /// `method.request.header`.
     Header,
@@ -83,9 +95,46 @@ pub struct Model {
     /// Its name, or the place of a schema that has none.
     pub name: String,
     /// As it is written, all references resolved within it.
-    pub schema: serde_json::Value,
-    /// Ready to validate.
-    pub validator: jsonschema::Validator,
+    pub schema: Value,
+    /// Ready to validate: made when it is read if requests are held against it, else when it is first asked. Models refer
+    /// to models, each is compiled with all that follow, and most are never asked.
+    validator: OnceLock<jsonschema::Validator>,
+    /// Where it is written.
+    pub place: Option<Place>,
+    /// Where the schemas are written that it refers to, by their keys in its `definitions`.
+    pub places: BTreeMap<String, Place>,
+}
+
+impl Model {
+    /// A schema that stands alone.
+    pub fn new(name: impl Into<String>, schema: Value) -> Model {
+        let (place, places) = (None, BTreeMap::new());
+        Model { name: name.into(), schema, validator: OnceLock::new(), place, places }
+    }
+
+    /// Makes it ready.
+    ///
+    /// # Errors
+    /// Why it is not a schema of draft 4.
+    pub fn compile(&self) -> Result<&jsonschema::Validator, String> {
+        match self.validator.get() {
+            Some(validator) => Ok(validator),
+            None => {
+                let made = jsonschema::draft4::new(&self.schema).map_err(|error| error.to_string())?;
+                Ok(self.validator.get_or_init(|| made))
+            }
+        }
+    }
+
+    /// Where a value differs from it, as JSON Pointers, and how.
+    pub fn misfits(&self, value: &Value) -> Vec<(String, String)> {
+        let validator = match self.compile() {
+            Ok(validator) => validator,
+            Err(problem) => return vec![(String::new(), format!("the model is no schema: {problem}"))],
+        };
+        let errors = validator.iter_errors(value);
+        errors.map(|error| (error.instance_path().to_string(), error.to_string())).collect()
+    }
 }
 
 /// What a method declares to answer.

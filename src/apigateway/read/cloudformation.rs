@@ -41,6 +41,18 @@ const UNSUPPORTED: [(&str, &str); 5] = [
     ("Policy", "resource policies are not enforced"),
 ];
 
+/// Properties of an API or of its stage that are not carried out when they are so.
+const UNSUPPORTED_WHEN_TRUE: [(&str, &str); 2] =
+    [("CacheClusterEnabled", "answers are not cached"), ("CachingEnabled", "answers are not cached")];
+
+/// Resources that change what an API answers and are not carried out.
+const UNSUPPORTED_RESOURCES: [(&str, &str); 4] = [
+    ("AWS::ApiGateway::ApiKey", "API keys are not asked for"),
+    ("AWS::ApiGateway::UsagePlan", "requests are neither counted nor throttled"),
+    ("AWS::ApiGateway::UsagePlanKey", "API keys are not asked for"),
+    ("AWS::WAFv2::WebACLAssociation", "requests are not filtered"),
+];
+
 const MEDIA_TYPES: &str = "x-amazon-apigateway-binary-media-types";
 const GATEWAY_RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
 
@@ -102,10 +114,12 @@ fn without_body(entry: &Entry, key: &str, problems: &mut Diagnostics) {
     let problem = match elsewhere {
         Some(node) => Diagnostic::warning(format!("`{}` is defined in another file", entry.key))
             .at(&node.place)
-            .help("give that file itself"),
+            .help("give that file itself")
+            .left_out(),
         None => Diagnostic::warning(format!("`{}` has no `{key}`", entry.key))
             .at(&entry.key_place)
-            .help("an API that is made of events or methods can be exported once it is deployed"),
+            .help("an API that is made of events or methods can be exported once it is deployed")
+            .left_out(),
     };
     problems.push(problem);
 }
@@ -239,20 +253,52 @@ fn headers(node: &Node) -> Node {
 
 /// Tells of what belongs to the API and is not in its body.
 fn left_out(found: &Found<'_>, root: &Node, body: &Node, problems: &mut Diagnostics) {
+    left_out_of_stage(found.resource, problems);
     for (key, meaning) in UNSUPPORTED {
         if let Some(node) = property(found.resource, key) {
-            problems
-                .push(Diagnostic::warning(format!("`{key}` is not carried out: {meaning}")).at(&node.place));
+            problems.push(
+                Diagnostic::warning(format!("`{key}` is not carried out: {meaning}"))
+                    .at(&node.place)
+                    .left_out(),
+            );
         }
     }
     for entry in resources(root) {
+        let unsupported = UNSUPPORTED_RESOURCES.iter().find(|(known, _)| *known == kind(&entry.node));
+        if let Some((_, meaning)) = unsupported {
+            let message = format!("`{}` is not carried out: {meaning}", entry.key);
+            problems.push(Diagnostic::warning(message).at(&entry.key_place).left_out());
+        }
+        if STAGES.contains(&kind(&entry.node)) && belongs(found, &entry.node) {
+            left_out_of_stage(&entry.node, problems);
+        }
         if BESIDE.contains(&kind(&entry.node)) && belongs(found, &entry.node) {
             let message =
                 format!("`{}` is left out: only what is inside `{}` is read", entry.key, found.name);
-            problems.push(Diagnostic::warning(message).at(&entry.key_place));
+            problems.push(Diagnostic::warning(message).at(&entry.key_place).left_out());
         }
         if kind(&entry.node) == "AWS::Serverless::Function" {
             events(found, &entry.node, body, problems);
+        }
+    }
+}
+
+/// Tells of what a stage has beside its name and variables: caches and throttles.
+fn left_out_of_stage(resource: &Node, problems: &mut Diagnostics) {
+    let settings = property(resource, "MethodSettings").map(Node::list_or_one).unwrap_or_default();
+    let described = property(resource, "StageDescription");
+    let properties = resource.entry("Properties").map(|entry| &entry.node);
+    for node in properties.into_iter().chain(described).chain(settings) {
+        for (key, meaning) in UNSUPPORTED_WHEN_TRUE {
+            let entry = node.entry(key).filter(|entry| entry.node.scalar_text() == Some("true"));
+            if let Some(entry) = entry {
+                let message = format!("`{key}` is not carried out: {meaning}");
+                problems.push(Diagnostic::warning(message).at(&entry.key_place).left_out());
+            }
+        }
+        if let Some(entry) = node.entry("ThrottlingRateLimit") {
+            let message = "`ThrottlingRateLimit` is not carried out: requests are not throttled";
+            problems.push(Diagnostic::warning(message).at(&entry.key_place).left_out());
         }
     }
 }
@@ -265,7 +311,7 @@ fn events(found: &Found<'_>, function: &Node, body: &Node, problems: &mut Diagno
         let paths = body.entry("paths").map(|entry| &entry.node);
         if belongs(found, &event.node) && paths.is_none_or(|paths| paths.entry(path).is_none()) {
             let message = format!("event `{}` is left out: `{path}` is not in `{}`", event.key, found.name);
-            problems.push(Diagnostic::warning(message).at(&event.key_place));
+            problems.push(Diagnostic::warning(message).at(&event.key_place).left_out());
         }
     }
 }

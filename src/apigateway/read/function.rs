@@ -1,6 +1,7 @@
 //! CloudFormation's functions, as far as their values are known before anything is deployed.
 
 use super::Options;
+use super::budget::{Budget, VALUE_BYTES};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
@@ -16,16 +17,37 @@ const PSEUDO: [(&str, &str); 5] = [
     ("AWS::URLSuffix", "amazonaws.com"),
 ];
 
+/// Keys of a definition that nobody looks at: what a function there would give need not be known.
+const NEVER_ASKED: [&str; 5] =
+    ["credentials", "connectionId", "authorizerUri", "authorizerCredentials", "providerARNs"];
+
+/// Whether a value is the call of a function.
+fn is_function(node: &Node) -> bool {
+    matches!(&node.value, Value::Map(entries)
+        if matches!(entries.as_slice(), [only] if only.key == "Ref" || only.key.starts_with("Fn::")))
+}
+
 pub struct Functions<'a> {
     pub template: &'a Node,
     pub options: &'a Options,
     pub problems: &'a mut Diagnostics,
     depth: usize,
+    budget: Budget,
 }
 
 impl<'a> Functions<'a> {
     pub fn new(template: &'a Node, options: &'a Options, problems: &'a mut Diagnostics) -> Functions<'a> {
-        Functions { template, options, problems, depth: 0 }
+        Functions {
+            template,
+            options,
+            problems,
+            depth: 0,
+            budget: Budget::of_bytes("the functions of the template"),
+        }
+    }
+
+    fn makes(&mut self, bytes: usize, place: &Place) -> bool {
+        self.budget.takes(bytes, place, self.problems)
     }
 
     /// A resource's entry.
@@ -52,15 +74,21 @@ impl<'a> Functions<'a> {
     }
 
     fn filled(&mut self, node: &Node) -> Option<Node> {
+        if !self.makes(VALUE_BYTES, &node.place) {
+            return None;
+        }
         let value = match &node.value {
             Value::List(items) => Value::List(items.iter().filter_map(|item| self.filled(item)).collect()),
             Value::Map(entries) => {
                 if let [only] = entries.as_slice()
-                    && (only.key == "Ref" || only.key.starts_with("Fn::"))
+                    && is_function(node)
                 {
                     return self.call(only);
                 }
                 let filled = |entry: &Entry| {
+                    if NEVER_ASKED.contains(&entry.key.as_str()) && is_function(&entry.node) {
+                        return None;
+                    }
                     Some(Entry {
                         key: entry.key.clone(),
                         key_place: entry.key_place.clone(),
@@ -135,7 +163,7 @@ impl<'a> Functions<'a> {
                 None
             }
         }?;
-        Some(Node { place: place.clone(), value: Value::Text(text) })
+        self.makes(text.len(), place).then(|| Node { place: place.clone(), value: Value::Text(text) })
     }
 
     fn unknown(&mut self, function: &Entry) -> Option<Node> {
@@ -181,6 +209,9 @@ impl<'a> Functions<'a> {
     fn holds(&mut self, node: &Node) -> Option<bool> {
         if self.depth >= DEPTH_MAX {
             self.problems.error(&node.place, "a condition leads back to itself");
+            return None;
+        }
+        if !self.makes(VALUE_BYTES, &node.place) {
             return None;
         }
         let entries = node.entries("a condition", self.problems)?;
@@ -238,7 +269,7 @@ impl<'a> Functions<'a> {
             "AWS::Lambda::Alias" => self.alias(resource),
             _ => {
                 let message = format!("the name of `{name}` is only known when it is deployed");
-                let problem = Diagnostic::warning(message).at(place);
+                let problem = Diagnostic::warning(message).at(place).approximated();
                 self.problems.push(
                     problem.help(format!("its logical id stands in for it; or give `{name}` as a parameter")),
                 );
@@ -269,8 +300,9 @@ impl<'a> Functions<'a> {
         match (kind(resource), attribute) {
             ("AWS::Lambda::Function" | "AWS::Serverless::Function", "Arn") => self.function_arn(name),
             _ => {
-                let problem =
-                    Diagnostic::warning(format!("`{text}` is only known when it is deployed")).at(place);
+                let problem = Diagnostic::warning(format!("`{text}` is only known when it is deployed"))
+                    .at(place)
+                    .approximated();
                 self.problems
                     .push(problem.help(format!("it stands in for itself; or give `{text}` as a parameter")));
                 Some(text.to_owned())
@@ -332,16 +364,18 @@ impl<'a> Functions<'a> {
         let text = text.text("text", self.problems)?.to_owned();
         let mut filled = String::with_capacity(text.len());
         let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once("${") {
+        while let Some((before, begun)) = rest.split_once("${")
+            && let Some((name, after)) = begun.split_once('}')
+        {
             filled.push_str(before);
-            let Some((name, after)) = after.split_once('}') else {
-                filled.push_str("${");
-                rest = after;
-                continue;
-            };
             match name.strip_prefix('!') {
                 Some(literal) => filled.push_str(&format!("${{{literal}}}")),
-                None => filled.push_str(&self.named(name.trim(), own, &argument.place).unwrap_or_default()),
+                None => {
+                    let value = self.named(name.trim(), own, &argument.place).unwrap_or_default();
+                    if self.makes(value.len(), &argument.place) {
+                        filled.push_str(&value);
+                    }
+                }
             }
             rest = after;
         }

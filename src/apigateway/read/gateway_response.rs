@@ -10,8 +10,12 @@ use crate::apigateway::model::{
 use crate::diagnostic::Diagnostic;
 use crate::document::{Entry, Node};
 
-const RESPONSE: Keys<'_> =
-    Keys { read: &["statusCode", "responseParameters", "responseTemplates"], silent: &[], unsupported: &[] };
+const RESPONSE: Keys<'_> = Keys {
+    read: &["statusCode", "responseParameters", "responseTemplates"],
+    silent: &[],
+    unsupported: &[],
+    inert: &[],
+};
 
 impl<'a> Reader<'a> {
     pub fn gateway_responses(&mut self, root: &'a Node) -> GatewayResponses {
@@ -19,7 +23,7 @@ impl<'a> Reader<'a> {
         let mut written = BTreeMap::new();
         for entry in self.entries(node, "gateway responses") {
             let kind = self.kind(entry);
-            let response = self.gateway_response(&entry.node);
+            let response = self.gateway_response(entry);
             if let (Some(kind), Some(response)) = (kind, response) {
                 written.insert(kind, response);
             }
@@ -47,8 +51,9 @@ impl<'a> Reader<'a> {
         kind
     }
 
-    fn gateway_response(&mut self, node: &'a Node) -> Option<GatewayResponse> {
-        let node = self.map(node, "a gateway response", &RESPONSE)?;
+    fn gateway_response(&mut self, entry: &'a Entry) -> Option<GatewayResponse> {
+        let place = Some(entry.key_place.clone());
+        let node = self.map(&entry.node, "a gateway response", &RESPONSE)?;
         let status = self.get(node, "statusCode").and_then(|status| self.status(status));
         let mut headers = Vec::new();
         let parameters = self.get(node, "responseParameters");
@@ -63,12 +68,12 @@ impl<'a> Reader<'a> {
             let text = entry.node.text("a template (text)", self.problems).unwrap_or_default();
             templates.push((entry.key.to_ascii_lowercase(), template(text)));
         }
-        Some(GatewayResponse { status, headers, templates })
+        Some(GatewayResponse { status, headers, templates, place })
     }
 }
 
 /// A body with references in it; what is none is text.
-fn template(text: &str) -> GatewayTemplate {
+pub fn template(text: &str) -> GatewayTemplate {
     let mut parts = Vec::new();
     let mut rest = text;
     let mut plain = String::new();
@@ -92,14 +97,15 @@ fn template(text: &str) -> GatewayTemplate {
     if !plain.is_empty() {
         parts.push(GatewayTemplatePart::Text(plain));
     }
-    GatewayTemplate { parts }
+    GatewayTemplate { written: text.to_owned(), parts }
 }
 
 /// The reference that a text begins with, its `$` gone, and what follows.
 fn reference(text: &str) -> Option<(RequestSource, &str)> {
     if let Some(braced) = text.strip_prefix('{') {
-        let (name, after) = braced.split_once('}')?;
-        return Some((value(name)?, after));
+        // No name has one of these in it, and to look on for the end would take long where there are many.
+        let end = braced.find(['}', '$'])?;
+        return Some((value(braced.get(..end)?)?, braced.get(end..)?.strip_prefix('}')?));
     }
     let text = text.strip_prefix('!').unwrap_or(text);
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::reader::{Keys, Reader};
 use super::selection::is_default;
-use super::uri::{Arn, pattern};
+use super::uri::{Arn, STAGE_VARIABLES, pattern};
 use crate::apigateway::model::{
     Backend, ContentHandling, Endpoint, Function, Integration, IntegrationResponse, IntegrationResponses,
     MethodResponse, Passthrough, PayloadFormat, Service,
@@ -34,22 +34,22 @@ const INTEGRATION: Keys<'_> = Keys {
         ("responseTransferMode", "a mapped answer is sent when it is complete"),
         ("integrationTarget", "the upstream's own settings hold"),
     ],
+    inert: &[],
 };
 
 const RESPONSE: Keys<'_> = Keys {
     read: &["statusCode", "responseParameters", "responseTemplates", "contentHandling"],
     silent: &[],
-    unsupported: &[(
-        "selectionPattern",
-        "in OpenAPI the key is the pattern, and API Gateway leaves this out too",
-    )],
+    unsupported: &[],
+    // In OpenAPI the key is the pattern.
+    inert: &["selectionPattern"],
 };
 
 const TYPES: [&str; 5] = ["http", "http_proxy", "aws", "aws_proxy", "mock"];
 /// API Gateway's default, and its bound unless a quota has been raised.
-const TIMEOUT: Duration = Duration::from_secs(29);
-/// Beyond this nobody waits.
-const TIMEOUT_MS_MAX: u64 = 900_000;
+pub const TIMEOUT: Duration = Duration::from_secs(29);
+/// What a timeout may be, milliseconds. Beyond the last nobody waits.
+pub const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 50..=900_000;
 
 impl<'a> Reader<'a> {
     pub fn integration(&mut self, node: &'a Node, declared: &[MethodResponse]) -> Option<Integration> {
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         if let Some(entry) = node.entry("connectionType")
             && entry.node.scalar_text().is_some_and(|text| text.eq_ignore_ascii_case("VPC_LINK"))
         {
-            self.warning(&entry.node.place, "requests go to the URL as it is, not through a VPC link");
+            self.approximated(&entry.node.place, "requests go to the URL as it is, not through a VPC link");
         }
         if matches!(integration.backend, Backend::Mock) && integration.templates.is_empty() {
             let problem = Diagnostic::warning("the mock has no request template").at(&node.place);
@@ -128,12 +128,16 @@ impl<'a> Reader<'a> {
         }
         let method = self.http_method(node);
         let uri = self.uri_node(node)?;
-        Some(Endpoint { method, uri: self.url(uri)? })
+        Some(Endpoint { method, uri: self.url(uri, STAGE_VARIABLES)? })
     }
 
     /// The backend's method; none for `ANY`.
     fn http_method(&mut self, node: &'a Node) -> Option<http::Method> {
-        let node = self.get(node, "httpMethod")?;
+        self.get(node, "httpMethod").and_then(|node| self.method_named(node))
+    }
+
+    /// A method of any case; none for `ANY`.
+    pub fn method_named(&mut self, node: &Node) -> Option<http::Method> {
         let text = node.text("an HTTP method", self.problems)?.to_ascii_uppercase();
         if matches!(text.as_str(), "ANY" | "X-AMAZON-APIGATEWAY-ANY-METHOD") {
             return None;
@@ -156,9 +160,11 @@ impl<'a> Reader<'a> {
         let method = self.http_method(node);
         let format = self.payload_format(node).unwrap_or_default();
         let uri = self.uri_node(node)?;
-        match (self.arn(uri)?, is_proxy) {
+        let (arn, written) = self.arn(uri)?;
+        let written = written.as_ref().unwrap_or(&arn).named();
+        match (arn, is_proxy) {
             (Arn::Lambda { arn, name, qualifier }, _) => {
-                let function = Function { arn, name, qualifier, method };
+                let function = Function { arn, name, qualifier, written, method };
                 Some(if is_proxy {
                     Backend::LambdaProxy(function, format)
                 } else {
@@ -171,8 +177,8 @@ impl<'a> Reader<'a> {
             }
             (Arn::Service { name, region, path }, false) => {
                 let message = format!("requests to `{name}` go to the upstream, unsigned");
-                self.warning(&uri.place, message);
-                let endpoint = Endpoint { method, uri: pattern(&path) };
+                self.approximated(&uri.place, message);
+                let endpoint = Endpoint { method, uri: pattern(&path, written) };
                 Some(Backend::Service(Service { name, region, endpoint }))
             }
         }
@@ -206,7 +212,7 @@ impl<'a> Reader<'a> {
 
     fn timeout(&mut self, node: &'a Node) -> Option<Duration> {
         let node = self.get(node, "timeoutInMillis")?;
-        let millis = node.integer("a timeout in milliseconds", 50..=TIMEOUT_MS_MAX, self.problems)?;
+        let millis = node.integer("a timeout in milliseconds", TIMEOUT_MS, self.problems)?;
         Some(Duration::from_millis(millis))
     }
 
@@ -216,13 +222,13 @@ impl<'a> Reader<'a> {
             if is_default(&entry.key) {
                 let response = self.integration_response(entry, declared);
                 if responses.default.is_some() {
-                    self.warning(&entry.key_place, "a second default response is left out");
+                    self.left_out(&entry.key_place, "a second default response is left out");
                 } else {
                     responses.default = response;
                 }
                 continue;
             }
-            let selection = self.selection(entry);
+            let selection = self.selection(&entry.key, &entry.key_place);
             let response = self.integration_response(entry, declared);
             responses.selected.extend(selection.zip(response));
         }

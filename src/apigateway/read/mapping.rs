@@ -20,8 +20,8 @@ enum Common {
 
 /// Why an expression is none.
 pub struct Wrong {
-    message: String,
-    help: String,
+    pub message: String,
+    pub help: String,
 }
 
 impl<'a> Reader<'a> {
@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
     fn request_parameter(&mut self, entry: &'a Entry) -> Option<RequestParameter> {
         if HTTP_API_TARGETS.iter().any(|prefix| entry.key.starts_with(prefix)) {
             let message = format!("`{}` is not carried out: the mapping of an HTTP API", entry.key);
-            self.warning(&entry.key_place, message);
+            self.left_out(&entry.key_place, message);
             return None;
         }
         let target = request_target(&entry.key);
@@ -164,17 +164,22 @@ fn body(rest: &str) -> Option<Result<Option<BodyPath>, Wrong>> {
         return Some(Ok(None));
     }
     let text = rest.strip_prefix('.').or_else(|| rest.starts_with('[').then_some(rest))?;
+    Some(body_path(text).map(Some))
+}
+
+/// A path into a body, with or without its `$.`.
+pub fn body_path(text: &str) -> Result<BodyPath, Wrong> {
     let path = match text.starts_with(['$', '[']) {
         true => Path::parse(&format!("${}", text.trim_start_matches('$'))),
         false => Path::parse(&format!("$.{text}")),
     };
-    Some(match path {
-        Ok(path) => Ok(Some(BodyPath { text: text.to_owned(), path })),
+    match path {
+        Ok(path) => Ok(BodyPath { text: text.to_owned(), path }),
         Err(error) => Err(Wrong {
             message: format!("`{text}` is not a JSON path: {error}"),
             help: "such as `body.a.b[0]`".to_owned(),
         }),
-    })
+    }
 }
 
 fn wrong(text: &str, side: &str) -> Wrong {

@@ -1,11 +1,13 @@
 //! Definitions read: OpenAPI 3.0 and Swagger 2.0 with `x-amazon-apigateway-*`, as they are or inside a CloudFormation or
 //! SAM template, and `serverless.yml`. All problems are told at once; with an error among them there is no API.
 
+mod budget;
 mod cloudformation;
 mod function;
 mod gateway_response;
 mod integration;
 mod mapping;
+pub mod native;
 mod openapi;
 mod operation;
 mod reader;
@@ -25,10 +27,14 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{self, Node, Tags, Value};
 use reader::Reader;
 
+pub(super) use integration::TIMEOUT;
+pub(super) use schema::builtin as builtin_model;
+pub(super) use uri::STAGE_VARIABLES;
+
 /// API Gateway's bound on a definition, bytes.
 const BYTES_MAX: usize = 6 << 20;
-/// Values in a definition. One of [`BYTES_MAX`] with a value every dozen bytes has about as many.
-const VALUES_MAX: usize = 500_000;
+/// Values in a definition, keys among them. One of [`BYTES_MAX`] with one every six bytes has as many.
+const VALUES_MAX: usize = 1_000_000;
 
 /// What a definition does not say itself.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +77,10 @@ fn without_errors(
     let mut found = Diagnostics::default();
     let api = read(&mut found);
     let usable = !found.has_errors();
-    found.into_sorted().into_iter().for_each(|problem| problems.push(problem));
+    let mut found = found.into_sorted();
+    // What functions and references bring in twice has its problems once.
+    found.dedup();
+    found.into_iter().for_each(|problem| problems.push(problem));
     api.filter(|_| usable)
 }
 

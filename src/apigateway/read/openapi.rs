@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::Options;
 use super::operation::{Defaults, Inherited};
 use super::reader::{Keys, Reader};
 use crate::apigateway::model::{Api, Method, Validator, Verb};
 use crate::apigateway::route::{CATCH_ALL, Routes, Segment, segments};
-use crate::diagnostic::{Diagnostic, Place, did_you_mean};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Entry, Node};
 
 const ROOT: Keys<'_> = Keys {
@@ -49,6 +50,7 @@ const ROOT: Keys<'_> = Keys {
         ("x-amazon-apigateway-cors", "preflight requests of HTTP APIs are not answered"),
         ("x-amazon-apigateway-authorizer", "requests are not authorized"),
     ],
+    inert: &[],
 };
 
 /// The HTTP methods that a path has, as they are written.
@@ -59,6 +61,7 @@ const PATH: Keys<'_> = Keys {
     read: &["get", "put", "post", "delete", "options", "head", "patch", "trace", ANY, "parameters", "$ref"],
     silent: &["summary", "description", "servers"],
     unsupported: &[],
+    inert: &[],
 };
 
 /// Reads a whole definition.
@@ -67,20 +70,30 @@ pub fn read(mut reader: Reader<'_>) -> Api {
     reader.map(root, "the definition", &ROOT);
     version(&mut reader);
     let base_path = base_path(&mut reader).unwrap_or_default();
-    let last = base_path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("prod");
     let methods = methods(&mut reader);
-    let mut stage_variables = reader.options.stage_variables.clone();
-    stage_variables.sort();
+    let (stage, stage_variables) = deployed(&reader.options, &base_path);
+    let gateway_responses = reader.gateway_responses(root);
+    let binary_media_types = binary_media_types(&mut reader);
+    reader.compile_models();
     Api {
         name: title(root),
-        stage: reader.options.stage.clone().unwrap_or_else(|| last.to_owned()),
+        stage,
         base_path,
         routes: Routes::new(&methods),
         methods,
-        gateway_responses: reader.gateway_responses(root),
-        binary_media_types: binary_media_types(&mut reader),
+        gateway_responses,
+        binary_media_types,
         stage_variables,
     }
+}
+
+/// The name of the stage, and its variables by name.
+pub fn deployed(options: &Options, base_path: &str) -> (String, Vec<(String, String)>) {
+    let last = base_path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("prod");
+    let stage = options.stage.clone().unwrap_or_else(|| last.to_owned());
+    let mut variables = options.stage_variables.clone();
+    variables.sort();
+    (stage, variables)
 }
 
 fn title(root: &Node) -> String {
@@ -104,7 +117,7 @@ fn version(reader: &mut Reader<'_>) {
     let message = format!("`{}` is {written}", entry.key);
     // 3.1 differs in its schemas, which may well not be used.
     let problem = match version.starts_with("3.1") {
-        true => Diagnostic::warning(message),
+        true => Diagnostic::warning(message).approximated(),
         false => Diagnostic::error(message),
     };
     reader.problems.push(problem.at(&entry.node.place).help(help));
@@ -117,8 +130,13 @@ fn base_path(reader: &mut Reader<'_>) -> Option<String> {
         Some(node) => node.text("a path", reader.problems)?.to_owned(),
         None => server_path(reader)?,
     };
-    let path = written.trim_matches('/');
-    (!path.is_empty()).then(|| format!("/{path}"))
+    Some(one_slash_before(&written))
+}
+
+/// A base path with a slash before it and none after it; an empty one is none.
+pub fn one_slash_before(path: &str) -> String {
+    let path = path.trim_matches('/');
+    if path.is_empty() { String::new() } else { format!("/{path}") }
 }
 
 /// The path of the first server's URL, its variables at their defaults.
@@ -162,15 +180,19 @@ fn methods(reader: &mut Reader<'_>) -> Vec<Arc<Method>> {
     let mut variables: HashMap<String, &str> = HashMap::new();
     let entries = reader.entries(Some(paths), "paths");
     for entry in entries.iter().filter(|entry| !entry.key.starts_with("x-")) {
-        path_is_right(reader, entry, &mut variables);
+        path_is_right(reader, &entry.key, &entry.key_place, &mut variables);
         methods.extend(path_item(reader, entry, &defaults));
     }
     methods.into_iter().map(Arc::new).collect()
 }
 
 /// Tells of a path that API Gateway does not know how to take.
-fn path_is_right<'a>(reader: &mut Reader<'a>, entry: &'a Entry, variables: &mut HashMap<String, &'a str>) {
-    let (path, place) = (entry.key.as_str(), &entry.key_place);
+pub fn path_is_right<'a>(
+    reader: &mut Reader<'a>,
+    path: &'a str,
+    place: &Place,
+    variables: &mut HashMap<String, &'a str>,
+) {
     if path == CATCH_ALL {
         return;
     }
@@ -248,8 +270,12 @@ fn defaults<'a>(reader: &mut Reader<'a>) -> Defaults<'a> {
 }
 
 fn flags<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Validator {
-    let keys =
-        Keys { read: &["validateRequestParameters", "validateRequestBody"], silent: &[], unsupported: &[] };
+    let keys = Keys {
+        read: &["validateRequestParameters", "validateRequestBody"],
+        silent: &[],
+        unsupported: &[],
+        inert: &[],
+    };
     let Some(node) = reader.map(node, "a request validator", &keys) else { return Validator::default() };
     let mut flag = |key: &str| {
         let node = reader.get(node, key)?;
@@ -273,7 +299,8 @@ pub fn validator(reader: &mut Reader<'_>, node: &Node, defaults: &Defaults<'_>) 
     }
     let place: &Place = &node.place;
     let problem = Diagnostic::error(format!("there is no request validator `{name}`")).at(place);
-    reader.problems.push(match did_you_mean(name, defaults.validators.keys().copied()) {
+    let meant = reader.meant(name, defaults.validators.keys().copied());
+    reader.problems.push(match meant {
         Some(known) => problem.help(format!("did you mean `{known}`?")),
         None => problem.help("they are in `x-amazon-apigateway-request-validators`"),
     });

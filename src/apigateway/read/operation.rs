@@ -1,6 +1,6 @@
 //! An operation of a path: what it asks of requests, and with its integration and its answers, a [`Method`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::openapi;
@@ -40,6 +40,7 @@ const OPERATION: Keys<'_> = Keys {
         ("x-amazon-apigateway-auth", "requests are not authorized"),
         ("x-amazon-apigateway-authtype", "requests are not authorized"),
     ],
+    inert: &[],
 };
 
 /// What holds for all operations unless they say otherwise.
@@ -57,11 +58,12 @@ pub struct Inherited<'a, 'd> {
     pub defaults: &'d Defaults<'a>,
 }
 
-/// What an operation asks of requests.
+/// What is asked of requests.
 #[derive(Default)]
-struct Asked {
-    parameters: Vec<Parameter>,
-    models: Vec<(String, Arc<Model>)>,
+pub struct Asked<'a> {
+    pub parameters: Vec<Parameter>,
+    names: HashSet<(Location, &'a str)>,
+    pub models: Vec<(String, Arc<Model>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -80,8 +82,7 @@ impl<'a> Reader<'a> {
         let asked = self.asked(inherited, node, validator);
         let responses = self.method_responses(node, defaults);
         let Some(integration) = self.get(node, INTEGRATION) else {
-            let problem =
-                Diagnostic::error(format!("{} {} has no integration", name(&verb), inherited.resource));
+            let problem = Diagnostic::error(format!("{verb} {} has no integration", inherited.resource));
             let help = format!(
                 "`{INTEGRATION}` says where its requests go; an export has it with `extensions=apigateway`"
             );
@@ -101,7 +102,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn asked(&mut self, inherited: &Inherited<'a, '_>, node: &'a Node, validator: Validator) -> Asked {
+    fn asked(&mut self, inherited: &Inherited<'a, '_>, node: &'a Node, validator: Validator) -> Asked<'a> {
         let mut asked = Asked::default();
         let usage = if validator.body { Use::Enforced } else { Use::Told };
         let consumes = self.get(node, "consumes").or(inherited.defaults.consumes);
@@ -111,11 +112,7 @@ impl<'a> Reader<'a> {
                 self.parameter(parameter, consumes, usage, &mut asked);
             }
         }
-        for segment in segments(inherited.resource) {
-            if let Segment::Parameter(name) | Segment::Greedy(name) = Segment::of(segment) {
-                asked.add(Location::Path, name, true);
-            }
-        }
+        asked.add_path(inherited.resource);
         if let Some(body) = self.get(node, "requestBody").and_then(|body| self.resolve(body)) {
             let content = self.get(body, "content");
             asked.models.extend(self.content(content, "request", usage));
@@ -123,7 +120,7 @@ impl<'a> Reader<'a> {
         asked
     }
 
-    fn parameter(&mut self, node: &'a Node, consumes: Option<&'a Node>, usage: Use, asked: &mut Asked) {
+    fn parameter(&mut self, node: &'a Node, consumes: Option<&'a Node>, usage: Use, asked: &mut Asked<'a>) {
         let Some(node) = self.resolve(node) else { return };
         let text = |key: &str| node.entry(key).and_then(|entry| entry.node.scalar_text());
         let (Some(name), Some(location)) = (text("name"), text("in")) else {
@@ -155,7 +152,10 @@ impl<'a> Reader<'a> {
     /// `consumes` or `produces`; JSON where it is not there.
     pub fn media_types(&mut self, node: Option<&'a Node>) -> Vec<String> {
         let Some(node) = node else { return vec!["application/json".to_owned()] };
-        let texts = node.list_or_one().iter().filter_map(|item| item.text("a media type", self.problems));
+        let items = node.list_or_one();
+        // One list may hold for all operations.
+        let items = if self.takes(items.len(), &node.place) { items } else { &[] };
+        let texts = items.iter().filter_map(|item| item.text("a media type", self.problems));
         texts.map(str::to_ascii_lowercase).collect()
     }
 
@@ -172,17 +172,20 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Asked {
-    fn add(&mut self, location: Location, name: &str, required: bool) {
-        if !self.parameters.iter().any(|known| known.location == location && known.name == name) {
-            self.parameters.push(Parameter { location, name: name.to_owned(), required });
+impl<'a> Asked<'a> {
+    /// The parameters that stand in a path.
+    pub fn add_path(&mut self, path: &'a str) {
+        for segment in segments(path) {
+            if let Segment::Parameter(name) | Segment::Greedy(name) = Segment::of(segment) {
+                self.add(Location::Path, name, true);
+            }
         }
     }
-}
 
-fn name(verb: &Verb) -> &str {
-    match verb {
-        Verb::Any => "ANY",
-        Verb::Only(method) => method.as_str(),
+    /// A parameter, unless it is there already.
+    pub fn add(&mut self, location: Location, name: &'a str, required: bool) {
+        if self.names.insert((location, name)) {
+            self.parameters.push(Parameter { location, name: name.to_owned(), required });
+        }
     }
 }

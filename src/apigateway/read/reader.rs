@@ -6,14 +6,17 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 
 use super::Options;
+use super::budget::Budget;
 use crate::apigateway::model::{MappingTemplate, Model};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, did_you_mean};
 use crate::document::{Entry, Node, Value};
 
 /// References to references that are followed.
 const REFERENCES_MAX: usize = 20;
-/// Unknown keys for which a known one is sought: comparing spellings is slow, and whoever has more has another problem.
-const SPELLINGS_MAX: usize = 500;
+/// Values that references may bring in, in all: a short reference to something long can stand in thousands of places.
+const REFERRED_MAX: usize = 5_000_000;
+/// Words that unknown ones are compared with, in all: comparing is slow, and whoever has so many wrong has another problem.
+const COMPARISONS_MAX: usize = 20_000;
 
 pub struct Reader<'a> {
     pub root: &'a Node,
@@ -21,10 +24,16 @@ pub struct Reader<'a> {
     pub problems: &'a mut Diagnostics,
     /// Models by the reference to them; those that are broken too, so that each is told once.
     pub models: HashMap<String, Option<Arc<Model>>>,
+    /// Those that requests are held against, with where they are written.
+    pub enforced: Vec<(Arc<Model>, Place)>,
     /// Templates by text: a definition often repeats one for every method.
     pub templates: HashMap<String, Option<Arc<MappingTemplate>>>,
-    /// Spellings that were compared.
-    spellings: usize,
+    /// The maps that references lead through, each by its address.
+    homes: HashMap<*const Node, HashMap<&'a str, &'a Node>>,
+    /// Values that references have brought in.
+    referred: Budget,
+    /// Words that were compared.
+    comparisons: usize,
 }
 
 /// The keys of a map.
@@ -35,11 +44,26 @@ pub struct Keys<'k> {
     pub silent: &'k [&'k str],
     /// What has and is not carried out, with what that means.
     pub unsupported: &'k [(&'k str, &'k str)],
+    /// What API Gateway leaves out as well.
+    pub inert: &'k [&'k str],
 }
 
 impl<'a> Reader<'a> {
     pub fn new(root: &'a Node, options: Options, problems: &'a mut Diagnostics) -> Reader<'a> {
-        Reader { root, options, problems, models: HashMap::new(), templates: HashMap::new(), spellings: 0 }
+        Reader {
+            root,
+            options,
+            problems,
+            models: HashMap::new(),
+            enforced: Vec::new(),
+            templates: HashMap::new(),
+            homes: HashMap::new(),
+            referred: Budget::new(
+                REFERRED_MAX,
+                format!("with all that references bring in there are more than {REFERRED_MAX} values"),
+            ),
+            comparisons: 0,
+        }
     }
 
     pub fn error(&mut self, place: &Place, message: impl Into<String>) {
@@ -50,16 +74,35 @@ impl<'a> Reader<'a> {
         self.problems.push(Diagnostic::warning(message).at(place));
     }
 
+    /// A warning of something that is not carried out.
+    pub fn left_out(&mut self, place: &Place, message: impl Into<String>) {
+        self.problems.push(Diagnostic::warning(message).at(place).left_out());
+    }
+
+    /// A warning of something that is carried out nearly as on API Gateway.
+    pub fn approximated(&mut self, place: &Place, message: impl Into<String>) {
+        self.problems.push(Diagnostic::warning(message).at(place).approximated());
+    }
+
     /// A value, or what it refers to.
     pub fn resolve(&mut self, node: &'a Node) -> Option<&'a Node> {
         let mut at = node;
-        for _ in 0..REFERENCES_MAX {
-            let Some(reference) = at.entry("$ref") else { return Some(at) };
+        for followed in 0..REFERENCES_MAX {
+            let Some(reference) = at.entry("$ref") else {
+                let is_taken =
+                    followed == 0 || !self.referred.is_spent() && self.takes(at.count(), &node.place);
+                return is_taken.then_some(at);
+            };
             let text = reference.node.text("a reference", self.problems)?;
             at = self.referred(text, &reference.node.place)?;
         }
         self.error(&node.place, "`$ref` leads back to itself");
         None
+    }
+
+    /// Whether references may bring in so many values more; told where they no longer may.
+    pub fn takes(&mut self, values: usize, place: &Place) -> bool {
+        self.referred.takes(values, place, self.problems)
     }
 
     /// What a reference within the file points at.
@@ -71,12 +114,19 @@ impl<'a> Reader<'a> {
         };
         let found = pointer.split('/').try_fold(self.root, |node, part| {
             let part = percent_decode_str(part).decode_utf8_lossy().replace("~1", "/").replace("~0", "~");
-            node.entry(&part).map(|entry| &entry.node)
+            self.child(node, &part)
         });
         if found.is_none() {
             self.error(place, format!("`{reference}` points at nothing"));
         }
         found
+    }
+
+    /// The value of a key of a map that may be large and asked often.
+    pub fn child(&mut self, map: &'a Node, key: &str) -> Option<&'a Node> {
+        let Value::Map(entries) = &map.value else { return None };
+        let keyed = || entries.iter().rev().map(|entry| (entry.key.as_str(), &entry.node)).collect();
+        self.homes.entry(std::ptr::from_ref(map)).or_insert_with(keyed).get(key).copied()
     }
 
     /// The entries of a map, references resolved; keys that are not read are told.
@@ -95,12 +145,21 @@ impl<'a> Reader<'a> {
             return;
         }
         if let Some((_, meaning)) = keys.unsupported.iter().find(|(known, _)| *known == key) {
-            return self.warning(&entry.key_place, format!("`{key}` is not carried out: {meaning}"));
+            if asks_for_nothing(&entry.node) {
+                return;
+            }
+            let message = format!("`{key}` is not carried out: {meaning}");
+            return self.left_out(&entry.key_place, message);
+        }
+        if keys.inert.contains(&key) {
+            let message = format!("`{key}` is of no effect here, as on API Gateway");
+            return self.warning(&entry.key_place, message);
         }
         if key.starts_with("x-") && !key.starts_with("x-amazon-") {
             return;
         }
-        let problem = Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place);
+        let problem =
+            Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place).left_out();
         let meant = self.meant(key, keys.read.iter().copied());
         self.problems.push(match meant {
             Some(known) => problem.help(format!("did you mean `{known}`?")),
@@ -110,8 +169,10 @@ impl<'a> Reader<'a> {
 
     /// What a word was probably meant to be.
     pub fn meant<'k>(&mut self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-        self.spellings += 1;
-        (self.spellings <= SPELLINGS_MAX).then(|| did_you_mean(word, known)).flatten()
+        let left = COMPARISONS_MAX - self.comparisons;
+        let known: Vec<&str> = known.into_iter().take(left).collect();
+        self.comparisons += known.len();
+        did_you_mean(word, known)
     }
 
     /// The value of a key; a null is none, as on API Gateway.
@@ -134,5 +195,18 @@ impl<'a> Reader<'a> {
         let problem = Diagnostic::warning(format!("stage variable `{name}` has no value")).at(place);
         self.problems.push(problem.help(format!("give it one: `--stage-variable {name}=…`")));
         String::new()
+    }
+}
+
+/// Whether a value says that the thing is not wanted: `security: []`, `{ type: NONE }`.
+fn asks_for_nothing(node: &Node) -> bool {
+    match &node.value {
+        Value::Null | Value::Bool(false) => true,
+        Value::List(items) => items.is_empty(),
+        Value::Map(entries) => {
+            entries.iter().all(|entry| entry.key == "type" && asks_for_nothing(&entry.node))
+        }
+        Value::Text(text) => matches!(text.to_ascii_uppercase().as_str(), "NONE" | "BUFFERED"),
+        Value::Bool(true) | Value::Number(_) => false,
     }
 }

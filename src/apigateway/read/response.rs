@@ -13,6 +13,7 @@ const RESPONSE: Keys<'_> = Keys {
     read: &["headers", "schema", "content", "$ref"],
     silent: &["description", "examples", "links"],
     unsupported: &[],
+    inert: &[],
 };
 
 impl<'a> Reader<'a> {

@@ -2,8 +2,7 @@
 
 use super::reader::Reader;
 use crate::apigateway::model::Selection;
-use crate::diagnostic::Diagnostic;
-use crate::document::Entry;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::vtl::regex::JavaRegex;
 
 /// The keys that stand for "all others". `-` is what the console showed and many wrote.
@@ -15,16 +14,15 @@ pub fn is_default(key: &str) -> bool {
 }
 
 impl Reader<'_> {
-    /// The pattern that is the key of an integration response.
-    pub fn selection(&mut self, entry: &Entry) -> Option<Selection> {
-        let text = entry.key.as_str();
+    /// A pattern.
+    pub fn selection(&mut self, text: &str, place: &Place) -> Option<Selection> {
         match JavaRegex::new(text) {
             Ok(pattern) => {
-                self.lost_escape(entry);
+                self.lost_escape(text, place);
                 Some(Selection { text: text.to_owned(), pattern })
             }
             Err(error) => {
-                self.error(&entry.key_place, format!("`{text}` is not a pattern: {error}"));
+                self.error(place, format!("`{text}` is not a pattern: {error}"));
                 None
             }
         }
@@ -32,10 +30,10 @@ impl Reader<'_> {
 
     /// `[Error]` is one character of five. Whoever writes it mostly means the word, and had a backslash in a string of a
     /// language that dropped it.
-    fn lost_escape(&mut self, entry: &Entry) {
-        let Some(word) = bracketed_word(&entry.key) else { return };
+    fn lost_escape(&mut self, pattern: &str, place: &Place) {
+        let Some(word) = bracketed_word(pattern) else { return };
         let message = format!("`[{word}]` is a single one of these characters");
-        let problem = Diagnostic::warning(message).at(&entry.key_place);
+        let problem = Diagnostic::warning(message).at(place);
         self.problems.push(problem.help(format!("the text `[{word}]` is written `\\[{word}\\]`")));
     }
 }

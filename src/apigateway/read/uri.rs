@@ -1,9 +1,20 @@
 //! URIs of integrations: URLs and ARNs, with stage variables filled in and parameters left open.
 
 use super::reader::Reader;
-use crate::apigateway::model::{UriPart, UriPattern};
-use crate::diagnostic::Place;
+use crate::apigateway::model::{Function, UriPart, UriPattern};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::document::Node;
+
+/// What begins the name of a stage variable in a definition's URIs.
+pub const STAGE_VARIABLES: &str = "stageVariables.";
+
+/// A URI with stage variables.
+pub struct Uri {
+    /// As written.
+    written: String,
+    /// With the values of stage variables.
+    filled: String,
+}
 
 /// What an `aws` or `aws_proxy` integration names.
 pub enum Arn {
@@ -13,10 +24,18 @@ pub enum Arn {
     Service { name: String, region: String, path: String },
 }
 
+impl Uri {
+    /// With the values of stage variables, and as written.
+    pub fn into_parts(self) -> (String, String) {
+        (self.filled, self.written)
+    }
+}
+
 impl Reader<'_> {
-    /// The text of a URI, stage variables filled in.
-    pub fn uri(&mut self, node: &Node) -> Option<String> {
+    /// The text of a URI, and what it is with stage variables, whose names begin as given.
+    pub fn uri(&mut self, node: &Node, variables: &str) -> Option<Uri> {
         let text = node.text("a URI (text)", self.problems)?;
+        let written = text.replace(&format!("${{{variables}"), &format!("${{{STAGE_VARIABLES}"));
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
@@ -25,7 +44,7 @@ impl Reader<'_> {
                 self.error(&node.place, "`${` without its `}`");
                 return None;
             };
-            match name.strip_prefix("stageVariables.") {
+            match name.strip_prefix(variables) {
                 Some(name) => filled.push_str(&self.stage_variable(name, &node.place)),
                 None => {
                     self.error(&node.place, format!("`${{{name}}}` is not a stage variable"));
@@ -35,12 +54,12 @@ impl Reader<'_> {
             rest = after;
         }
         filled.push_str(rest);
-        Some(filled)
+        Some(Uri { written, filled })
     }
 
     /// A URL that HTTP can be spoken to.
-    pub fn url(&mut self, node: &Node) -> Option<UriPattern> {
-        let text = self.uri(node)?;
+    pub fn url(&mut self, node: &Node, variables: &str) -> Option<UriPattern> {
+        let Uri { written, filled: text } = self.uri(node, variables)?;
         let Some((scheme, rest)) = text.split_once("://") else {
             self.not_a_url(&text, &node.place);
             return None;
@@ -50,24 +69,52 @@ impl Reader<'_> {
             self.not_a_url(&text, &node.place);
             return None;
         }
-        Some(pattern(&text))
+        Some(pattern(&text, written))
     }
 
     fn not_a_url(&mut self, text: &str, place: &Place) {
         self.error(place, format!("`{text}` is not a URL of `http` or `https`"));
     }
 
-    /// What an ARN of API Gateway names.
-    pub fn arn(&mut self, node: &Node) -> Option<Arn> {
-        let text = self.uri(node)?;
-        let arn = gateway_arn(&text).or_else(|| lambda(&text));
-        if arn.is_none() {
-            let problem =
-                crate::diagnostic::Diagnostic::error(format!("`{text}` names no function and no service"));
+    /// What an ARN of API Gateway names, and the same with stage variables left open.
+    pub fn arn(&mut self, node: &Node) -> Option<(Arn, Option<Arn>)> {
+        let Uri { written, filled: text } = self.uri(node, STAGE_VARIABLES)?;
+        let Some(arn) = gateway_arn(&text).or_else(|| lambda(&text)) else {
+            let problem = Diagnostic::error(format!("`{text}` names no function and no service"));
             let help = "such as `arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/ARN/invocations`";
             self.problems.push(problem.at(&node.place).help(help));
+            return None;
+        };
+        Some((arn, gateway_arn(&written).or_else(|| lambda(&written))))
+    }
+
+    /// A function by its name or ARN.
+    pub fn function(&mut self, node: &Node, variables: &str) -> Option<Function> {
+        let Uri { written, filled } = self.uri(node, variables)?;
+        let Some(Arn::Lambda { arn, name, qualifier }) = lambda(&filled) else {
+            let problem = Diagnostic::error(format!("`{filled}` is not the name of a function"));
+            self.problems
+                .push(problem.at(&node.place).help("such as `orders`, or `orders:live` with its alias"));
+            return None;
+        };
+        Some(Function {
+            arn,
+            name,
+            qualifier,
+            written: lambda(&written).as_ref().map_or(written, Arn::named),
+            method: None,
+        })
+    }
+}
+
+impl Arn {
+    /// The name of a function with its qualifier, or the path of another service.
+    pub fn named(&self) -> String {
+        match self {
+            Arn::Lambda { name, qualifier: Some(qualifier), .. } => format!("{name}:{qualifier}"),
+            Arn::Lambda { name, .. } => name.clone(),
+            Arn::Service { path, .. } => path.clone(),
         }
-        arn
     }
 }
 
@@ -93,27 +140,31 @@ fn gateway_arn(text: &str) -> Option<Arn> {
     Some(Arn::Service { name: service.to_owned(), region: region.to_owned(), path })
 }
 
-/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`, or the name alone.
+/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`, or `NAME[:QUALIFIER]` alone.
 fn lambda(text: &str) -> Option<Arn> {
     let named = match text.split_once(":function:") {
         Some((before, named)) if before.starts_with("arn:") => named,
-        None if !text.is_empty() && !text.contains([':', '/']) => text,
+        None if !text.starts_with("arn:") && !text.contains('/') => text,
         _ => return None,
     };
     let (name, qualifier) =
         named.split_once(':').map_or((named, None), |(name, it)| (name, Some(it.to_owned())));
-    (!name.is_empty()).then(|| Arn::Lambda { arn: text.to_owned(), name: name.to_owned(), qualifier })
+    let is_named = !name.is_empty() && qualifier.as_deref() != Some("");
+    is_named.then(|| Arn::Lambda { arn: text.to_owned(), name: name.to_owned(), qualifier })
 }
 
-/// Text with `{name}` in it.
-pub fn pattern(text: &str) -> UriPattern {
+/// Text with `{name}` in it, and how it was written.
+pub fn pattern(text: &str, written: String) -> UriPattern {
     let mut parts = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         plain.push_str(before);
-        match after.split_once('}') {
-            Some((name, after)) if !name.is_empty() && !name.contains('{') => {
+        match after
+            .find(['{', '}'])
+            .and_then(|end| Some((after.get(..end)?, after.get(end..)?.strip_prefix('}')?)))
+        {
+            Some((name, after)) if !name.is_empty() => {
                 if !plain.is_empty() {
                     parts.push(UriPart::Text(std::mem::take(&mut plain)));
                 }
@@ -131,7 +182,7 @@ pub fn pattern(text: &str) -> UriPattern {
     if !plain.is_empty() {
         parts.push(UriPart::Text(plain));
     }
-    UriPattern { parts }
+    UriPattern { written, parts }
 }
 
 #[cfg(test)]
@@ -157,6 +208,7 @@ mod tests {
             r#"orders Some("live")"#,
         );
         check(&invoke("orders"), "orders None");
+        check(&invoke("orders:live"), r#"orders Some("live")"#);
         check("arn:aws:lambda:eu-west-1:1:function:orders", "orders None");
         check("arn:aws:apigateway:us-east-1:s3:path/bucket/{key}", "s3 in us-east-1: /bucket/{key}");
         check(
@@ -171,7 +223,9 @@ mod tests {
     fn parameters_are_found_in_a_uri() {
         let text = |text: &str| UriPart::Text(text.to_owned());
         let parameter = |name: &str| UriPart::Parameter(name.to_owned());
-        let check = |uri: &str, expected: Vec<UriPart>| assert_eq!(pattern(uri).parts, expected, "{uri}");
+        let check = |uri: &str, expected: Vec<UriPart>| {
+            assert_eq!(pattern(uri, String::new()).parts, expected, "{uri}")
+        };
         check(
             "http://h/a/{id}/b?c={d}",
             vec![text("http://h/a/"), parameter("id"), text("/b?c="), parameter("d")],

@@ -81,7 +81,7 @@ fn body(expected: &Value, line: &Value, answer: &Answer) -> Option<String> {
 
 /// What the backend was sent: recorded where it echoes its request.
 fn call(line: &Value, played: &Played) -> Option<String> {
-    let Recorded { headers, body } = played.call.as_ref()?;
+    let Recorded { headers, body, .. } = played.call.as_ref()?;
     if let Some(expected) = line["backend"]["request_body"].as_str() {
         return (*body != *expected).then(|| format!("the backend was sent {body:?}, not {expected}"));
     }

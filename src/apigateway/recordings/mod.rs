@@ -12,9 +12,11 @@ use bytes::Bytes;
 use http::{Method as Verb, StatusCode};
 use serde_json::Value;
 
-use super::execute::{Answer, Call, Execution, Finished, Headers, Request, Settings, Step};
+use super::execute::{Answer, Call, Execution, Finished, Headers, Request, Settings, Step, Target};
 use super::model::Api;
 use super::read::{Options, read};
+use super::write::tests::again;
+use super::write::write;
 use crate::diagnostic::{Diagnostics, Source};
 
 const ANSWERS: &str = include_str!("../../../tests/corpora/apigw_aws_recorded.jsonl");
@@ -36,7 +38,9 @@ struct Played {
 }
 
 /// A call to the backend.
+#[derive(Debug, PartialEq)]
 struct Recorded {
+    to: String,
     headers: Headers,
     body: Bytes,
 }
@@ -105,7 +109,11 @@ fn request(line: &Value) -> Request {
 }
 
 fn play(line: &Value) -> Played {
-    let (api, settings, mut request) = (api(line), Settings::default(), request(line));
+    play_on(&api(line), line)
+}
+
+fn play_on(api: &Api, line: &Value) -> Played {
+    let (settings, mut request) = (Settings::default(), request(line));
     let found = api.find(&request.method, &request.path).map(|(method, parameters)| {
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         (Arc::clone(method), parameters.into_iter().map(own).collect())
@@ -117,16 +125,25 @@ fn play(line: &Value) -> Played {
         found => found,
     };
     let Some((method, parameters)) = found else {
-        return Played { call: None, finished: Execution::no_route(&api, &request, &settings) };
+        return Played { call: None, finished: Execution::no_route(api, &request, &settings) };
     };
     request.path_parameters = parameters;
-    let mut execution = Execution::new(&api, &method, &request, &settings);
+    let mut execution = Execution::new(api, &method, &request, &settings);
     match execution.begin() {
         Step::Done(finished) => Played { call: None, finished },
-        Step::Call(Call { headers, body, .. }) => {
+        Step::Call(Call { target, method, headers, body, timeout }) => {
+            let to = format!("{method} {} within {timeout:?}", shown(&target));
             let finished = execution.finish(Ok(answer(line, &body)));
-            Played { call: Some(Recorded { headers, body }), finished }
+            Played { call: Some(Recorded { to, headers, body }), finished }
         }
+    }
+}
+
+fn shown(target: &Target<'_>) -> String {
+    match target {
+        Target::Url(url) => url.clone(),
+        Target::Function(function) => format!("{} {:?}", function.name, function.qualifier),
+        Target::Service(service, path) => format!("{} in {}: {path}", service.name, service.region),
     }
 }
 
@@ -201,6 +218,18 @@ fn backends_get_what_they_got_of_api_gateway() {
         );
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn an_api_in_own_words_does_the_same() {
+    for line in lines(ANSWERS).chain(lines(CALLS)) {
+        let api = api(&line);
+        let (there, here) = (play_on(&api, &line), play_on(&again(&api), &line));
+        let id = text(&line, "/id");
+        assert_eq!(here.finished.answer, there.finished.answer, "{id}: {}", write(&api, ""));
+        assert_eq!(here.finished.chosen, there.finished.chosen, "{id}: {}", write(&api, ""));
+        assert_eq!(here.call, there.call, "{id}: {}", write(&api, ""));
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use super::super::{Gateway, Given};
+use super::super::{Gateway, Given, Request};
 use super::{Decision, Played, Sent, SentRequest, SentTo, usual_reason};
-use crate::apigateway::execute::{Answer, Call, Execution, Finished, Request, Step, Target};
+use crate::apigateway::execute::{Answer, Call, Execution, Finished, Step, Target};
 use crate::engine::mutation::allows_body;
 
 /// The host that a request names unless the case says otherwise.
@@ -18,7 +18,7 @@ pub(super) fn play(gateway: &Gateway, given: &Given) -> Played {
     let path = request.path.clone();
     let Some((method, parameters)) = api.find(&request.method, &path) else {
         let finished = Execution::no_route(api, &request, settings);
-        return played(&request, Sent::Nothing, finished);
+        return played(&given.request, Sent::Nothing, finished);
     };
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     request.path_parameters = parameters.into_iter().map(owned).collect();
@@ -33,7 +33,7 @@ pub(super) fn play(gateway: &Gateway, given: &Given) -> Played {
             (Sent::Request(Box::new(sent(call))), execution.finish(outcome))
         }
     };
-    played(&request, sent, finished)
+    played(&given.request, sent, finished)
 }
 
 fn sent(call: Call<'_>) -> SentRequest {
@@ -49,8 +49,8 @@ fn sent(call: Call<'_>) -> SentRequest {
 }
 
 fn played(request: &Request, sent: Sent, finished: Finished) -> Played {
-    let Finished { answer, fault, chosen, misfits } = finished;
-    let has_body = request.method != Method::HEAD && allows_body(answer.status);
+    let Finished { answer, fault, chosen, misfits, trace: _ } = finished;
+    let has_body = request.snapshot.method != Method::HEAD && allows_body(answer.status);
     Played {
         status: answer.status,
         reason: usual_reason(answer.status),

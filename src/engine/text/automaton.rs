@@ -73,11 +73,23 @@ impl Automaton {
         matches!(self.ahead, Ahead::Anything(Some(_))) && at == self.start()
     }
 
-    /// The text has ended: what has not matched does not.
-    pub fn finish(&self, at: At, findings: &mut Findings) {
-        let At::State(state) = at else { return };
-        self.note_matches(self.table.next_eoi_state(state), findings);
-        self.searches.iter().for_each(|search| _ = findings.settle(*search, false));
+    /// The text has ended: writes down what its end makes match.
+    pub fn note_end(&self, at: At, findings: &mut Findings) {
+        if let At::State(state) = at {
+            self.note_matches(self.table.next_eoi_state(state), findings);
+        }
+    }
+
+    /// What has not matched in a text that was read to its end does not.
+    pub fn rule_out_rest(&self, at: At, findings: &mut Findings) {
+        if at != At::Stopped {
+            self.searches.iter().for_each(|search| _ = findings.settle(*search, false));
+        }
+    }
+
+    /// How many searches it makes.
+    pub fn width(&self) -> usize {
+        self.searches.len()
     }
 
     fn walk(&self, mut state: StateID, text: &[u8], findings: &mut Findings) -> StateID {

@@ -31,6 +31,15 @@ impl Findings {
         }
     }
 
+    /// What is not known to match does not.
+    pub fn rule_out_rest(&mut self) {
+        // All at once: a rule set may have a thousand searches, of which mostly none has matched.
+        for truth in &mut self.truths {
+            *truth = if *truth == Truth::True { Truth::True } else { Truth::False };
+        }
+        self.settled = self.truths.len();
+    }
+
     /// Whether it is known of a search whether it matches.
     pub fn is_settled(&self, search: usize) -> bool {
         self.truths.get(search).is_none_or(|truth| *truth != Truth::Unknown)

@@ -114,9 +114,17 @@ impl Watch {
 
     /// The text has ended.
     pub fn finish(&mut self, set: &TextSet) {
-        for (place, automaton) in self.places.drain(..).zip(set.automata()) {
-            automaton.finish(place, &mut self.findings);
+        let Watch { places, findings } = self;
+        let ended = || places.iter().copied().zip(set.automata());
+        ended().for_each(|(place, automaton)| automaton.note_end(place, findings));
+        let read: usize =
+            ended().filter(|(place, _)| *place != At::Stopped).map(|(_, automaton)| automaton.width()).sum();
+        if read == set.count {
+            findings.rule_out_rest();
+        } else {
+            ended().for_each(|(place, automaton)| automaton.rule_out_rest(place, findings));
         }
+        places.clear();
     }
 
     /// What follows cannot be read: what is not known now stays so.

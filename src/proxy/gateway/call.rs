@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::super::Worker;
 use super::super::download::Download;
 use super::super::error::{ProxyError, UpstreamFault};
+use super::super::headers::strip_request;
 use super::super::http1::Answer;
 use super::super::record::Record;
 use super::super::request_body::RequestBody;
@@ -65,7 +66,7 @@ impl Worker {
         let (upstream, uri, function) = match target {
             Target::Url(url) => {
                 let uri: Uri = url.parse().ok()?;
-                (deployment.upstream(uri.authority()?)?, uri, None)
+                (deployment.upstream(&uri)?, uri, None)
             }
             Target::Function(function) => {
                 let (index, callee) = deployment.callee(function)?;
@@ -91,6 +92,7 @@ impl Sent<'_> {
 
     /// What the sender says of a message, where no mapping has said it.
     fn complete_headers(&mut self) {
+        strip_request(&mut self.headers);
         let authority = HeaderValue::from_str(self.upstream.authority().as_str());
         if let Ok(authority) = authority {
             self.headers.entry(header::HOST).or_insert(authority);

@@ -30,7 +30,7 @@ pub(super) fn of<B>(request: &Request<B>, peer: &Peer, trusted: &[IpNet]) -> exe
     #[expect(clippy::disallowed_methods, reason = "a time for templates and functions to tell")]
     let now = SystemTime::now();
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    execute::Request {
+    let asked = execute::Request {
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
@@ -43,7 +43,8 @@ pub(super) fn of<B>(request: &Request<B>, peer: &Peer, trusted: &[IpNet]) -> exe
         time_epoch: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
         headers,
         ..execute::Request::default()
-    }
+    };
+    asked.with_method_override()
 }
 
 /// The headers in the client's own casing, where it had one.

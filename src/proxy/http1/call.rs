@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap};
 use http::{Method, StatusCode, Version};
 use http_body::Body as _;
-use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
@@ -29,6 +28,7 @@ use super::framing::{Framing, ends_with_head};
 use super::line::Line;
 use super::pool::Pool;
 use super::session::Session;
+use super::wire::Wire;
 use crate::proxy::error::UpstreamFault;
 
 /// How long an upstream may be silent before the body is sent unasked: many have never heard of `Expect`.
@@ -79,7 +79,7 @@ pub(in crate::proxy) struct Answer<B> {
 /// A connection that speaks HTTP no longer, and what came on it already.
 #[derive(Debug)]
 pub(in crate::proxy) struct Switched {
-    pub stream: TcpStream,
+    pub stream: Wire,
     pub first: Bytes,
 }
 
@@ -161,7 +161,7 @@ impl Call {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             let Head { status, version, phrase, headers, .. } = head;
             let Line { wire, inbound, .. } = *self.line;
-            let body = Switched { stream: wire.into(), first: inbound.freeze() };
+            let body = Switched { stream: wire, first: inbound.freeze() };
             return Ok(Err(Answer { status, version, phrase, headers, body }));
         }
         Ok(Ok(self.answered(head)?))

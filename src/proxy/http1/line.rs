@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::net::TcpStream;
 
 use super::buffers::{Buffers, Expected};
 use super::call::Errand;
@@ -30,10 +29,9 @@ pub(in crate::proxy) struct Line {
 
 impl Line {
     /// A connection that has carried nothing.
-    pub fn new(io: TcpStream, buffers: &Rc<Buffers>) -> Box<Line> {
+    pub fn new(wire: Wire, buffers: &Rc<Buffers>) -> Box<Line> {
         let (out, inbound) = (Outbound::new(Rc::clone(buffers)), BytesMut::new());
         let (used, errand) = (false, Errand::default());
-        let wire = Wire::from(io);
         Box::new(Line { wire, buffers: Rc::clone(buffers), inbound, out, used, errand })
     }
 

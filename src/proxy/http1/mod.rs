@@ -31,3 +31,4 @@ pub(super) use line::Line;
 pub(super) use pool::Pool;
 pub(super) use serve::{serve, write_close};
 pub(super) use session::Session;
+pub(super) use wire::Wire;

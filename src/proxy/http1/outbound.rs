@@ -33,6 +33,8 @@ pub(super) struct Outbound {
     pieces: VecDeque<Bytes>,
     /// Bytes in the pieces.
     waiting: usize,
+    /// Some bytes were taken by a connection that may keep them for a while.
+    unflushed: bool,
     body: Coding,
 }
 
@@ -55,7 +57,7 @@ impl Outbound {
     /// Nothing waits.
     pub fn new(buffers: Rc<Buffers>) -> Outbound {
         let (text, pieces) = (BytesMut::new(), VecDeque::new());
-        Outbound { buffers, text, pieces, waiting: 0, body: Coding::Length(0) }
+        Outbound { buffers, text, pieces, waiting: 0, unflushed: false, body: Coding::Length(0) }
     }
 
     /// Begins a request with this body, for a path and query under the base path.
@@ -153,6 +155,10 @@ impl Outbound {
 
     /// Whether nothing waits to be written.
     pub fn is_empty(&self) -> bool {
+        self.is_handed_over() && !self.unflushed
+    }
+
+    fn is_handed_over(&self) -> bool {
         self.text.is_empty() && self.pieces.is_empty()
     }
 
@@ -254,7 +260,7 @@ impl Outbound {
         io: &mut I,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.is_empty() {
+        while !self.is_handed_over() {
             let written = if self.pieces.is_empty() {
                 ready!(Pin::new(&mut *io).poll_write(context, &self.text))?
             } else {
@@ -264,6 +270,11 @@ impl Outbound {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.wrote(written);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(io).poll_flush(context))?;
+            self.unflushed = false;
         }
         if self.text.capacity() > 0 {
             self.buffers.give(&mut self.text);

@@ -88,7 +88,7 @@ mod tests {
         let ends = (0..count).map(|_| {
             let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             stream.set_nonblocking(true).unwrap();
-            pool.put(Line::new(tokio::net::TcpStream::from_std(stream).unwrap(), &buffers));
+            pool.put(Line::new(tokio::net::TcpStream::from_std(stream).unwrap().into(), &buffers));
             listener.accept().unwrap().0
         });
         let ends = ends.collect();

@@ -12,7 +12,6 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 use tokio::io::AsyncWrite as _;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::super::alarm::Alarm;
@@ -88,9 +87,9 @@ pub(super) enum Next {
 
 impl Session {
     /// A connection of which these bytes were read already. Call it inside a runtime.
-    pub fn new(io: TcpStream, inbound: BytesMut, buffers: Rc<Buffers>, snapshot: Arc<Snapshot>) -> Session {
+    pub fn new(wire: Wire, inbound: BytesMut, buffers: Rc<Buffers>, snapshot: Arc<Snapshot>) -> Session {
         Session {
-            wire: io.into(),
+            wire,
             out: Outbound::new(Rc::clone(&buffers)),
             buffers,
             snapshot,
@@ -110,8 +109,8 @@ impl Session {
     }
 
     /// The connection and what came on it unused, for another protocol.
-    pub fn into_parts(self) -> (TcpStream, Bytes) {
-        (self.wire.into(), self.inbound.freeze())
+    pub fn into_parts(self) -> (Wire, Bytes) {
+        (self.wire, self.inbound.freeze())
     }
 
     fn timeouts(&self) -> &ServerTimeouts {

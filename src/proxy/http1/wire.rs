@@ -1,5 +1,6 @@
-//! A TCP connection, read and written by the kernel's own calls: those of the C library look each time whether the
-//! thread is to be cancelled, which costs a twentieth of what Candor does in an exchange.
+//! A connection, as it is or within TLS. One as it is is read and written by the kernel's own calls: those of the C
+//! library look each time whether the thread is to be cancelled, which costs a twentieth of what Candor does in an
+//! exchange.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,42 +9,32 @@ use std::task::{Context, Poll, ready};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
 
 /// The connection.
 #[derive(Debug)]
-pub(in crate::proxy) struct Wire(TcpStream);
+pub(in crate::proxy) enum Wire {
+    /// As it is.
+    Plain(TcpStream),
+    /// Within TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
 
 impl From<TcpStream> for Wire {
     fn from(stream: TcpStream) -> Wire {
-        Wire(stream)
-    }
-}
-
-impl From<Wire> for TcpStream {
-    fn from(wire: Wire) -> TcpStream {
-        wire.0
+        Wire::Plain(stream)
     }
 }
 
 impl Wire {
     /// Receives what there is, as far as there is room; says how much, which is nothing at the end.
-    pub fn poll_receive(&self, room: &mut [u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.poll_read_ready(context))?;
-            let mut received = None;
-            let tried = self.0.try_io(Interest::READABLE, || {
-                let length = recv(&self.0, &mut *room, RecvFlags::empty())?.1;
-                received = Some(length);
-                // Less than there was room for is all there is: the runtime need not ask the kernel again.
-                let is_all = length > 0 && length < room.len();
-                if is_all { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-            });
-            match (received, tried) {
-                (Some(length), _) => return Poll::Ready(Ok(length)),
-                (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
-                    return Poll::Ready(Err(error));
-                }
-                (None, _) => {}
+    pub fn poll_receive(&mut self, room: &mut [u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match self {
+            Wire::Plain(stream) => poll_receive(stream, room, context),
+            Wire::Tls(stream) => {
+                let mut room = ReadBuf::new(room);
+                ready!(Pin::new(stream).poll_read(context, &mut room))?;
+                Poll::Ready(Ok(room.filled().len()))
             }
         }
     }
@@ -51,69 +42,119 @@ impl Wire {
     /// Whether nothing has come since it was last read, be it the connection's end. Costs no system call as long as
     /// the runtime knows of nothing.
     pub fn is_quiet(&self) -> bool {
+        let stream = self.tcp();
         let mut nobody = Context::from_waker(std::task::Waker::noop());
-        if self.0.poll_read_ready(&mut nobody).is_pending() {
+        if stream.poll_read_ready(&mut nobody).is_pending() {
             return true;
         }
         // It may be that only the last read left no room to learn that nothing was behind it.
-        let nothing = self.0.try_read(&mut [0]);
+        let nothing =
+            stream.try_io(Interest::READABLE, || Ok(recv(stream, &mut [0; 1], RecvFlags::PEEK).map(|_| ())?));
         matches!(nothing, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// What was agreed to be spoken, where TLS had a say in it (RFC 7301).
+    pub fn agreed(&self) -> Option<&[u8]> {
+        match self {
+            Wire::Plain(_) => None,
+            Wire::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Wire::Plain(stream) => stream,
+            Wire::Tls(stream) => stream.get_ref().0,
+        }
     }
 
     /// Who is at the other end.
     #[cfg(test)]
     pub fn peer(&self) -> std::net::SocketAddr {
-        self.0.peer_addr().unwrap()
+        self.tcp().peer_addr().unwrap()
     }
+}
 
-    fn poll_send(
-        &self,
-        context: &mut Context<'_>,
-        mut sent: impl FnMut() -> rustix::io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.poll_write_ready(context))?;
-            match self.0.try_io(Interest::WRITABLE, || Ok(sent()?)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
+fn poll_receive(stream: &TcpStream, room: &mut [u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_read_ready(context))?;
+        let mut received = None;
+        let tried = stream.try_io(Interest::READABLE, || {
+            let length = recv(stream, &mut *room, RecvFlags::empty())?.1;
+            received = Some(length);
+            // Less than there was room for is all there is: the runtime need not ask the kernel again.
+            let is_all = length > 0 && length < room.len();
+            if is_all { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match (received, tried) {
+            (Some(length), _) => return Poll::Ready(Ok(length)),
+            (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
+                return Poll::Ready(Err(error));
             }
+            (None, _) => {}
+        }
+    }
+}
+
+fn poll_send(stream: &TcpStream, bytes: &[u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(context))?;
+        match stream.try_io(Interest::WRITABLE, || Ok(send(stream, bytes, SendFlags::NOSIGNAL)?)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
         }
     }
 }
 
 impl AsyncRead for Wire {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, room)
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_read(context, room),
+            Wire::Tls(stream) => Pin::new(stream).poll_read(context, room),
+        }
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_send(context, || send(&self.0, bytes, SendFlags::NOSIGNAL))
+        match self.get_mut() {
+            Wire::Plain(stream) => poll_send(stream, bytes, context),
+            Wire::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, pieces)
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Wire::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            // The kernel has it all.
+            Wire::Plain(_) => Poll::Ready(Ok(())),
+            Wire::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
     }
 }
 
@@ -135,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_is_received_in_whatever_room_there_is() {
-        let (wire, mut other) = pair().await;
+        let (mut wire, mut other) = pair().await;
         other.write_all(b"abcdefgh").unwrap();
         let mut all = Vec::new();
         while all.len() < 8 {

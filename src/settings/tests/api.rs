@@ -55,7 +55,7 @@ fn flags_and_variables_say_it_too_and_the_flags_win() {
 
 #[test]
 fn what_is_wrong_with_an_api_is_told() {
-    check_message("api: { definition: a, upstream: legasy }", "there is no upstream `legasy`");
+    check_message("api: { definition: a, upstream: elsewhere }", "there is no upstream `elsewhere`");
     check_message("api: { lambdas: { a: 'fn:8080' } }", "upstream URL `fn:8080` has no scheme");
     check_message("api: { lambdas: { a: {} } }", "function `a` needs `url`");
     check_message(

@@ -11,6 +11,8 @@ pub struct Needs {
     pub body: BodyNeeds,
     /// `$input.params`.
     pub params: bool,
+    /// Of `$context` more than its overrides, which are always there.
+    pub context: bool,
     /// The variables that it names.
     variables: Vec<String>,
 }
@@ -47,10 +49,14 @@ impl Needs {
     }
 
     fn note(&mut self, mention: Mention<'_>) {
+        let action = first_action(mention.reference);
+        if mention.variable == "context" {
+            self.context |= !matches!(action, Some(Action::Property(name)) if OVERRIDES.contains(&&**name));
+        }
         if mention.variable != "input" {
             return;
         }
-        match first_action(mention.reference) {
+        match action {
             // Under another name it may be asked for anything.
             None => (self.body, self.params) = (BodyNeeds::Whole, true),
             Some(Action::Property(name)) if **name == *"body" => self.body = BodyNeeds::Whole,
@@ -76,6 +82,9 @@ impl Needs {
         }
     }
 }
+
+/// The members of `$context` that templates write to.
+const OVERRIDES: [&str; 2] = ["requestOverride", "responseOverride"];
 
 fn first_action(reference: &Reference) -> Option<&Action> {
     reference.steps.first().map(|step| &step.action)
@@ -134,6 +143,7 @@ mod tests {
         let check = |template: &str, params: bool, variables: &[&str]| {
             let needs = needs(template);
             assert_eq!(needs.params, params, "{template}");
+            assert_eq!(needs.context, template.contains("$context.requestId"), "{template}");
             assert_eq!(
                 (needs.body, needs.variables),
                 (BodyNeeds::Nothing, variables.iter().map(|v| v.to_string()).collect())
@@ -142,5 +152,6 @@ mod tests {
         check("text", false, &[]);
         check("$input.params('id')", true, &["input"]);
         check("$context.requestId $input.nothing $a", false, &["context", "input", "a"]);
+        check("#set($context.responseOverride.status = 1)", false, &["context"]);
     }
 }

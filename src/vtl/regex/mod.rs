@@ -13,6 +13,7 @@ mod matcher;
 mod parse;
 mod program;
 mod replacement;
+mod required;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use linear::Linear;
 use matcher::Matcher;
 use program::Program;
 use replacement::Part;
+use required::Required;
 pub use syntax::PatternError;
 
 /// A compiled pattern in Java's dialect.
@@ -37,6 +39,7 @@ pub struct JavaRegex {
     program: Program,
     groups: usize,
     names: Vec<(String, usize)>,
+    required: Required,
     linear: Linear,
 }
 
@@ -61,6 +64,7 @@ impl JavaRegex {
             program,
             groups: parsed.groups,
             names: parsed.names,
+            required: Required::of(&parsed.node),
             linear: Linear::new(parsed.node),
         })
     }
@@ -70,6 +74,10 @@ impl JavaRegex {
     /// # Errors
     /// When the bound of steps is reached.
     pub fn is_full_match(&self, text: &str, meter: &mut Meter) -> Result<bool, Fault> {
+        meter.work(text.len() as u64 / 64)?;
+        if !self.required.is_in(text) {
+            return Ok(false);
+        }
         let mut matcher = self.matcher(text, meter);
         let result = matcher.is_full_match();
         meter.work(matcher.steps() / 2)?;

@@ -17,16 +17,28 @@ use candor::engine::route::Routes;
 use candor::live::{Deployment, Snapshot};
 use candor::settings::{Quick, Settings, UpstreamUrl};
 
+use crate::import;
 use crate::support::files;
 use crate::support::sidecar::Sidecar;
 use backend::{Backend, Script};
 
 const FOLDER: &str = "tests/cases";
 
-/// Every case there is. A file that cannot be read, or holds none, fails with all that is wrong in all files.
+/// Every case of the folder.
 fn cases() -> Vec<Case> {
-    let paths = files::below(FOLDER);
-    assert!(!paths.is_empty(), "no cases in {FOLDER}");
+    cases_of(files::below(FOLDER))
+}
+
+/// The cases of the worked examples.
+fn examples() -> Vec<Case> {
+    let mut paths = files::below("deploy/examples");
+    paths.retain(|path| path.ends_with("/cases.yaml"));
+    cases_of(paths)
+}
+
+/// Every case of these files. One that cannot be read, or holds none, fails with all that is wrong in all of them.
+fn cases_of(paths: Vec<String>) -> Vec<Case> {
+    assert!(!paths.is_empty(), "no cases");
     let mut problems = String::new();
     let mut cases = Vec::new();
     for path in paths {
@@ -99,6 +111,21 @@ fn every_case_holds_through_evaluate() {
 }
 
 #[test]
+fn every_case_of_an_api_holds_when_it_is_imported() {
+    let (mut failures, mut played) = (Vec::new(), 0);
+    for mut case in cases().into_iter().chain(examples()) {
+        let Subject::Api { setup, gateway } = &case.subject else { continue };
+        let api = import::in_own_words(&gateway.api);
+        let gateway = Arc::new(Gateway { api, settings: gateway.settings.clone() });
+        case.subject = Subject::Api { setup: Arc::clone(setup), gateway };
+        failures.extend(failure(&case, &case.evaluate()));
+        played += 1;
+    }
+    assert!(played > 0);
+    all_hold("import", failures, played);
+}
+
+#[test]
 fn every_case_holds_through_the_proxy() {
     let cases = cases();
     // Every connection of this test comes from there; what other peers get is told by `evaluate`.
@@ -129,6 +156,18 @@ fn shares(one: &Subject, next: &Subject) -> bool {
     }
 }
 
+/// A fact about API Gateway is found by its name, wherever it stands.
+#[test]
+fn no_two_cases_of_apis_have_one_name() {
+    let mut names = BTreeSet::new();
+    let cases = cases();
+    let of_apis = cases.iter().filter(|case| matches!(case.subject, Subject::Api { .. }));
+    let twice: Vec<&str> =
+        of_apis.map(|case| case.name.as_str()).filter(|name| !names.insert(*name)).collect();
+    assert!(names.len() > 500, "only {} cases", names.len());
+    assert_eq!(twice, Vec::<&str>::new());
+}
+
 /// The case's configuration with every upstream at this address.
 fn in_front_of(upstream: SocketAddr, subject: &Subject) -> Snapshot {
     let mut snapshot = match subject {
@@ -146,8 +185,8 @@ fn deployed(gateway: Gateway) -> Snapshot {
     let name = "backend";
     let functions = gateway.api.methods.iter().filter_map(|method| function(&method.integration.backend));
     let lambda = |function: &Function| {
-        let name = wire::function_name(function);
-        format!("'{name}': 'http://{name}.test{}'", wire::function_path(&name))
+        let function = wire::function_name(function);
+        format!("'{function}': 'http://{name}.test{}'", wire::function_path(&function))
     };
     let lambdas: BTreeSet<String> = functions.map(lambda).collect();
     let lambdas = lambdas.into_iter().collect::<Vec<_>>().join(", ");

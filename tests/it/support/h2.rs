@@ -12,11 +12,13 @@ use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::select;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking, spawn_local};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::PATIENCE;
 
@@ -122,6 +124,17 @@ impl Upstream {
     where
         F: Future<Output = After> + 'static,
     {
+        Upstream::within(None, script)
+    }
+
+    /// The same, within TLS if there is any.
+    pub fn within<F>(
+        tls: Option<TlsAcceptor>,
+        script: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Clone + Send + 'static,
+    ) -> Upstream
+    where
+        F: Future<Output = After> + 'static,
+    {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -133,7 +146,15 @@ impl Upstream {
                 for number in 0.. {
                     let (stream, _) = listener.accept().await.unwrap();
                     let (script, sender) = (script.clone(), sender.clone());
-                    spawn_local(serve(number, stream, script, sender));
+                    let tls = tls.clone();
+                    spawn_local(async move {
+                        match tls {
+                            Some(tls) => {
+                                serve(number, tls.accept(stream).await.unwrap(), script, sender).await
+                            }
+                            None => serve(number, stream, script, sender).await,
+                        }
+                    });
                 }
             });
         });
@@ -162,7 +183,7 @@ impl Upstream {
 
 async fn serve<F>(
     number: usize,
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     script: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F,
     sender: Sender<(usize, Parts)>,
 ) where

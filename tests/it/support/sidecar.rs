@@ -114,11 +114,11 @@ pub fn configured(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Se
 fn settings(upstream: SocketAddr) -> Settings {
     let url = UpstreamUrl::parse(&format!("http://{upstream}")).unwrap();
     Settings {
-        api: None,
         server: Server { workers: Some(1), ..Server::default() },
         admin: Admin { listen: None },
         ext_proc: None,
         upstreams: vec![Upstream::new("legacy", url)],
+        api: None,
         hold: Default::default(),
         hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
         inspect: Default::default(),

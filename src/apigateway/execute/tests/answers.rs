@@ -258,8 +258,7 @@ fn an_answer_can_be_held_against_the_model_of_its_status() {
     let mut api = api(http(json!({})), json!({}));
     let method = Arc::get_mut(&mut api.methods[0]).unwrap();
     let schema = json!({ "type": "object", "properties": { "a": { "type": "array", "items": { "type": "string" } } } });
-    let validator = jsonschema::draft4::new(&schema).unwrap();
-    let model = Arc::new(Model { name: "M".to_owned(), schema, validator });
+    let model = Arc::new(Model::new("M", schema));
     method.responses[0].models = vec![("application/json".to_owned(), model)];
     let check = |status: u16, media_type: &str, text: &str, expected: &[(&str, &str)]| {
         let found = misfits(method, &answer(status, &[("content-type", media_type)], text));

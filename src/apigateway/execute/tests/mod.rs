@@ -11,9 +11,10 @@ use http::{Method as Verb, StatusCode};
 use serde_json::{Value, json};
 
 pub(super) use super::{Answer, Failure, Finished, Headers, Request, Settings};
-use super::{Call, Execution, Step, Target};
-use crate::apigateway::model::Api;
+use super::{Call, Execution, Step, Target, Tested};
+use crate::apigateway::model::{Api, Method};
 use crate::apigateway::read::{Options, read};
+use crate::apigateway::write::tests::again;
 use crate::diagnostic::{Diagnostics, Source};
 
 pub(super) const FUNCTION: &str = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:1:function:f/invocations";
@@ -74,13 +75,28 @@ pub(super) fn answer(status: u16, lines: &[(&str, &str)], body: &str) -> Answer 
     Answer { status, headers: headers(lines), body: Bytes::copy_from_slice(body.as_bytes()) }
 }
 
-/// The call, if there is one, and what the client gets.
+/// A call: its target, method, headers and body.
+pub(super) type Called = (String, Verb, Headers, String);
+
+/// The call, if there is one, and what the client gets. The same API in Candor's own words does the same.
 pub(super) fn play_with(
     api: &Api,
     request: &Request,
     settings: &Settings,
     outcome: Result<Answer, Failure>,
-) -> (Option<(String, Verb, Headers, String)>, Finished) {
+) -> (Option<Called>, Finished) {
+    let (call, finished) = played(api, request, settings, outcome.clone());
+    let (again_call, again_finished) = played(&again(api), request, settings, outcome);
+    assert_eq!((&again_call, &again_finished.answer), (&call, &finished.answer));
+    (call, finished)
+}
+
+fn played(
+    api: &Api,
+    request: &Request,
+    settings: &Settings,
+    outcome: Result<Answer, Failure>,
+) -> (Option<Called>, Finished) {
     let mut request = request.clone();
     let path = request.path.clone();
     let Some((method, parameters)) = api.find(&request.method, &path) else {
@@ -90,8 +106,12 @@ pub(super) fn play_with(
     request.path_parameters =
         parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut execution = Execution::new(api, &method, &request, settings);
+    let traced = traced(api, &method, &request, settings, &outcome);
     match execution.begin() {
-        Step::Done(finished) => (None, finished),
+        Step::Done(finished) => {
+            assert_eq!(traced, finished, "asked for its trace");
+            (None, finished)
+        }
         Step::Call(Call { target, method, headers, body, .. }) => {
             let target = match target {
                 Target::Url(url) => url,
@@ -99,16 +119,40 @@ pub(super) fn play_with(
                 Target::Service(service, path) => format!("{}:{path}", service.name),
             };
             let body = String::from_utf8_lossy(&body).into_owned();
-            (Some((target, method, headers, body)), execution.finish(outcome))
+            let finished = execution.finish(outcome);
+            assert_eq!(traced, finished, "asked for its trace");
+            (Some((target, method, headers, body)), finished)
         }
     }
+}
+
+/// The same by an execution that keeps a trace, without it.
+fn traced(
+    api: &Api,
+    method: &Method,
+    request: &Request,
+    settings: &Settings,
+    outcome: &Result<Answer, Failure>,
+) -> Finished {
+    let mut execution = Execution::new(api, method, request, settings).traced();
+    let finished = match execution.begin() {
+        Step::Done(finished) => finished,
+        Step::Call(_) => execution.finish(outcome.clone()),
+    };
+    let trace = finished.trace.as_ref().unwrap();
+    if let (Some(chosen), Some(considered)) = (&finished.chosen, &trace.selection) {
+        let matched = considered.patterns.iter().find(|tried| tried.result == Tested::Matched);
+        assert_eq!(matched.map(|tried| &tried.pattern), chosen.pattern.as_ref());
+        assert_eq!(considered.subject, chosen.subject);
+    }
+    Finished { trace: None, ..finished }
 }
 
 pub(super) fn play(api: &Api, request: &Request, answer: Answer) -> Finished {
     play_with(api, request, &Settings::default(), Ok(answer)).1
 }
 
-pub(super) fn call(api: &Api, request: &Request) -> (String, Verb, Headers, String) {
+pub(super) fn call(api: &Api, request: &Request) -> Called {
     play_with(api, request, &Settings::default(), Ok(answer(200, &[], ""))).0.unwrap()
 }
 

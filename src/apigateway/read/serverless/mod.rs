@@ -85,7 +85,7 @@ fn events<'a>(root: &'a Node, problems: &mut Diagnostics) -> Vec<Event<'a>> {
         for item in list.node.list("events", problems).unwrap_or_default() {
             if let Some(http) = item.entry("httpApi") {
                 let message = "`httpApi` is left out: only the REST API of a service is read";
-                problems.push(Diagnostic::warning(message).at(&http.key_place));
+                problems.push(Diagnostic::warning(message).at(&http.key_place).left_out());
             }
             if let Some(http) = item.entry("http") {
                 events.extend(event(&function.key, name, http, problems));
@@ -133,7 +133,9 @@ fn left_out(entry: &Entry, problems: &mut Diagnostics) {
         _ => "Candor does not know it",
     };
     problems.push(
-        Diagnostic::warning(format!("`{}` is not carried out: {meaning}", entry.key)).at(&entry.key_place),
+        Diagnostic::warning(format!("`{}` is not carried out: {meaning}", entry.key))
+            .at(&entry.key_place)
+            .left_out(),
     );
 }
 

@@ -12,7 +12,8 @@ const HEADERS: &str =
 pub fn operation(cors: &Node, method: &str, problems: &mut Diagnostics) -> Node {
     let place = &cors.place;
     if list(cors, "origins").is_some_and(|origins| origins.len() > 1) {
-        let problem = Diagnostic::warning("of several origins the first is answered").at(place);
+        let problem =
+            Diagnostic::warning("of several origins the first is answered").at(place).approximated();
         problems.push(problem);
     }
     let headers = list(cors, "headers").map_or(HEADERS.to_owned(), |headers| headers.join(","));

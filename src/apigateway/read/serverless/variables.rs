@@ -2,8 +2,9 @@
 //! `${self:custom.stage}`, `${opt:stage, 'dev'}`, `${env:HOST}`.
 
 use super::super::Options;
+use super::super::budget::{Budget, VALUE_BYTES};
 use super::at;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
 /// Variables within variables.
@@ -36,6 +37,7 @@ struct Variables<'a> {
     options: &'a Options,
     problems: &'a mut Diagnostics,
     lookups: usize,
+    budget: Budget,
     /// The paths that are being looked up: a value that holds itself has none.
     open: Vec<String>,
 }
@@ -43,7 +45,14 @@ struct Variables<'a> {
 /// The document with all values filled in that are known. What is not is told, and stays as it is.
 pub fn filled(root: &Node, options: &Options, problems: &mut Diagnostics) -> Node {
     let Value::Map(entries) = &root.value else { return root.clone() };
-    let mut variables = Variables { root, options, problems, lookups: 0, open: Vec::new() };
+    let mut variables = Variables {
+        root,
+        options,
+        problems,
+        lookups: 0,
+        budget: Budget::of_bytes("the variables"),
+        open: Vec::new(),
+    };
     let filled = |entry: &Entry| match SECTIONS.contains(&entry.key.as_str()) {
         true => Entry { node: variables.node(&entry.node, 0), ..entry.clone() },
         false => entry.clone(),
@@ -52,7 +61,14 @@ pub fn filled(root: &Node, options: &Options, problems: &mut Diagnostics) -> Nod
 }
 
 impl Variables<'_> {
+    fn makes(&mut self, bytes: usize, place: &Place) -> bool {
+        self.budget.takes(bytes, place, self.problems)
+    }
+
     fn node(&mut self, node: &Node, depth: usize) -> Node {
+        if depth > 0 && !self.makes(VALUE_BYTES, &node.place) {
+            return Node { place: node.place.clone(), value: Value::Null };
+        }
         let value = match &node.value {
             Value::List(items) => Value::List(items.iter().map(|item| self.node(item, depth)).collect()),
             Value::Map(entries) => Value::Map(entries.iter().map(|entry| self.entry(entry, depth)).collect()),
@@ -75,8 +91,9 @@ impl Variables<'_> {
         for _ in 0..DEPTH_MAX {
             let Some((before, expression, after)) = innermost(&text) else { break };
             let Some(value) = self.value(expression, depth) else {
-                let problem =
-                    Diagnostic::warning(format!("`${{{expression}}}` has no value here")).at(&node.place);
+                let problem = Diagnostic::warning(format!("`${{{expression}}}` has no value here"))
+                    .at(&node.place)
+                    .approximated();
                 self.problems
                     .push(problem.help("`serverless print` writes the file with all values filled in"));
                 break;
@@ -84,7 +101,10 @@ impl Variables<'_> {
             match value.scalar_text() {
                 Some(value) => {
                     let longer = format!("{before}{value}{after}");
-                    if longer == text || longer.len() > TEXT_BYTES_MAX {
+                    if longer == text
+                        || longer.len() > TEXT_BYTES_MAX
+                        || !self.makes(longer.len(), &node.place)
+                    {
                         break;
                     }
                     text = longer;
@@ -145,7 +165,7 @@ impl Variables<'_> {
 
 /// The last variable that begins in a text, which has none inside it.
 fn innermost(text: &str) -> Option<(&str, &str, &str)> {
-    let mut end = text.len();
+    let mut end = text.rfind('}')?;
     while let Some(start) = text.get(..end)?.rfind("${") {
         let rest = text.get(start + 2..)?;
         if SOURCES.iter().any(|source| rest.starts_with(source))

@@ -2,12 +2,17 @@
 
 mod broken;
 mod cloudformation;
+mod hostile;
+mod hostile_cases;
+mod large;
+mod native;
 mod openapi;
 mod serverless;
 mod size;
 
 use super::{Options, read};
 use crate::apigateway::model::{Api, Method};
+use crate::apigateway::write::tests::check;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 
 /// What is read, and `line:column severity: message` of every problem.
@@ -20,6 +25,7 @@ pub fn read_with(text: &str, options: &Options) -> (Option<Api>, Vec<String>) {
         }
         None => format!("{}: {}", problem.severity, problem.message),
     };
+    api.iter().for_each(check);
     (api, problems.into_sorted().iter().map(told).collect())
 }
 

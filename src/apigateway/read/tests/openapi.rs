@@ -71,8 +71,8 @@ fn an_export_is_read_whole() {
     );
     let (media_type, model) = &method.request_models[0];
     assert_eq!((&**media_type, &*model.name), ("application/json", "Order"));
-    assert!(model.validator.is_valid(&serde_json::json!({ "id": "1", "parts": [{ "id": "2" }] })));
-    assert!(!model.validator.is_valid(&serde_json::json!({ "id": "1", "parts": [{}] })));
+    assert!(model.misfits(&serde_json::json!({ "id": "1", "parts": [{ "id": "2" }] })).is_empty());
+    assert!(!model.misfits(&serde_json::json!({ "id": "1", "parts": [{}] })).is_empty());
     assert_eq!(method.response(StatusCode::OK).unwrap().headers, ["ETag"]);
     assert_eq!(method.response(StatusCode::NOT_FOUND).unwrap().models[0].1.name, "Error");
     let integration = &method.integration;
@@ -191,7 +191,7 @@ fn what_is_not_carried_out_is_told_with_its_place() {
 openapi: 3.0.1
 info: { title: t }
 security: [{ key: [] }]
-x-amazon-apigateway-policy: {}
+x-amazon-apigateway-policy: { Statement: [] }
 x-amazon-apigateway-brand-new: 1
 x-vendor: 1
 paths:
@@ -222,7 +222,21 @@ paths:
             "18:11 warning: `[Error]` is a single one of these characters",
             "18:39 warning: the method declares no response 400",
             "19:61 warning: response 200 of the method declares no header `X`",
-            "19:96 warning: `selectionPattern` is not carried out: in OpenAPI the key is the pattern, and API Gateway leaves this out too",
+            "19:96 warning: `selectionPattern` is of no effect here, as on API Gateway",
         ]
     );
+}
+
+#[test]
+fn what_is_not_wanted_is_not_missed() {
+    let check = |integration: &str, expected: usize| {
+        let (_, problems) = read_with(&with_integration(integration), &Options::default());
+        assert_eq!(problems.len(), expected, "{integration}: {problems:?}");
+    };
+    let integration = |more: &str| format!("{{ type: http_proxy, httpMethod: GET, uri: http://a, {more} }}");
+    check(&integration("cacheKeyParameters: []"), 0);
+    check(&integration("cacheKeyParameters: [a]"), 1);
+    check(&integration("responseTransferMode: BUFFERED"), 0);
+    check(&integration("responseTransferMode: STREAM"), 1);
+    check(&integration("tlsConfig: { insecureSkipVerification: true }"), 1);
 }

@@ -1,3 +1,7 @@
+//! Case files read and judged: problems with their places, bodies and framing, every way to fall short.
+
+mod api;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use insta::assert_snapshot;
