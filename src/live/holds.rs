@@ -35,6 +35,11 @@ impl Holds {
 }
 
 impl Share {
+    /// The bound on all of it.
+    pub fn bytes_max(&self) -> u64 {
+        self.holds.as_ref().map_or(u64::MAX, |holds| holds.bytes_max)
+    }
+
     /// Holds so much more; says whether that is still within the bound. What came is held either way.
     pub fn take(&mut self, bytes: usize) -> bool {
         let Some(holds) = &self.holds else { return true };

@@ -46,7 +46,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use tokio::time::sleep;
 
 pub use server::{Drained, StopSignals, bind, run};
-pub(crate) use visit::Visit;
+pub use visit::Visit;
 
 use body::{Body, Content};
 use download::Download;

@@ -21,7 +21,7 @@ use crate::live::Snapshot;
 
 /// One exchange, from its request on. Its log event is written when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Visit<'s> {
+pub struct Visit<'s> {
     snapshot: &'s Snapshot,
     asked: RequestSnapshot,
     rules: Chosen<'s>,

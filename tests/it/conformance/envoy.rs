@@ -13,6 +13,8 @@ use crate::support::envoy::{self, Envoy, configuration};
 use crate::support::files;
 use crate::support::processor::{Processor, Seat};
 
+/// A peer that a test cannot be is one that a trusted proxy tells of.
+const TRUSTING: &str = "use_remote_address: true\n                xff_num_trusted_hops: 1";
 const PAGE: &str = "docs/envoy.md";
 
 #[test]
@@ -29,6 +31,45 @@ fn every_case_holds_through_envoy_with_buffered_bodies() {
 #[test]
 fn every_case_holds_through_envoy_with_bodies_on_demand() {
     play("on-demand.yaml", |text| text, with_length);
+}
+
+/// Every configuration is a listener of one Envoy, with a module of its own.
+#[test]
+fn every_case_holds_inside_envoy() {
+    let (Some(program), Some(_)) = (envoy::program(), envoy::module()) else { return };
+    let cases = cases();
+    let ours: Vec<&Case> = cases.iter().filter(|case| is_ours(case)).collect();
+    let backend = Backend::start();
+    let text =
+        configuration("module.yaml", backend.address(), "").replace("use_remote_address: true", TRUSTING);
+    let (head, rest) = text.split_once("    - name: traffic\n").unwrap();
+    let (listener, tail) = rest.split_once("\n  clusters:\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let groups: Vec<_> = ours.chunk_by(|one, next| shares(&one.subject, &next.subject)).collect();
+    let mut all = head.to_owned();
+    for (index, sharing) in groups.iter().enumerate() {
+        let Subject::Rules { setup, .. } = &sharing[0].subject else { unreachable!("they are ours") };
+        let (config, presets, rules) = setup.written();
+        let path = folder.path().join(format!("{index}.yaml"));
+        std::fs::write(&path, config.to_string()).unwrap();
+        let value =
+            serde_json::json!({ "config": [path.to_str().unwrap()], "presets": presets, "rules": rules });
+        let name = if index == 0 { "traffic".to_owned() } else { format!("traffic-{index}") };
+        all += &format!("    - name: {name}\n");
+        all += &listener.replace("{ presets: [status-field] }", &value.to_string());
+        all.push('\n');
+    }
+    let envoy = Envoy::start(&program, &format!("{all}\n  clusters:\n{tail}"));
+    let mut differences = Differences::default();
+    for (index, sharing) in groups.iter().enumerate() {
+        let name = if index == 0 { "traffic".to_owned() } else { format!("traffic-{index}") };
+        for case in *sharing {
+            backend.follow(Script::of(&case.given).unwrap());
+            let played = wire::through(envoy.addresses[&name], &told_by_a_proxy(&case.given));
+            differences.note(case, played, |played| played);
+        }
+    }
+    differences.check();
 }
 
 /// A body that was given to a head that had gone comes in chunks, which is nobody's harm.
@@ -50,13 +91,10 @@ fn play(file: &str, change: impl FnOnce(String) -> String, smooth: impl Fn(Playe
     let socket = folder.path().join("candor.sock");
     let over_unix = file == "on-demand.yaml";
     let candor = if over_unix { socket.to_str().unwrap().to_owned() } else { seat.address().to_string() };
-    // A peer that a test cannot be is one that a trusted proxy tells of.
-    let trusting = "use_remote_address: true\n                xff_num_trusted_hops: 1";
     let configuration =
-        configuration(file, backend.address(), &candor).replace("use_remote_address: true", trusting);
+        configuration(file, backend.address(), &candor).replace("use_remote_address: true", TRUSTING);
     let envoy = Envoy::start(&program, &change(configuration));
-    let (mut differ, mut differ_as_played) = (BTreeSet::new(), BTreeSet::new());
-    let mut failures = Vec::new();
+    let mut differences = Differences::default();
     for sharing in ours.chunk_by(|one, next| shares(&one.subject, &next.subject)) {
         let snapshot = Arc::new(in_front_of(backend.address(), &sharing[0].subject));
         let processor =
@@ -64,23 +102,40 @@ fn play(file: &str, change: impl FnOnce(String) -> String, smooth: impl Fn(Playe
         for case in sharing {
             backend.follow(Script::of(&case.given).unwrap());
             let played = wire::through(envoy.address, &told_by_a_proxy(&case.given));
-            differ_as_played.extend(failure(case, &played).map(|_| label(case)));
-            if let Some(failure) = failure(case, &smooth(played)) {
-                differ.insert(label(case));
-                failures.push(failure);
-            }
+            differences.note(case, played, &smooth);
         }
         processor.stop();
     }
-    let told = told();
-    let untold: Vec<_> = differ.difference(&told).collect();
-    assert!(
-        untold.is_empty(),
-        "these differ and {PAGE} does not say so: {untold:#?}\n{}",
-        failures.join("\n")
-    );
-    let stale: Vec<_> = told.difference(&differ_as_played).filter(|label| !label.ends_with("/**")).collect();
-    assert!(stale.is_empty(), "{PAGE} says that these differ, and they do not: {stale:#?}");
+    differences.check();
+}
+
+/// The cases that come out otherwise than they say.
+#[derive(Default)]
+struct Differences {
+    /// Without what is smoothed over.
+    all: BTreeSet<String>,
+    notable: BTreeSet<String>,
+    failures: Vec<String>,
+}
+
+impl Differences {
+    fn note(&mut self, case: &Case, played: Played, smooth: impl Fn(Played) -> Played) {
+        self.all.extend(failure(case, &played).map(|_| label(case)));
+        if let Some(failure) = failure(case, &smooth(played)) {
+            self.notable.insert(label(case));
+            self.failures.push(failure);
+        }
+    }
+
+    /// They are those that the page tells of, no less and no more.
+    fn check(&self) {
+        let told = told();
+        let untold: Vec<_> = self.notable.difference(&told).collect();
+        let failures = self.failures.join("\n");
+        assert!(untold.is_empty(), "these differ and {PAGE} does not say so: {untold:#?}\n{failures}");
+        let stale: Vec<_> = told.difference(&self.all).filter(|label| !label.ends_with("/**")).collect();
+        assert!(stale.is_empty(), "{PAGE} says that these differ, and they do not: {stale:#?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A real Envoy, started by the test, with a configuration that ships in `deploy/envoy/`.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,8 @@ use super::{PATIENCE, files};
 pub struct Envoy {
     /// Where it takes traffic.
     pub address: SocketAddr,
+    /// The same of each listener, by its name.
+    pub addresses: BTreeMap<String, SocketAddr>,
     admin: SocketAddr,
     process: Child,
     _folder: tempfile::TempDir,
@@ -21,14 +24,28 @@ pub struct Envoy {
 /// How often an Envoy that starts is asked whether it has.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The program: `CANDOR_ENVOY`. Without it, nothing can be played through Envoy, which CI takes for a failure.
+/// The program: `ENVOY`. Without it, nothing can be played through Envoy, which CI takes for a failure.
 pub fn program() -> Option<PathBuf> {
-    let program = std::env::var_os("CANDOR_ENVOY").map(PathBuf::from);
+    let program = std::env::var_os("ENVOY").map(PathBuf::from);
     if program.is_none() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "CANDOR_ENVOY does not say where Envoy is");
-        eprintln!("skipped: CANDOR_ENVOY does not say where Envoy is (`.ci/run test` installs it)");
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "ENVOY does not say where Envoy is");
+        eprintln!("skipped: ENVOY does not say where Envoy is (`.ci/run test` installs it)");
     }
     program
+}
+
+/// The folder of `libcandor_envoy.so`: `ENVOY_MODULE`. Without it, nothing can be played inside Envoy, which CI takes
+/// for a failure.
+pub fn module() -> Option<PathBuf> {
+    let folder = std::env::var_os("ENVOY_MODULE").map(PathBuf::from);
+    if folder.is_none() {
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "ENVOY_MODULE does not say where the module is"
+        );
+        eprintln!("skipped: ENVOY_MODULE does not say where the module is (`.ci/run test` builds it)");
+    }
+    folder
 }
 
 impl Envoy {
@@ -43,6 +60,9 @@ impl Envoy {
             .arg(&config)
             .arg("--admin-address-path")
             .arg(&admin)
+            .envs(
+                std::env::var_os("ENVOY_MODULE").map(|folder| ("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", folder)),
+            )
             .stderr(Stdio::from(std::fs::File::create(folder.path().join("log")).unwrap()))
             .spawn()
             .unwrap();
@@ -64,9 +84,14 @@ impl Envoy {
             poll();
         }
         let listeners = get(admin, "/listeners");
-        let address = listeners.lines().find_map(|line| line.strip_prefix("traffic::")).expect(&listeners);
-        let port = address.trim().rsplit(':').next().unwrap().parse::<u16>().unwrap();
-        Envoy { address: ([127, 0, 0, 1], port).into(), admin, process, _folder: folder }
+        let line = |line: &str| {
+            let (name, address) = line.trim().split_once("::")?;
+            let port = address.rsplit(':').next()?.parse::<u16>().ok()?;
+            Some((name.to_owned(), SocketAddr::from(([127, 0, 0, 1], port))))
+        };
+        let addresses: BTreeMap<String, SocketAddr> = listeners.lines().filter_map(line).collect();
+        let address = *addresses.get("traffic").unwrap_or_else(|| panic!("no listener: {listeners}"));
+        Envoy { address, addresses, admin, process, _folder: folder }
     }
 
     /// A page of its admin interface.
@@ -89,7 +114,8 @@ fn get(admin: SocketAddr, path: &str) -> String {
     Client::connect(admin).exchange(&format!("GET {path}"), &[]).text().to_owned()
 }
 
-/// The configuration that ships under this name, for tests: on free ports, with these neighbours.
+/// The configuration that ships under this name, for tests: on free ports, with these neighbours. Candor has an address,
+/// the path of a socket, or none where it is inside.
 pub fn configuration(name: &str, backend: SocketAddr, candor: &str) -> String {
     let mut text = files::text(&format!("deploy/envoy/{name}"));
     let mut replace = |from: &str, to: &str| {
@@ -102,6 +128,9 @@ pub fn configuration(name: &str, backend: SocketAddr, candor: &str) -> String {
         "address: 127.0.0.1, port_value: 9000",
         &format!("address: {}, port_value: {}", backend.ip(), backend.port()),
     );
+    if candor.is_empty() {
+        return text;
+    }
     match candor.parse::<SocketAddr>() {
         Ok(address) => replace("port_value: 9191", &format!("port_value: {}", address.port())),
         Err(_) => replace("/run/candor/ext_proc.sock", candor),
