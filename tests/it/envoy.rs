@@ -19,6 +19,8 @@ use crate::support::{files, gate, json, log};
 const FULL_DUPLEX: &str = "envoy.yaml";
 const ON_DEMAND: &str = "on-demand.yaml";
 
+const MODULE: &str = "module.yaml";
+
 const RULES: &str = r"
 rule_sets:
   orders:
@@ -37,7 +39,7 @@ rule_sets:
 /// Envoy and Candor in front of a backend.
 struct Mesh {
     envoy: Envoy,
-    _processor: Processor,
+    _processor: Option<Processor>,
     _folder: tempfile::TempDir,
 }
 
@@ -69,7 +71,18 @@ impl Mesh {
         // By its id a test finds what was logged of an exchange.
         let ids = "use_remote_address: true\n                preserve_external_request_id: true";
         let envoy = Envoy::start(&program, &configuration.replace("use_remote_address: true", ids));
-        Some(Mesh { envoy, _processor: processor, _folder: folder })
+        Some(Mesh { envoy, _processor: Some(processor), _folder: folder })
+    }
+
+    /// Candor inside Envoy, with this configuration.
+    fn inside(backend: SocketAddr, rules: &str) -> Option<Mesh> {
+        let (program, _) = (envoy::program()?, envoy::module()?);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("candor.yaml");
+        std::fs::write(&path, format!("version: 1\nadmin: {{ listen: off }}\n{rules}")).unwrap();
+        let configured = format!("{{ config: {} }}", path.display());
+        let text = configuration(MODULE, backend, "").replace("{ presets: [status-field] }", &configured);
+        Some(Mesh { envoy: Envoy::start(&program, &text), _processor: None, _folder: folder })
     }
 
     fn client(&self) -> Client {
@@ -98,7 +111,11 @@ fn large(first: &str, last: &str) -> String {
 /// The answer to what the backend sends: its status, whether it came whole, and its length.
 fn check(file: &str, answer: impl Into<Vec<u8>>, expected: (u16, usize)) {
     let backend = Upstream::answering(answer);
-    let Some(mesh) = Mesh::start(file, backend.address, |_| {}) else { return };
+    let mesh = match file {
+        MODULE => Mesh::inside(backend.address, RULES),
+        _ => Mesh::start(file, backend.address, |_| {}),
+    };
+    let Some(mesh) = mesh else { return };
     let mut client = mesh.client();
     // Twice: nothing of the first exchange stands in the way of the second.
     for _ in 0..2 {
@@ -114,6 +131,8 @@ fn a_large_answer_is_decided_by_what_stands_at_its_beginning() {
     check(FULL_DUPLEX, json(&body), (404, body.len()));
     check(FULL_DUPLEX, chunked(&body), (404, body.len()));
     check(ON_DEMAND, chunked(&body), (404, body.len()));
+    check(MODULE, json(&body), (404, body.len()));
+    check(MODULE, chunked(&body), (404, body.len()));
 }
 
 #[test]
@@ -123,6 +142,8 @@ fn a_large_answer_that_cannot_be_known_passes_whole() {
     check(FULL_DUPLEX, chunked(&body), (200, body.len()));
     check(ON_DEMAND, json(&body), (200, body.len()));
     check(ON_DEMAND, chunked(&body), (200, body.len()));
+    check(MODULE, json(&body), (200, body.len()));
+    check(MODULE, chunked(&body), (200, body.len()));
 }
 
 #[test]
@@ -131,9 +152,12 @@ fn a_large_answer_is_replaced_whole() {
     check(FULL_DUPLEX, json(&body), (500, 8));
     check(FULL_DUPLEX, chunked(&body), (500, 8));
     check(ON_DEMAND, chunked(&body), (500, 8));
+    check(MODULE, json(&body), (500, 8));
+    check(MODULE, chunked(&body), (500, 8));
     let by_head = json(&body).replace("content-type", "x-legacy-error: 1\r\ncontent-type");
     check(FULL_DUPLEX, by_head.clone(), (503, 7));
-    check(ON_DEMAND, by_head, (503, 7));
+    check(ON_DEMAND, by_head.clone(), (503, 7));
+    check(MODULE, by_head, (503, 7));
 }
 
 #[test]
@@ -141,7 +165,8 @@ fn an_answer_that_is_not_read_passes_in_any_size() {
     let body = large("", "");
     let binary = json(&body).replace("application/json", "application/octet-stream");
     check(FULL_DUPLEX, binary.clone(), (200, body.len()));
-    check(ON_DEMAND, binary, (200, body.len()));
+    check(ON_DEMAND, binary.clone(), (200, body.len()));
+    check(MODULE, binary, (200, body.len()));
 }
 
 #[test]
@@ -162,6 +187,26 @@ fn what_cannot_be_known_fails_where_that_is_wanted() {
         assert_eq!(answered.status(), 502, "{file}");
         assert!(answered.text().contains("could not be checked"), "{}", answered.text());
     }
+}
+
+#[test]
+fn what_cannot_be_known_fails_inside_too() {
+    let backend = Upstream::answering(json(&large("", r#","statusCode":404"#)));
+    let Some(mesh) = Mesh::inside(backend.address, &format!("hold: {{ on_limit: fail }}\n{RULES}")) else {
+        return;
+    };
+    let answered = mesh.client().exchange("GET /", &[]);
+    assert_eq!(answered.status(), 502);
+    assert!(answered.text().contains("could not be checked"), "{}", answered.text());
+}
+
+#[test]
+fn inside_envoy_a_wrong_configuration_is_refused() {
+    let (Some(program), Some(_)) = (envoy::program(), envoy::module()) else { return };
+    let backend = Upstream::answering(json("{}"));
+    let text = configuration(MODULE, backend.address, "").replace("status-field", "status-feild");
+    let refused = Envoy::refuses(&program, &text);
+    assert!(refused.contains("did you mean `status-field`?"), "{refused}");
 }
 
 #[test]
@@ -225,7 +270,7 @@ fn a_replaced_body_that_never_ends_is_not_waited_for() {
 
 #[test]
 fn events_go_by_as_they_come() {
-    for file in [FULL_DUPLEX, ON_DEMAND] {
+    for file in [FULL_DUPLEX, ON_DEMAND, MODULE] {
         let (open, wait) = gate();
         let backend = Upstream::scripted(move |_, stream| {
             let head =
@@ -235,7 +280,11 @@ fn events_go_by_as_they_come() {
             write!(stream, "9\r\ndata: 2\n\n\r\n0\r\n\r\n").unwrap();
             After::KeepOpen
         });
-        let Some(mesh) = Mesh::start(file, backend.address, |_| {}) else { return };
+        let mesh = match file {
+            MODULE => Mesh::inside(backend.address, RULES),
+            _ => Mesh::start(file, backend.address, |_| {}),
+        };
+        let Some(mesh) = mesh else { return };
         let mut client = mesh.client();
         client.ask("GET /", &[]);
         assert_eq!(client.head().status(), 200);
@@ -254,6 +303,8 @@ fn envoys_own_answers_are_left_alone() {
         let Some(mesh) = Mesh::with(file, nowhere.address, snapshot, |text| text) else { return };
         assert_eq!(mesh.client().exchange("GET /", &[]).status(), 503, "{file}");
     }
+    let Some(mesh) = Mesh::inside(nowhere.address, rules) else { return };
+    assert_eq!(mesh.client().exchange("GET /", &[]).status(), 503);
 }
 
 #[test]

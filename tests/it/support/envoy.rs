@@ -54,7 +54,8 @@ impl Envoy {
         let folder = tempfile::tempdir().unwrap();
         let (config, admin) = (folder.path().join("envoy.yaml"), folder.path().join("admin"));
         std::fs::write(&config, configuration).unwrap();
-        let mut process = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"])
             .arg("--config-path")
             .arg(&config)
@@ -63,9 +64,8 @@ impl Envoy {
             .envs(
                 std::env::var_os("ENVOY_MODULE").map(|folder| ("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", folder)),
             )
-            .stderr(Stdio::from(std::fs::File::create(folder.path().join("log")).unwrap()))
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::from(std::fs::File::create(folder.path().join("log")).unwrap()));
+        let mut process = with_module(&mut command).spawn().unwrap();
         let log = || std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
         let mut polls = 0..PATIENCE.as_millis() / POLL.as_millis();
         let mut poll = || {
@@ -94,6 +94,24 @@ impl Envoy {
         Envoy { address, addresses, admin, process, _folder: folder }
     }
 
+    /// What an Envoy says that does not start with this configuration.
+    pub fn refuses(program: &PathBuf, configuration: &str) -> String {
+        let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+        std::fs::write(file.path(), configuration).unwrap();
+        let mut command = Command::new(program);
+        command.args([
+            "--mode",
+            "validate",
+            "--use-dynamic-base-id",
+            "--log-level",
+            "warning",
+            "--config-path",
+        ]);
+        let output = with_module(command.arg(file.path())).output().unwrap();
+        assert!(!output.status.success(), "it starts");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     /// A page of its admin interface.
     pub fn page(&self, path: &str) -> String {
         get(self.admin, path)
@@ -106,6 +124,11 @@ impl Drop for Envoy {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Tells where modules are.
+fn with_module(command: &mut Command) -> &mut Command {
+    command.envs(std::env::var_os("ENVOY_MODULE").map(|folder| ("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", folder)))
 }
 
 fn get(admin: SocketAddr, path: &str) -> String {
