@@ -15,11 +15,12 @@ RUN rustc -vV | sed -n 's/^host: //p' > /target-triple
 
 # The dependencies are a layer of their own, built again only when the manifest or the lock file change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/it benches \
- && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs > benches/engine.rs \
- && touch src/lib.rs \
+COPY envoy-module/Cargo.toml envoy-module/
+RUN mkdir -p src tests/it benches envoy-module/src \
+ && echo 'fn main() {}' | tee src/main.rs tests/it/main.rs benches/engine.rs > benches/templates.rs \
+ && touch src/lib.rs envoy-module/src/lib.rs \
  && cargo build --release --locked --target "$(cat /target-triple)" \
- && rm -r src tests benches
+ && rm -r src tests benches envoy-module
 
 # Cargo trusts modification times: the touched files are certainly newer than the placeholders above.
 COPY . .
