@@ -150,21 +150,32 @@ impl Stream<'_> {
         Stream(stream, PhantomData)
     }
 
-    /// Shows every header, names in lower case and those with a colon among them.
-    pub fn headers(&self, head: Head, mut show: impl FnMut(&[u8], &[u8])) {
+    /// Every header's name, in lower case, and value; names with a colon are among them. All are parts of one copy.
+    pub fn headers(&self, head: Head) -> Vec<(Bytes, Bytes)> {
         // SAFETY: the hook is running.
         let size = unsafe { envoy_dynamic_module_callback_http_get_headers_size(self.0, head) };
         let mut headers = vec![EnvoyHeader { key: EnvoyBuffer::EMPTY, value: EnvoyBuffer::EMPTY }; size];
         // SAFETY: the hook is running, and there is room for as many headers as Envoy says there are.
         let is_there =
             unsafe { envoy_dynamic_module_callback_http_get_headers(self.0, head, headers.as_mut_ptr()) };
-        for header in headers.into_iter().filter(|_| is_there) {
-            // SAFETY: `show` has no way to set anything before it returns.
-            let key = unsafe { header.key.bytes() };
-            // SAFETY: the same.
-            let value = unsafe { header.value.bytes() };
-            show(key, value);
+        if !is_there {
+            return Vec::new();
         }
+        let mut copy =
+            BytesMut::with_capacity(headers.iter().map(|it| it.key.length + it.value.length).sum());
+        for header in &headers {
+            // SAFETY: nothing is set meanwhile.
+            copy.extend_from_slice(unsafe { header.key.bytes() });
+            // SAFETY: the same.
+            copy.extend_from_slice(unsafe { header.value.bytes() });
+        }
+        let mut copy = copy.freeze();
+        let pair = |header: EnvoyHeader| {
+            // What is empty may have no place, and has no length that counts.
+            let mut take = |buffer: EnvoyBuffer| copy.split_to(buffer.length.min(copy.len()));
+            (take(header.key), take(header.value))
+        };
+        headers.into_iter().map(pair).collect()
     }
 
     /// Puts this in place of all values of a header.
@@ -194,8 +205,11 @@ impl Stream<'_> {
         // SAFETY: the hook is running, and there is room for as many chunks as Envoy says there are.
         let is_there =
             unsafe { envoy_dynamic_module_callback_http_get_body_chunks(self.0, body, chunks.as_mut_ptr()) };
-        let mut bytes = BytesMut::with_capacity(self.body_size(body));
-        for chunk in chunks.into_iter().filter(|_| is_there) {
+        if !is_there {
+            return Bytes::new();
+        }
+        let mut bytes = BytesMut::with_capacity(chunks.iter().map(|chunk| chunk.length).sum());
+        for chunk in chunks {
             // SAFETY: nothing is set meanwhile.
             bytes.extend_from_slice(unsafe { chunk.bytes() });
         }

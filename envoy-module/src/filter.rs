@@ -284,12 +284,14 @@ fn request(stream: &Stream<'_>) -> Result<Request<()>, &'static str> {
     let mut request = Request::new(());
     let (mut method, mut uri) = (None, None);
     let headers = request.headers_mut();
-    stream.headers(Head::Request, |name, value| match name {
-        b":method" => method = Method::from_bytes(value).ok(),
-        b":path" => uri = Uri::try_from(value).ok(),
-        b":authority" => append(headers, header::HOST.as_str().as_bytes(), value),
-        _ => append(headers, name, value),
-    });
+    for (name, value) in stream.headers(Head::Request) {
+        match &*name {
+            b":method" => method = Method::from_bytes(&value).ok(),
+            b":path" => uri = Uri::from_maybe_shared(value).ok(),
+            b":authority" => append(headers, header::HOST.as_str().as_bytes(), value),
+            _ => append(headers, &name, value),
+        }
+    }
     *request.method_mut() = method.ok_or("the method is none")?;
     *request.uri_mut() = uri.ok_or("the target is none")?;
     Ok(request)
@@ -297,17 +299,19 @@ fn request(stream: &Stream<'_>) -> Result<Request<()>, &'static str> {
 
 fn answer(stream: &Stream<'_>) -> Option<AnswerHead> {
     let mut status = None;
-    let mut headers = HeaderMap::new();
-    stream.headers(Head::Response, |name, value| match name {
-        b":status" => status = StatusCode::from_bytes(value).ok(),
-        _ => append(&mut headers, name, value),
-    });
+    let mut headers = HeaderMap::with_capacity(16);
+    for (name, value) in stream.headers(Head::Response) {
+        match &*name {
+            b":status" => status = StatusCode::from_bytes(&value).ok(),
+            _ => append(&mut headers, &name, value),
+        }
+    }
     Some(AnswerHead { status: status?, headers })
 }
 
 /// Names that begin with a colon are Envoy's own, and headers that are none were refused by it.
-fn append(headers: &mut HeaderMap, name: &[u8], value: &[u8]) {
-    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+fn append(headers: &mut HeaderMap, name: &[u8], value: Bytes) {
+    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_maybe_shared(value)) {
         headers.append(name, value);
     }
 }

@@ -3,12 +3,17 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
 
+use crate::live::Share;
+
 const PREFIX: usize = 5;
 
 /// The messages that arrive, of which one may be incomplete.
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
     bytes: BytesMut,
+    /// What they count for among all that is held.
+    share: Share,
+    has_room: bool,
     /// Bytes still to come of a message that is too long to be kept.
     skipping: usize,
 }
@@ -20,16 +25,24 @@ pub(super) enum Arrived {
     Message(Bytes),
     /// One that was too long, and is gone.
     Oversized,
+    /// One for which there was no room beside all that others hold, and is gone, too.
+    NoRoom,
     /// Something compressed, which was not agreed upon.
     Compressed,
 }
 
 impl Inbound {
+    /// Nothing has arrived.
+    pub fn new(share: Share) -> Inbound {
+        Inbound { share, has_room: true, ..Inbound::default() }
+    }
+
     /// Takes what came.
     pub fn push(&mut self, mut bytes: Bytes) {
         let skipped = self.skipping.min(bytes.len());
         self.skipping -= skipped;
         bytes.advance(skipped);
+        self.has_room = self.share.take(bytes.len());
         if self.bytes.is_empty() {
             // Mostly a message is one piece, and nobody else has it.
             self.bytes = BytesMut::from(bytes);
@@ -47,18 +60,29 @@ impl Inbound {
             return Some(Arrived::Compressed);
         }
         if length > bytes_max {
-            self.bytes.advance(PREFIX);
-            let here = self.bytes.len().min(length);
-            self.bytes.advance(here);
-            self.skipping = length - here;
+            self.skip(length);
             return Some(Arrived::Oversized);
         }
         if self.bytes.len() - PREFIX < length {
+            if !self.has_room {
+                self.skip(length);
+                return Some(Arrived::NoRoom);
+            }
             self.bytes.reserve(length);
             return None;
         }
         self.bytes.advance(PREFIX);
+        self.share.release(PREFIX + length);
         Some(Arrived::Message(self.bytes.split_to(length).freeze()))
+    }
+
+    /// Drops the next message, what is here of it and what is still to come.
+    fn skip(&mut self, length: usize) {
+        self.bytes.advance(PREFIX);
+        let here = self.bytes.len().min(length);
+        self.bytes.advance(here);
+        self.skipping = length - here;
+        self.share.release(PREFIX + here);
     }
 }
 
@@ -74,6 +98,7 @@ pub(super) fn write(message: &impl Message, to: &mut BytesMut) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::Holds;
 
     /// What arrives of messages of these lengths, cut into pieces of so many bytes.
     fn arrived(lengths: &[usize], piece: usize, bytes_max: usize) -> Vec<Arrived> {
@@ -83,7 +108,7 @@ mod tests {
             wire.extend(u32::try_from(*length).unwrap().to_be_bytes());
             wire.extend(std::iter::repeat_n(7, *length));
         }
-        let mut inbound = Inbound::default();
+        let mut inbound = Inbound::new(Share::default());
         let mut arrived = Vec::new();
         for piece in wire.chunks(piece) {
             inbound.push(Bytes::copy_from_slice(piece));
@@ -113,8 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn a_message_counts_while_it_is_incomplete() {
+        let holds = Holds::new(10);
+        let mut inbound = Inbound::new(holds.share());
+        inbound.push(Bytes::from_static(&[0, 0, 0, 0, 9, 7, 7]));
+        assert_eq!(inbound.next(20), None);
+        assert!(!holds.share().take(4), "seven of ten are taken");
+        inbound.push(Bytes::from_static(&[7; 5]));
+        assert_eq!(inbound.next(20), Some(Arrived::NoRoom), "twelve of ten");
+        inbound.push(Bytes::from_static(&[7, 7, 0, 0, 0, 0, 1, 8]));
+        assert_eq!(inbound.next(20), Some(Arrived::Message(Bytes::from_static(&[8]))));
+        assert!(holds.share().take(10), "all is given back");
+    }
+
+    #[test]
     fn nothing_compressed_is_read() {
-        let mut inbound = Inbound::default();
+        let mut inbound = Inbound::new(Share::default());
         inbound.push(Bytes::from_static(&[1, 0, 0, 0, 1, 7]));
         assert_eq!(inbound.next(20), Some(Arrived::Compressed));
     }

@@ -7,6 +7,7 @@
 mod grpc;
 mod headers;
 mod holding;
+mod misuse;
 mod reply;
 mod server;
 mod state;

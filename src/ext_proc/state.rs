@@ -14,6 +14,7 @@ use http::header;
 
 use super::headers;
 use super::holding::{Fed, Holding, Kept};
+use super::misuse::Misuse;
 use super::reply;
 use super::wire::{
     BodyMode, HeaderMutation, HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProcessingResponse,
@@ -39,6 +40,8 @@ pub(super) struct Exchange<'s> {
     request_mode: BodyMode,
     /// How it sends the answer's, or is going to.
     mode: BodyMode,
+    /// Whether the body is one that Candor has asked for.
+    is_asked_for: bool,
     phase: Phase<'s>,
 }
 
@@ -74,40 +77,11 @@ struct Replacing<'s> {
 /// What is read of a body that nobody wants, so that the exchange with the upstream ends in order.
 const DROPPED_BYTES_MAX: usize = 64 * 1024;
 
-/// What this processor cannot work with. The stream ends, and Envoy does what its `failure_mode_allow` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Misuse {
-    /// `request_header_mode: SKIP`.
-    RequestUnseen,
-    /// `response_body_mode` is `STREAMED`.
-    Streamed,
-    /// `response_body_mode` is `GRPC`.
-    Grpc,
-    /// A message that is none, or came at the wrong time.
-    Disorder,
-}
-
-impl Misuse {
-    /// What an operator reads, here and in Envoy's log.
-    pub fn text(self) -> &'static str {
-        match self {
-            Misuse::RequestUnseen => {
-                "the filter's request_header_mode must be SEND: rules depend on the request"
-            }
-            Misuse::Streamed => {
-                "the filter's response_body_mode is STREAMED, in which the status is gone before the body comes: \
-                 use FULL_DUPLEX_STREAMED, BUFFERED or NONE with allow_mode_override"
-            }
-            Misuse::Grpc => "the filter's response_body_mode GRPC is not for answers that rules read",
-            Misuse::Disorder => "a message that has no place here",
-        }
-    }
-}
-
 impl<'s> Exchange<'s> {
     /// One of which nothing is known.
     pub fn new(snapshot: &'s Snapshot) -> Exchange<'s> {
-        Exchange { snapshot, request_mode: BodyMode::None, mode: BodyMode::None, phase: Phase::New }
+        let (request_mode, mode) = (BodyMode::None, BodyMode::None);
+        Exchange { snapshot, request_mode, mode, is_asked_for: false, phase: Phase::New }
     }
 
     /// Takes what Envoy tells, and says what it is told, in this order.
@@ -184,15 +158,21 @@ impl<'s> Exchange<'s> {
         HEAD.saturating_add(usize::try_from(body).unwrap_or(usize::MAX))
     }
 
-    /// A message that was longer than that, and was not read: the buffered body, or something that has no answer.
+    /// A message that was not read, being longer than that, or than the room that `total` leaves beside others: the
+    /// buffered body, or something that has no answer.
     ///
     /// # Errors
     /// When it cannot have been the body.
-    pub fn oversized(&mut self, replies: &mut Vec<ProcessingResponse>) -> Result<(), Misuse> {
+    pub fn unread(
+        &mut self,
+        total: Option<u64>,
+        replies: &mut Vec<ProcessingResponse>,
+    ) -> Result<(), Misuse> {
         match replace(&mut self.phase, Phase::Over) {
             Phase::Holding(holding) if self.mode != BodyMode::FullDuplexStreamed => {
-                let bytes_max = holding.hold().max_bytes;
-                let (kept, outcome) = holding.give_up(Undecided::OverBytes { bytes_max });
+                let over_bytes = || Undecided::OverBytes { bytes_max: holding.hold().max_bytes };
+                let reason = total.map_or_else(over_bytes, |bytes_max| Undecided::OverTotal { bytes_max });
+                let (kept, outcome) = holding.give_up(reason);
                 self.settled(kept, outcome, Rest::Ended, replies);
                 Ok(())
             }
@@ -308,6 +288,7 @@ impl<'s> Exchange<'s> {
                     // And of a body whose length nobody knows it must be told what to do when it is more.
                     Some(Err(_)) | None => BodyMode::BufferedPartial,
                 };
+                self.is_asked_for = true;
                 replies.push(reply::response_headers_and(self.mode, None));
             }
             _ => replies.push(reply::response_headers(None)),
@@ -546,14 +527,15 @@ enum Rest {
     Trailers,
 }
 
-/// A promised body that never came is for an operator to see: the filter is set up in a way that rules cannot work.
+/// A body that was asked for and never came is for an operator to see: rules cannot work like that.
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
         if let Phase::Holding(holding) = &mut self.phase
             && holding.kept.bytes == 0
-            && self.mode != BodyMode::FullDuplexStreamed
+            && self.is_asked_for
         {
-            holding.kept.visit.broken("the body was never sent: does the filter have allow_mode_override?");
+            let why = "the body that was asked for never came: the client left, or the filter lacks allow_mode_override";
+            holding.kept.visit.broken(why);
         }
     }
 }

@@ -22,7 +22,8 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use super::grpc::{self, Arrived, Inbound};
-use super::state::{Exchange, Misuse};
+use super::misuse::Misuse;
+use super::state::Exchange;
 use super::wire::ProcessingRequest;
 use crate::live::Snapshot;
 
@@ -93,10 +94,11 @@ impl Body for Outbound {
 /// Talks until there is nothing more to say; how that ended, for the other side.
 async fn converse(snapshot: Arc<Snapshot>, mut incoming: Incoming, said: Said) -> HeaderMap {
     let mut exchange = Exchange::new(&snapshot);
-    let mut inbound = Inbound::default();
+    let mut inbound = Inbound::new(snapshot.holds.share());
     let mut wait = Wait::default();
     let mut replies = Vec::new();
     let mut is_observed = false;
+    let total_max = snapshot.holds.bytes_max();
     loop {
         let waited = select! {
             biased;
@@ -112,7 +114,9 @@ async fn converse(snapshot: Arc<Snapshot>, mut incoming: Incoming, said: Said) -
                 let Ok(bytes) = frame.into_data() else { continue };
                 inbound.push(bytes);
                 while let Some(arrived) = inbound.next(exchange.message_bytes_max()) {
-                    if let Err(misuse) = take(&mut exchange, arrived, &mut is_observed, &mut replies) {
+                    if let Err(misuse) =
+                        take(&mut exchange, arrived, total_max, &mut is_observed, &mut replies)
+                    {
                         return refused(misuse);
                     }
                 }
@@ -134,6 +138,7 @@ async fn converse(snapshot: Arc<Snapshot>, mut incoming: Incoming, said: Said) -
 fn take(
     exchange: &mut Exchange<'_>,
     arrived: Arrived,
+    bytes_max: u64,
     is_observed: &mut bool,
     replies: &mut Vec<super::wire::ProcessingResponse>,
 ) -> Result<(), Misuse> {
@@ -143,7 +148,8 @@ fn take(
             *is_observed |= message.observability_mode;
             exchange.take(message, replies)
         }
-        Arrived::Oversized => exchange.oversized(replies),
+        Arrived::Oversized => exchange.unread(None, replies),
+        Arrived::NoRoom => exchange.unread(Some(bytes_max), replies),
         Arrived::Compressed => Err(Misuse::Disorder),
     }
 }

@@ -2,7 +2,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message as _;
 
-use super::state::{Exchange, Misuse};
+use super::misuse::Misuse;
+use super::state::Exchange;
 use super::wire::{
     BodyChange, BodyMode, HeaderMap, HeaderValue, HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest,
     ProcessingResponse, ProtocolConfiguration, Reply, Status, Told,
@@ -198,12 +199,12 @@ fn a_body_that_was_not_read_is_one_that_cannot_be_known() {
     let mut exchange = Exchange::new(&snapshot);
     let mut replies = Vec::new();
     exchange.take(request(BodyMode::Buffered), &mut replies).unwrap();
-    assert_eq!(exchange.oversized(&mut replies), Err(Misuse::Disorder));
+    assert_eq!(exchange.unread(None, &mut replies), Err(Misuse::Disorder));
     let mut exchange = Exchange::new(&snapshot);
     replies.clear();
     exchange.take(request(BodyMode::Buffered), &mut replies).unwrap();
     exchange.take(answer(&[JSON]), &mut replies).unwrap();
-    exchange.oversized(&mut replies).unwrap();
+    exchange.unread(None, &mut replies).unwrap();
     assert_eq!(replies.iter().map(words).collect::<Vec<_>>(), ["request -x-rules", "head", "body"]);
 }
 
@@ -237,7 +238,7 @@ proptest! {
             match event {
                 0 => exchange.slow(&mut replies),
                 1 => exchange.late(&mut replies),
-                2 if exchange.oversized(&mut replies).is_err() => break,
+                2 if exchange.unread(None, &mut replies).is_err() => break,
                 _ => {}
             }
             if exchange.take(message, &mut replies).is_err() {
