@@ -43,7 +43,8 @@ fn answer(template: &Template, body: &str) -> (String, Overrides) {
     (out, variables.overrides(&mut heap).unwrap())
 }
 
-#[divan::bench(args = NAMES)]
+/// In rounds as those of `bench/templates`, of which the fastest counts.
+#[divan::bench(args = NAMES, sample_count = 100, sample_size = 10_000)]
 fn render(bencher: Bencher<'_, '_>, name: &str) {
     let template = parsed(text(name));
     bencher.bench_local(|| black_box_drop(answer(black_box(&template), black_box(ANSWER))));

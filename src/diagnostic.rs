@@ -123,10 +123,20 @@ impl Place {
         }
     }
 
-    fn order(&self) -> (&str, usize, usize) {
+    /// The place, and its line with a caret under it.
+    pub fn excerpt(&self) -> Excerpt<'_> {
+        Excerpt(self)
+    }
+
+    /// What places are sorted by: the file, the line, the column.
+    pub fn order(&self) -> (&str, usize, usize) {
         (&self.source.name, self.line, self.column)
     }
 }
+
+/// A place as people see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Excerpt<'p>(&'p Place);
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,6 +146,29 @@ impl fmt::Display for Place {
 
 /// A line that is longer is shown in part.
 const LINE_BYTES_MAX: usize = 300;
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.0;
+        let number = place.line.to_string();
+        let margin = " ".repeat(number.len());
+        write!(f, "{margin}--> {place}")?;
+        let Some(line) = place.source.line(place.line) else { return Ok(()) };
+        // Of a file that is all one line, the part around the place.
+        let skipped = if line.len() > LINE_BYTES_MAX { (place.column - 1).saturating_sub(40) } else { 0 };
+        let shown = match skipped {
+            0 => line,
+            _ => place.source.text_from(place.line, skipped + 1).unwrap_or_default(),
+        };
+        let shown = shown.chars().take_while(|c| *c != '\n').take(LINE_BYTES_MAX);
+        // Tabs would push the caret away from what it points at.
+        let line: String = shown.map(|c| if c == '\t' { ' ' } else { c }).collect();
+        let indent = " ".repeat(place.column - 1 - skipped);
+        let room = line.chars().count().saturating_sub(place.column - 1 - skipped).max(1);
+        let carets = "^".repeat(place.width.clamp(1, room));
+        write!(f, "\n{margin} |\n{number} | {line}\n{margin} | {indent}{carets}")
+    }
+}
 
 /// One problem: what, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,26 +238,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.severity, self.message)?;
         if let Some(place) = &self.place {
-            let number = place.line.to_string();
-            let margin = " ".repeat(number.len());
-            write!(f, "\n{margin}--> {place}")?;
-            if let Some(line) = place.source.line(place.line) {
-                // Of a file that is all one line, the part around the place.
-                let skipped =
-                    if line.len() > LINE_BYTES_MAX { (place.column - 1).saturating_sub(40) } else { 0 };
-                let shown = if skipped == 0 {
-                    line
-                } else {
-                    place.source.text_from(place.line, skipped + 1).unwrap_or_default()
-                };
-                let shown = shown.chars().take_while(|c| *c != '\n').take(LINE_BYTES_MAX);
-                // Tabs would push the caret away from what it points at.
-                let line: String = shown.map(|c| if c == '\t' { ' ' } else { c }).collect();
-                let indent = " ".repeat(place.column - 1 - skipped);
-                let room = line.chars().count().saturating_sub(place.column - 1 - skipped).max(1);
-                let carets = "^".repeat(place.width.clamp(1, room));
-                write!(f, "\n{margin} |\n{number} | {line}\n{margin} | {indent}{carets}")?;
-            }
+            write!(f, "\n{}", place.excerpt())?;
         }
         if let Some(help) = &self.help {
             write!(f, "\n  = help: {help}")?;

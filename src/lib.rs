@@ -45,6 +45,9 @@ pub mod vtl;
 pub mod apigateway;
 
 pub mod rules;
+
+pub mod lint;
+
 #[cfg(feature = "server")]
 pub mod settings;
 
@@ -54,6 +57,8 @@ pub mod case;
 pub mod live;
 #[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod traffic;
 
 #[cfg(feature = "server")]
 pub mod admin;

@@ -2,7 +2,6 @@
 //! proxy's, asked for its trace.
 
 mod api;
-mod saved;
 mod stages;
 
 use std::io::{self, Read, Write};
@@ -24,6 +23,7 @@ use crate::engine::{self, Answer, AnswerHead, Exchange, Limits, Outcome, Request
 use crate::live::Deployment;
 use crate::rules::Rules;
 use crate::settings::Settings;
+use crate::traffic::saved;
 
 use super::load::{self, Configuration, Options};
 use super::{Exit, ExplainArgs, Format};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::apigateway;
 use crate::apigateway::model::Api;
 use crate::apigateway::read::native;
-use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_you_mean};
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
@@ -127,10 +127,17 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
         let quick = Quick { presets: &quick.presets, lines: &quick.rules };
         let rules = rules::read(Some(&document), quick, &names, &mut diagnostics);
         let mut settings = settings?;
+        check_captured(&settings, &rules, &mut diagnostics);
         let deployment = match settings.api.clone() {
             Some(said) => {
                 let api = api(&said, &document, &mut diagnostics)?;
-                Some(Deployment::new(api, &said, &mut settings, &mut diagnostics))
+                let mut unreached = Diagnostics::default();
+                let deployment = Deployment::new(api, &said, &mut settings, &mut unreached);
+                // A command that sends nothing need not reach anything.
+                if upstream_if_none.is_none() {
+                    unreached.into_sorted().into_iter().for_each(|problem| diagnostics.push(problem));
+                }
+                Some(deployment)
             }
             None => None,
         };
@@ -172,6 +179,19 @@ fn api(said: &settings::Api, document: &Node, diagnostics: &mut Diagnostics) -> 
                 .push(problem.help(format!("the definition is `{}`; keep one of the two", definition.path)));
             None
         }
+    }
+}
+
+/// Tells of rules that `capture` waits for and that are not there.
+fn check_captured(settings: &Settings, rules: &Rules, diagnostics: &mut Diagnostics) {
+    let labels = || rules.sets.iter().flat_map(|set| &set.rules).map(|rule| &*rule.label);
+    let wanted = settings.capture.iter().flat_map(|capture| &capture.rules);
+    for missing in wanted.filter(|wanted| labels().all(|label| label != *wanted)) {
+        let warning = Diagnostic::warning(format!("`capture.rules` names `{missing}`, which is no rule"));
+        diagnostics.push(match did_you_mean(missing, labels()) {
+            Some(meant) => warning.help(format!("did you mean `{meant}`?")),
+            None => warning,
+        });
     }
 }
 

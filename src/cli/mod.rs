@@ -6,10 +6,15 @@ pub mod demo;
 pub mod explain;
 pub mod health;
 pub mod import;
+pub mod learn;
+pub mod lint;
 pub mod load;
 pub mod render;
+pub mod replay;
+pub mod report;
 pub mod serve;
 pub mod test;
+mod traffic;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,10 +82,15 @@ enum Command {
     Check {
         #[command(flatten)]
         rules: RuleFlags,
+        /// Give advice as well, as `candor lint` does; advice counts as a problem
+        #[arg(long)]
+        lint: bool,
         /// How problems are printed
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Advise on rules that work, and probably not as meant: exit 0 no advice, 1 some, 2 could not run
+    Lint(Box<lint::LintArgs>),
     /// Play cases: exit 0 all hold, 1 one does not, 2 could not run
     Test(Box<test::TestArgs>),
     /// Show what each rule, or each stage of an API, makes of a saved answer, and why
@@ -89,6 +99,12 @@ enum Command {
     Render(Box<RenderArgs>),
     /// Write an API Gateway definition as a configuration in Candor's own words, and tell what is lost
     Import(ImportArgs),
+    /// Put recorded traffic through the rules and show what changes for clients
+    Replay(Box<replay::ReplayArgs>),
+    /// Show what rules in shadow mode would have done to captured exchanges
+    Report(report::ReportArgs),
+    /// Propose rules from recorded traffic, with the cases that prove them
+    Learn(learn::LearnArgs),
     /// Ask a running sidecar whether it is ready: exit 0 yes, 1 no, 2 cannot be asked
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
@@ -270,11 +286,17 @@ pub fn run() -> ExitCode {
             serve::run(&load::Options::new(&rules, listen, admin).with_ext_proc(ext_proc))
         }
         Command::Demo { listen, admin } => demo::run(listen, admin),
-        Command::Check { rules, format } => check::run(&load::Options::new(&rules, None, None), format),
+        Command::Check { rules, lint, format } => {
+            check::run(&load::Options::new(&rules, None, None), lint, format)
+        }
+        Command::Lint(arguments) => lint::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Learn(arguments) => learn::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
         Command::Schema => {
             print!("{}", rules::schema());

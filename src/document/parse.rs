@@ -187,6 +187,21 @@ impl<'s> Builder<'s> {
         self.place_at(span.start.line(), span.start.col(), width)
     }
 
+    /// The place of a scalar. The parser counts what follows the closing quote up to the next token as part of it.
+    fn place_of_scalar(&self, span: Span, style: ScalarStyle) -> Place {
+        let mut place = self.place(span);
+        let quote = match style {
+            ScalarStyle::SingleQuoted => '\'',
+            ScalarStyle::DoubleQuoted => '"',
+            _ => return place,
+        };
+        let text = self.source.text_from(place.line, place.column).unwrap_or_default();
+        if let Some(width) = quoted_width(text.chars().take(place.width), quote) {
+            place.width = width;
+        }
+        place
+    }
+
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -197,7 +212,7 @@ impl<'s> Builder<'s> {
                 } else {
                     Value::Text(text.into_owned())
                 };
-                let node = Node { place: self.place(span), value };
+                let node = Node { place: self.place_of_scalar(span, style), value };
                 self.nodes += 1;
                 self.add(node, function, anchor)
             }
@@ -321,6 +336,25 @@ impl<'s> Builder<'s> {
     }
 }
 
+/// Characters up to the closing quote, with both quotes; `None` where the text goes on in the next line.
+fn quoted_width(chars: impl Iterator<Item = char>, quote: char) -> Option<usize> {
+    let mut chars = chars.enumerate().skip(1).peekable();
+    while let Some((index, char)) = chars.next() {
+        match char {
+            '\\' if quote == '"' => {
+                chars.next();
+            }
+            // In single quotes, two of them are one.
+            '\'' if quote == '\'' && chars.peek().is_some_and(|(_, next)| *next == '\'') => {
+                chars.next();
+            }
+            char if char == quote => return Some(index + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
 fn key_text(node: &Node) -> Result<String, Problem> {
     match &node.value {
         Value::Text(text) | Value::Number(text) => Ok(text.clone()),
@@ -380,6 +414,20 @@ mod tests {
         check_problem("a: 1\n---\nb: 2\n", "a second document in one file");
         check_problem("? [1]\n: 2\n", "a key cannot be a list");
         check_problem(&format!("a: {}", "[".repeat(100)), "nested more than 64 deep");
+    }
+
+    #[test]
+    fn a_scalar_ends_with_its_quote() {
+        let check = |text: &str, width: usize| {
+            let node = read(text).0.unwrap();
+            assert_eq!(node.entry("a").unwrap().node.place.width, width, "{text}");
+        };
+        check("a: 'x'  # it's why", 3);
+        check("a: 'it''s' # why", 7);
+        check("a: ''", 2);
+        check("a: \"a \\\" b\"   # \"", 8);
+        check("{ a: 'x' , b: 1 }", 3);
+        check("a: x y  # why", 3);
     }
 
     #[test]

@@ -195,6 +195,19 @@ impl Action {
         Ok(Mutation { status, reason: self.reason.clone(), uncacheable, headers, body })
     }
 
+    /// Every source that a value is taken from, those of templates not among them.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let status = self.status.iter().filter_map(|status| match status {
+            StatusChoice::From(source) | StatusChoice::Table { source, .. } => Some(source),
+            StatusChoice::Fixed(_) => None,
+        });
+        let headers = self.headers.iter().filter_map(|change| match change {
+            HeaderChange::Set(_, text) | HeaderChange::Append(_, text) => text.source(),
+            HeaderChange::Remove(_) => None,
+        });
+        status.chain(headers).chain(self.body.sources())
+    }
+
     fn forbids_caching(&self, before: StatusCode, after: StatusCode) -> bool {
         match self.cache {
             Cache::Auto => turns_into_error(before, after),
@@ -208,6 +221,17 @@ impl Action {
 pub fn turns_into_error(before: StatusCode, after: StatusCode) -> bool {
     let is_error = |status: StatusCode| status.is_client_error() || status.is_server_error();
     is_error(after) && !is_error(before)
+}
+
+impl ProblemChoice {
+    fn sources(&self) -> Vec<&Source> {
+        let texts = [&self.kind, &self.title, &self.detail, &self.instance];
+        let found = self.extensions.iter().filter_map(|(_, extension)| match extension {
+            Extension::From(source) => Some(source),
+            Extension::Literal(_) => None,
+        });
+        texts.into_iter().flatten().filter_map(Text::source).chain(found).collect()
+    }
 }
 
 impl StatusChoice {
@@ -257,7 +281,27 @@ impl HeaderChange {
     }
 }
 
+impl Text {
+    fn source(&self) -> Option<&Source> {
+        match self {
+            Text::From(source) => Some(source),
+            Text::Literal(_) => None,
+        }
+    }
+}
+
 impl BodyChoice {
+    fn sources(&self) -> Vec<&Source> {
+        match self {
+            BodyChoice::From { source, .. } => vec![source],
+            BodyChoice::Problem(problem) => problem.sources(),
+            BodyChoice::Keep
+            | BodyChoice::Static { .. }
+            | BodyChoice::Template { .. }
+            | BodyChoice::Templates { .. } => Vec::new(),
+        }
+    }
+
     /// What a template makes, if it is one that makes the body.
     fn rendered(
         &self,

@@ -149,6 +149,19 @@ impl MediaRange {
         media_type(content_type).is_some_and(|(r#type, subtype)| self.covers(r#type, subtype))
     }
 
+    /// A pattern for the media types in the range, in lower case and without parameters.
+    pub fn pattern(&self) -> String {
+        let escaped = |text: &str| regex_syntax::escape(&text.to_ascii_lowercase());
+        match &self.0 {
+            Form::Anything => "[^/]+/[^/]+".to_owned(),
+            Form::Subtype(own, Subtype::Any) => format!("{}/[^/]+", escaped(own)),
+            Form::Subtype(own, Subtype::Exact(exact)) => format!("{}/{}", escaped(own), escaped(exact)),
+            Form::Subtype(own, Subtype::Suffix(suffix)) => {
+                format!(r"{}/[^/]+\+{}", escaped(own), escaped(suffix))
+            }
+        }
+    }
+
     fn covers(&self, r#type: &str, subtype: &str) -> bool {
         let Form::Subtype(own_type, own_subtype) = &self.0 else { return true };
         same(own_type, r#type)
@@ -195,13 +208,18 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pattern::{Extent, Pattern};
     use super::*;
 
     #[test]
     fn ranges_match_by_type_subtype_and_suffix() {
         let check = |range: &str, content_type: &str, expected: bool| {
-            let matches = MediaRange::parse(range).unwrap().matches(content_type);
-            assert_eq!(matches, expected, "{range} on {content_type}");
+            let parsed = MediaRange::parse(range).unwrap();
+            assert_eq!(parsed.matches(content_type), expected, "{range} on {content_type}");
+            if let Some(plain) = media_type(content_type).map(|(a, b)| format!("{a}/{b}").to_lowercase()) {
+                let pattern = Pattern::parse(&parsed.pattern(), Extent::Whole).unwrap();
+                assert_eq!(pattern.is_match(&plain), expected, "the pattern of {range} on {plain}");
+            }
         };
         check("application/json", "application/json", true);
         check("application/json", "Application/JSON ; charset=utf-8", true);

@@ -44,6 +44,7 @@ use bytes::Bytes;
 pub use exchange::{Answer, AnswerHead, Exchange, RequestSnapshot};
 pub use facts::media_type;
 pub use outcome::Outcome;
+pub use reading::{Legible, legible};
 pub use ruleset::RuleSet;
 
 use decode::DecodeError;

@@ -101,7 +101,7 @@ impl Pattern {
     }
 
     /// A pattern that matches the same values, each from end to end.
-    pub(super) fn over_whole_value(&self) -> String {
+    pub fn over_whole_value(&self) -> String {
         match self.extent {
             Extent::Whole => self.compiled_text().to_owned(),
             Extent::Anywhere => anywhere(&self.written),

@@ -2,11 +2,48 @@
 
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
 use encoding_rs::Encoding;
 
 use super::charset::{self, Transcoder};
-use super::decode::{DecodeError, Decoder};
-use super::inspect::Readable;
+use super::decode::{DecodeError, Decoder, RATIO_MAX};
+use super::exchange::{Answer, RequestSnapshot};
+use super::hold::Inspect;
+use super::inspect::{self, Readable};
+
+/// A body as text, for whoever records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Legible {
+    /// The text, as it was sent.
+    AsSent(Bytes),
+    /// The text, which was sent in a coding or a charset of its own; perhaps not all of it.
+    Undone {
+        /// In UTF-8.
+        text: Bytes,
+        /// Whether more would follow.
+        is_cut: bool,
+    },
+    /// No rule looks into it, or nobody can.
+    No,
+}
+
+/// A body, or its beginning, as rules read it, at most so many bytes of it.
+pub fn legible(request: &RequestSnapshot, answer: &Answer, inspect: &Inspect, bytes_max: u64) -> Legible {
+    let Ok(readable) = inspect::readable(request, &answer.head, inspect) else { return Legible::No };
+    let mut reading = Reading::new(&readable, false, bytes_max.saturating_mul(RATIO_MAX));
+    if reading.is_as_sent(&answer.body) {
+        return Legible::AsSent(answer.body.clone());
+    }
+    let room = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let mut text = Vec::new();
+    let mut sink = |piece: &[u8]| {
+        text.extend_from_slice(piece.get(..room.saturating_sub(text.len())).unwrap_or(piece));
+        if text.len() < room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let read = reading.feed(&answer.body, &mut sink).and_then(|()| reading.finish(&mut sink));
+    let is_cut = read.is_err() || text.len() >= room;
+    Legible::Undone { text: text.into(), is_cut }
+}
 
 /// Makes a body readable while it goes by.
 pub struct Reading {
@@ -123,9 +160,10 @@ fn keeping<'k>(
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderValue, header};
 
     use super::super::decode::Codings;
+    use super::super::exchange::AnswerHead;
     use super::*;
 
     fn reading(content_type: &str, codings: &str) -> Reading {
@@ -148,6 +186,40 @@ mod tests {
         check("text/plain", "", b"\xfe", false);
         check("text/plain", "", b"\xff\xfe", false);
         check("text/plain", "gzip", b"abc", false);
+    }
+
+    #[test]
+    fn a_body_is_legible_as_far_as_it_goes() {
+        let check = |content_type: &str, coding: &str, body: &[u8], expected: Legible| {
+            let headers = [(header::CONTENT_TYPE, content_type), (header::CONTENT_ENCODING, coding)];
+            let headers = headers.into_iter().filter(|(_, value)| !value.is_empty());
+            let headers =
+                headers.map(|(name, value)| (name, HeaderValue::from_str(value).unwrap())).collect();
+            let request = RequestSnapshot {
+                method: http::Method::GET,
+                uri: http::Uri::default(),
+                headers: http::HeaderMap::new(),
+                circumstances: None,
+            };
+            let head = AnswerHead { status: http::StatusCode::OK, headers };
+            let answer = Answer { head, body: Bytes::copy_from_slice(body) };
+            assert_eq!(
+                legible(&request, &answer, &Inspect::default(), 8),
+                expected,
+                "{content_type} {coding}"
+            );
+        };
+        let undone = |text: &'static str, is_cut| Legible::Undone { text: text.into(), is_cut };
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut gzip, b"hello").unwrap();
+        let gzip = gzip.finish().unwrap();
+        check("text/plain", "", b"hello", Legible::AsSent(Bytes::from_static(b"hello")));
+        check("text/plain;charset=latin1", "", b"caf\xe9", undone("café", false));
+        check("text/plain", "gzip", &gzip, undone("hello", false));
+        check("text/plain", "gzip", &gzip[..gzip.len() - 4], undone("hello", true));
+        check("text/plain;charset=latin1", "", b"0123456789", undone("01234567", true));
+        check("text/plain", "klingon", b"hello", Legible::No);
+        check("image/png", "", b"hello", Legible::No);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
+use super::capture::Sample;
 use super::http1::AnswerBody;
 
 /// Why an origin broke off.
@@ -36,6 +37,8 @@ pub(super) struct Download {
     alarm: Alarm,
     /// A body that was given up has nothing more to say.
     over: bool,
+    /// Where it is recorded.
+    sample: Option<Sample>,
 }
 
 /// What an answer's body is held to.
@@ -66,7 +69,7 @@ impl Download {
     /// A body without bounds.
     pub fn new(origin: Origin) -> Download {
         let bounds = Bounds { bytes_left: u64::MAX, idle_time_max: None, end: None };
-        Download { origin, bounds, waiting_since: None, alarm: Alarm::default(), over: false }
+        Download { origin, bounds, waiting_since: None, alarm: Alarm::default(), over: false, sample: None }
     }
 
     /// Holds the body to these bounds.
@@ -77,6 +80,24 @@ impl Download {
         self.bounds = bounds;
         let is_too_large = self.origin.size_hint().lower() > bounds.bytes_left;
         if is_too_large { Err(DownloadError::TooLarge) } else { Ok(()) }
+    }
+
+    /// Records the body as it goes by.
+    pub fn recorded_in(&mut self, sample: Sample) {
+        if self.is_end_stream() {
+            sample.ended();
+        }
+        self.sample = Some(sample);
+    }
+
+    fn record(&self, frame: Option<&Frame<Bytes>>) {
+        let Some(sample) = &self.sample else { return };
+        if let Some(chunk) = frame.and_then(Frame::data_ref) {
+            sample.fed(chunk);
+        }
+        if frame.is_none() || self.origin.is_end_stream() {
+            sample.ended();
+        }
     }
 
     /// Nothing has come. Waits for as long as the bounds allow.
@@ -138,9 +159,15 @@ impl Body for Download {
         let frame = match self.origin.poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => self.within(frame),
             Poll::Ready(Some(Err(error))) => Err(DownloadError::CutShort(error)),
-            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(None) => {
+                self.record(None);
+                return Poll::Ready(None);
+            }
             Poll::Pending => Err(ready!(self.poll_late(context))),
         };
+        if let Ok(frame) = &frame {
+            self.record(Some(frame));
+        }
         self.over = frame.is_err();
         Poll::Ready(Some(frame))
     }

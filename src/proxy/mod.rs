@@ -8,6 +8,7 @@ mod alarm;
 mod body;
 mod budget;
 mod busy;
+mod capture;
 mod circumstances;
 mod connect;
 mod download;
@@ -49,6 +50,7 @@ pub use server::{Drained, StopSignals, bind, run};
 pub use visit::Visit;
 
 use body::{Body, Content};
+use capture::{Captures, Sample};
 use download::Download;
 use error::{DownstreamError, ProxyError, UpstreamFault};
 use gateway::Turns;
@@ -77,6 +79,7 @@ struct Shared {
     snapshot: Arc<Snapshot>,
     holds: Arc<Holds>,
     turns: Arc<Turns>,
+    captures: Option<Arc<Captures>>,
 }
 
 /// What one thread needs to carry exchanges.
@@ -85,6 +88,7 @@ struct Worker {
     upstreams: Vec<Upstream>,
     holds: Arc<Holds>,
     turns: Arc<Turns>,
+    captures: Option<Arc<Captures>>,
     buffers: Rc<Buffers>,
     date: Date,
     /// Whether exchanges in flight are the last.
@@ -123,22 +127,22 @@ impl Downstream {
 
 impl Shared {
     /// Nothing is under way yet.
-    fn new(snapshot: Arc<Snapshot>) -> Shared {
+    fn new(snapshot: Arc<Snapshot>, captures: Option<Arc<Captures>>) -> Shared {
         let holds = Arc::clone(&snapshot.holds);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns }
+        Shared { snapshot, holds, turns, captures }
     }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let Shared { snapshot, holds, turns } = shared;
+        let Shared { snapshot, holds, turns, captures } = shared;
         let buffers = Rc::default();
         let upstreams = &snapshot.settings.upstreams;
         let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers)).collect();
         let (date, draining) = (Date::default(), Cell::new(false));
-        Worker { snapshot, upstreams, holds, turns, buffers, date, draining }
+        Worker { snapshot, upstreams, holds, turns, captures, buffers, date, draining }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
@@ -200,6 +204,8 @@ impl Worker {
         if request.version() == Version::HTTP_2 {
             headers::join_cookies(request.headers_mut());
         }
+        let captures = self.captures.as_ref();
+        let sample = captures.and_then(|captures| captures.sample(request, route, peer.ip));
         let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
         let offer = Offer::of(request);
         let asked = asked(request, route, &rules, peer);
@@ -228,7 +234,7 @@ impl Worker {
             let Answer { status, version, phrase, mut headers, body: download } = *answer;
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
-            let decided = self.decide(&rules, &asked, &mut head, download, record).await;
+            let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
             let Some((again, pause)) = tries.again(&decided.outcome, self.draining.get(), record) else {
                 break (head, phrase, version, decided);
             };
@@ -254,16 +260,28 @@ impl Worker {
         rules: &Chosen<'_>,
         asked: &RequestSnapshot,
         head: &mut AnswerHead,
-        body: Download,
+        mut body: Download,
+        sample: Option<&Sample>,
         record: &mut Record,
     ) -> Decided {
-        let Some(rule_set) = rules.settle(&mut head.headers) else {
-            return Decided::by_head(Outcome::pass(), body);
+        if let Some(sample) = sample {
+            sample.answered(head);
+            body.recorded_in(sample.clone());
+        }
+        let rule_set = rules.settle(&mut head.headers);
+        let decided = match rule_set {
+            None => Decided::by_head(Outcome::pass(), body),
+            Some(rule_set) => {
+                record.ruled_by(rule_set);
+                let limits = &self.snapshot.limits;
+                let inquiry = Inquiry { rule_set, request: asked, head, limits, explain: false };
+                hold::decide(&inquiry, body, &self.holds).await
+            }
         };
-        record.ruled_by(rule_set);
-        let limits = &self.snapshot.limits;
-        let inquiry = Inquiry { rule_set, request: asked, head, limits, explain: false };
-        hold::decide(&inquiry, body, &self.holds).await
+        if let Some(sample) = sample {
+            sample.decided(rule_set.map(AsRef::as_ref), &decided.outcome);
+        }
+        decided
     }
 
     fn upstream(&self, index: usize) -> Result<&Upstream, ProxyError> {

@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
 use super::Shared;
+use super::capture::Captures;
 use super::refusal::Refusal;
 use super::worker::{self, Arrival, Load};
 use crate::live::{Readiness, Snapshot};
@@ -73,7 +74,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// `drain.timeout`, and says how many connections had to be cut.
 ///
 /// # Errors
-/// When the listener or a worker cannot be started.
+/// When the listener, a worker or the capture of exchanges cannot be started.
 pub async fn run(
     listener: TcpListener,
     snapshot: Arc<Snapshot>,
@@ -81,7 +82,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let mut workers = Workers::start(&snapshot).await?;
+    let captures = Captures::start(&snapshot)?;
+    let mut workers = Workers::start(&snapshot, captures.clone()).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -99,7 +101,11 @@ pub async fn run(
     }
     readiness.drain();
     drop(listener);
-    Ok(workers.drain().await)
+    let drained = workers.drain().await;
+    if let Some(captures) = captures {
+        captures.finish();
+    }
+    Ok(drained)
 }
 
 /// A client that is gone before it was accepted is none of our trouble; running out of descriptors is.
@@ -130,11 +136,11 @@ struct Lane {
 }
 
 impl Workers {
-    async fn start(snapshot: &Arc<Snapshot>) -> io::Result<Workers> {
+    async fn start(snapshot: &Arc<Snapshot>, captures: Option<Arc<Captures>>) -> io::Result<Workers> {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
         let count = snapshot.settings.server.workers.unwrap_or_else(available);
-        let shared = Shared::new(Arc::clone(snapshot));
+        let shared = Shared::new(Arc::clone(snapshot), captures);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (arrivals, receiver) = mpsc::unbounded_channel();

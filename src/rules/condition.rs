@@ -11,13 +11,13 @@ use crate::engine::subject::{Subject, Subjects};
 use super::source;
 
 /// Keys that join conditions.
-const JOINS: [&str; 3] = ["all", "any", "not"];
+pub(super) const JOINS: [&str; 3] = ["all", "any", "not"];
 /// Keys that are a part of the exchange, with a pattern or a map of operators as value.
-const PARTS: [&str; 6] = ["status", "method", "path", "content_type", "error", "body"];
+pub(super) const PARTS: [&str; 6] = ["status", "method", "path", "content_type", "error", "body"];
 /// Keys that name a part of the exchange, with an operator beside them.
-const NAMED: [&str; 5] = ["json", "header", "request_header", "query", "xml"];
+pub(super) const NAMED: [&str; 5] = ["json", "header", "request_header", "query", "xml"];
 /// Operators.
-const OPERATORS: [&str; 6] = ["matches", "search", "contains", "equals", "in", "exists"];
+pub(super) const OPERATORS: [&str; 6] = ["matches", "search", "contains", "equals", "in", "exists"];
 
 /// All keys of a condition.
 pub fn keys() -> Vec<&'static str> {

@@ -3,8 +3,8 @@
 //! `PART:PATTERN`, joined by ` & `, then ` -> ` and a status, a JSON path or a capture. The pattern fits the whole
 //! value; a part alone (`$.error -> 500`) asks whether it is there and not `null`.
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::document::Node;
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
+use crate::document::{Node, Value};
 use crate::engine::action::{Action, Source, StatusChoice, final_status};
 use crate::engine::condition::{Condition, Test};
 use crate::engine::json::Want;
@@ -12,6 +12,7 @@ use crate::engine::pattern::Extent;
 use crate::engine::ruleset::RuleKind;
 use crate::engine::subject::Subjects;
 
+use super::written::WrittenTest;
 use super::{condition, source};
 
 /// Reads a line.
@@ -38,6 +39,47 @@ pub fn read(node: &Node, subjects: &mut Subjects, diagnostics: &mut Diagnostics)
     Some(RuleKind::Translate { when, then })
 }
 
+/// The tests of a line that can be read.
+pub fn tests(node: &Node) -> Vec<WrittenTest> {
+    let text = node.scalar_text().unwrap_or_default();
+    let (when, _) = text.rsplit_once("->").unwrap_or((text, ""));
+    let mut offset = 0;
+    let mut tests = Vec::new();
+    for written in when.split(" & ") {
+        let term = Term::of(written, offset, node);
+        let pattern =
+            term.pattern.map(|(pattern, place)| Node { place, value: Value::Text(pattern.to_owned()) });
+        tests.push(WrittenTest { operator: None, values: pattern.into_iter().collect(), place: term.place });
+        offset += written.chars().count() + 3;
+    }
+    tests
+}
+
+/// `PART` or `PART:PATTERN`.
+struct Term<'t> {
+    part: &'t str,
+    place: Place,
+    pattern: Option<(&'t str, Place)>,
+}
+
+impl<'t> Term<'t> {
+    /// The term that is written so, `offset` characters into the line.
+    fn of(written: &'t str, offset: usize, node: &Node) -> Term<'t> {
+        let lead = written.chars().take_while(|c| c.is_whitespace()).count();
+        let written = written.trim();
+        let (part, pattern) = match split_part(written) {
+            Some((part, pattern)) => (part, Some(pattern)),
+            None => (written, None),
+        };
+        let start = offset + lead + part.chars().count() + 1;
+        Term {
+            part,
+            place: node.place.within(offset + lead, part.chars().count()),
+            pattern: pattern.map(|pattern| (pattern, node.place.within(start, pattern.chars().count()))),
+        }
+    }
+}
+
 fn term(
     written: &str,
     offset: usize,
@@ -45,20 +87,12 @@ fn term(
     subjects: &mut Subjects,
     diagnostics: &mut Diagnostics,
 ) -> Option<Condition> {
-    let lead = written.chars().take_while(|c| c.is_whitespace()).count();
-    let written = written.trim();
-    let (part, pattern) = match split_part(written) {
-        Some((part, pattern)) => (part, Some(pattern)),
-        None => (written, None),
-    };
+    let Term { part, place, pattern } = Term::of(written, offset, node);
     let want = if pattern.is_some() { Want::Value } else { Want::Presence };
-    let place = node.place.within(offset + lead, part.chars().count());
     let subject = source::subject(part, &place, want, subjects, diagnostics);
     let test = match pattern {
         None => Some(Test::Exists(true)),
-        Some(pattern) => {
-            let start = offset + lead + part.chars().count() + 1;
-            let place = node.place.within(start, pattern.chars().count());
+        Some((pattern, place)) => {
             let node = Node { place, value: node.value.clone() };
             condition::compiled(pattern, Extent::Whole, &node, diagnostics).map(|p| Test::Matches(vec![p]))
         }

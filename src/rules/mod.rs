@@ -13,6 +13,7 @@ mod selector;
 mod set;
 mod source;
 mod template;
+mod written;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::engine::selection::Selection;
 
 pub use schema::schema;
 pub use template::{ReadFile, fill_in as fill_in_templates};
+pub use written::{WrittenRule, WrittenTest, written};
 
 /// Top-level keys of a configuration file that are read here.
 pub const KEYS: &[&str] = &["routes", "selector", "rule_sets"];

@@ -3,9 +3,7 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::Fields;
-use crate::engine::action::{
-    Action, BodyChoice, Extension, HeaderChange, Origin, Source, StatusChoice, Text,
-};
+use crate::engine::action::{Action, Origin};
 use crate::engine::condition::{Condition, Leaf, Literal, Test};
 use crate::engine::ruleset::{Mode, Rule, RuleKind};
 use crate::engine::subject::Subject;
@@ -31,6 +29,7 @@ pub fn check(rules: &[Rule], places: &[Place], diagnostics: &mut Diagnostics) {
 }
 
 /// Whether `first` surely holds wherever `when` holds. May say no where it does; never says yes where it does not.
+/// The whole truth is for [`lint`](crate::lint): it takes automata, which nobody should wait for when rules are loaded.
 fn implies(when: &Condition, first: &Condition) -> bool {
     match (when, first) {
         (_, Condition::All(all)) => all.iter().all(|part| implies(when, part)),
@@ -86,7 +85,7 @@ pub fn captures(when: &Condition, then: &Action, rule: &Fields<'_>, diagnostics:
         .flat_map(|pattern| pattern.group_names())
         .collect();
     let place = rule.entry("then").map_or(rule.place(), |entry| &entry.key_place);
-    for name in sources(then).filter_map(|source| match &source.origin {
+    for name in then.sources().filter_map(|source| match &source.origin {
         Origin::Capture(name) => Some(name.as_str()),
         Origin::Subject(_) => None,
     }) {
@@ -98,40 +97,5 @@ pub fn captures(when: &Condition, then: &Action, rule: &Fields<'_>, diagnostics:
                 },
             ));
         }
-    }
-}
-
-/// Every source that an action takes a value from.
-fn sources(action: &Action) -> impl Iterator<Item = &Source> {
-    let status = action.status.iter().filter_map(|status| match status {
-        StatusChoice::From(source) | StatusChoice::Table { source, .. } => Some(source),
-        StatusChoice::Fixed(_) => None,
-    });
-    let headers = action.headers.iter().filter_map(|change| match change {
-        HeaderChange::Set(_, text) | HeaderChange::Append(_, text) => of_text(text),
-        HeaderChange::Remove(_) => None,
-    });
-    let body: Vec<&Source> = match &action.body {
-        BodyChoice::From { source, .. } => vec![source],
-        BodyChoice::Problem(problem) => {
-            let texts = [&problem.kind, &problem.title, &problem.detail, &problem.instance];
-            let found = problem.extensions.iter().filter_map(|(_, extension)| match extension {
-                Extension::From(source) => Some(source),
-                Extension::Literal(_) => None,
-            });
-            texts.into_iter().flatten().filter_map(of_text).chain(found).collect()
-        }
-        BodyChoice::Keep
-        | BodyChoice::Static { .. }
-        | BodyChoice::Template { .. }
-        | BodyChoice::Templates { .. } => Vec::new(),
-    };
-    status.chain(headers).chain(body)
-}
-
-fn of_text(text: &Text) -> Option<&Source> {
-    match text {
-        Text::From(source) => Some(source),
-        Text::Literal(_) => None,
     }
 }

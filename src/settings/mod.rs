@@ -4,6 +4,7 @@
 
 mod api;
 mod bounds;
+mod capture;
 mod environment;
 mod ext_proc;
 mod hold;
@@ -26,6 +27,7 @@ use crate::engine::hold::{Hold, Inspect};
 
 pub use api::{Api, Definition, Lambda};
 pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
+pub use capture::{Capture, Kind, Redact};
 pub use ext_proc::{ExtProc, ExtProcListen};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
@@ -38,7 +40,7 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 use section::{Section, time};
 
 /// The top-level keys. The last four are decoded where rules and cases are.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "version",
     "server",
     "admin",
@@ -48,6 +50,7 @@ const KEYS: [&str; 14] = [
     "inspect",
     "drain",
     "log",
+    "capture",
     "api",
     "routes",
     "selector",
@@ -78,6 +81,8 @@ pub struct Settings {
     pub drain: Drain,
     /// What is logged.
     pub log: Log,
+    /// What is recorded, if anything.
+    pub capture: Option<Capture>,
 }
 
 /// How Candor stops.
@@ -114,6 +119,7 @@ impl Settings {
             inspect: hold::read_inspect(top, diagnostics),
             drain: Drain::read(top, diagnostics),
             log: Log::read(top, diagnostics),
+            capture: Capture::read(top, diagnostics),
         };
         (!diagnostics.has_errors()).then_some(settings)
     }

@@ -1,4 +1,5 @@
 mod api;
+mod capture;
 mod tls;
 
 use std::fmt::Write as _;
@@ -82,6 +83,7 @@ fn defaults_are_complete() {
     assert_eq!(settings.inspect, Inspect::default());
     assert_eq!(settings.drain.timeout, seconds(25));
     assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
+    assert_eq!(settings.capture, None);
 }
 
 #[test]
@@ -116,6 +118,8 @@ hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { timeout: 1m 30s }
 log: { filter: 'info,candor=trace', format: json }
+capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
+  file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
 routes: whatever
 selector: [1]
 rule_sets: {}
@@ -179,6 +183,19 @@ rule_sets: {}
         },
         drain: Drain { timeout: Duration::from_secs(90) },
         log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json },
+        capture: Some(Capture {
+            folder: "/tmp/c".into(),
+            rate_millionths: 10_000,
+            only: vec![Kind::Undecided, Kind::Shadow],
+            rules: vec!["orders/busy".into()],
+            body_bytes: 1024,
+            file_bytes: 1 << 20,
+            files: 2,
+            redact: Redact {
+                headers: vec![http::HeaderName::from_static("x-key")],
+                fields: vec!["password".into()],
+            },
+        }),
     };
     assert_eq!(settings, Some(expected));
 }

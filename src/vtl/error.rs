@@ -57,7 +57,7 @@ pub struct RenderError {
 
 impl RenderError {
     pub(super) fn of(fault: Fault) -> RenderError {
-        RenderError { kind: fault.kind, message: fault.message, span: None, help: None }
+        RenderError { kind: fault.kind(), message: fault.message(), span: None, help: None }
     }
 
     /// The same, with the place in the text that was parsed.

@@ -387,7 +387,7 @@ mod tests {
         let parts: Vec<&str> = calculation.split(' ').collect();
         let result = match calculate(parts[0], parts[1], parts[2]) {
             Ok(value) => value.map_or("null".to_owned(), |value| shown(&value)),
-            Err(fault) => format!("{:?}", fault.kind),
+            Err(fault) => format!("{:?}", fault.kind()),
         };
         assert_eq!(result, expected, "{calculation}");
     }

@@ -177,9 +177,14 @@ impl<'a> Heap<'a> {
     ) -> Result<bool, Fault> {
         let text = unread.text();
         self.meter.work(1 + text.len() as u64 / 32)?;
-        let is_done = json::reprint(text, slashes == Slashes::Escaped, out);
+        let Some(printed) = json::reprint(text, slashes == Slashes::Escaped) else { return Ok(false) };
+        if out.is_empty() {
+            *out = printed;
+        } else {
+            out.push_str(&printed);
+        }
         self.fits(out.len())?;
-        Ok(is_done)
+        Ok(true)
     }
 
     fn print_members(
@@ -425,6 +430,6 @@ mod tests {
             value = list(heap, ListKind::List, &[value.clone(), value]);
         }
         let fault = heap.print(&value, &mut String::new()).unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Limit);
+        assert_eq!(fault.kind(), FaultKind::Limit);
     }
 }

@@ -121,7 +121,8 @@ impl Template {
         Visitor { template: self, visit }.body(&self.body);
     }
 
-    pub(super) fn body(&self) -> &Body {
+    /// What it is made of.
+    pub fn body(&self) -> &Body {
         &self.body
     }
 

@@ -12,6 +12,7 @@ use num_bigint::BigInt;
 use super::ast::Define;
 use super::decimal::Decimal;
 use super::heap::{CursorId, ListId, LoopId, MapId, PairId};
+use super::json::Escaped;
 use super::object::Object;
 
 /// Anything a reference can stand for. `'a` is the life of the template and of what it is rendered with.
@@ -97,11 +98,6 @@ impl<'a> Value<'a> {
             _ => None,
         }
     }
-
-    /// The value that a reference yields: API Gateway has the empty string for `null`.
-    pub fn or_empty(self) -> Value<'a> {
-        if self.is_null() { Value::EMPTY } else { self }
-    }
 }
 
 /// For messages and for `--explain`; a value with a place in the heap is shown by its number.
@@ -137,12 +133,24 @@ pub enum Text<'a> {
     /// Made by the render.
     Shared(Rc<str>),
     /// From one byte to another of a text that the render has made.
-    Part(Rc<Box<str>>, u32, u32),
+    Part(Rc<String>, u32, u32),
+    /// From a JSON text, where it is written with escapes.
+    Escaped(Rc<Escaped<'a>>),
 }
 
 impl<'a> Text<'a> {
+    /// The text in UTF-8. That takes less than to make a `str` of a part.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Text::Part(whole, start, end) => {
+                whole.as_bytes().get(*start as usize..*end as usize).unwrap_or_default()
+            }
+            text => str::as_bytes(text),
+        }
+    }
+
     /// The bytes from `start` to `end`.
-    pub(super) fn part(whole: &Rc<Box<str>>, start: usize, end: usize) -> Text<'a> {
+    pub(super) fn part(whole: &Rc<String>, start: usize, end: usize) -> Text<'a> {
         match (u32::try_from(start), u32::try_from(end)) {
             (Ok(start), Ok(end)) => Text::Part(Rc::clone(whole), start, end),
             _ => Text::Shared(whole.get(start..end).unwrap_or_default().into()),
@@ -152,7 +160,7 @@ impl<'a> Text<'a> {
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -177,6 +185,7 @@ impl Deref for Text<'_> {
         match self {
             Text::Borrowed(text) => text,
             Text::Shared(text) => text,
+            Text::Escaped(escaped) => escaped.meant(),
             Text::Part(whole, start, end) => whole.get(*start as usize..*end as usize).unwrap_or_default(),
         }
     }

@@ -2,12 +2,15 @@
 //!
 //! A block is what the word after `yaml` says: nothing for a configuration (all of one, or some of its top-level
 //! keys), `rule` for a rule or a list of them, `case` for a case file, which must hold as well, `broken` for a
-//! configuration that must be refused. Without such a word, a block with keys of other programs is theirs.
+//! configuration that must be refused, `advice CODE` for a configuration, a rule or a list of them that loads and about
+//! which lint has exactly this to say; it has nothing to say of all others, cases aside. Without such a word, a block with keys of other programs is theirs.
 
 use candor::case;
 use candor::cli::load;
 use candor::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 use candor::document::{self, Node};
+use candor::lint::{self, Given, Report};
+use candor::rules::Quick;
 use candor::settings::Layers;
 
 use crate::support::files;
@@ -39,7 +42,14 @@ fn configurations_that_ship_are_taken() {
     let folders = ["config", "deploy"].map(|folder| files::with_extension(folder, &["yaml", "yml"]));
     let paths: Vec<String> = folders.into_iter().flatten().filter(shipped).collect();
     assert!(!paths.is_empty(), "no configuration ships");
-    let told = |path: String| told(&configured(&path, &files::text(&path)));
+    let told = |path: String| {
+        let text = files::text(&path);
+        let advised = || {
+            let report = advice(&path, &text);
+            (!report.advice.is_empty()).then(|| format!("{report:#?}"))
+        };
+        told(&configured(&path, &text)).or_else(advised)
+    };
     let problems: Vec<String> = paths.into_iter().filter_map(told).collect();
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
@@ -70,14 +80,18 @@ fn blocks_are_judged_by_their_word() {
     check("```yaml broken\nhold: { max_byte: 1KiB }\n```", None);
     check("```yaml broken\nhold: { max_bytes: 1KiB }\n```", Some("nothing is wrong"));
     check("```yaml rules\na: 1\n```", Some("`yaml rules` means nothing"));
+    let empty = "when: { header: x, matches: 'a*' }\nthen: { status: 404 }\n```";
+    check(&format!("```yaml advice matches-empty\nname: a\n{empty}"), None);
+    check(&format!("```yaml advice open-selector\nname: a\n{empty}"), Some("advice"));
+    check(&format!("```yaml rule\n{empty}"), Some("MatchesEmpty"));
 }
 
 /// A fenced block whose language is YAML.
-struct Block {
+pub struct Block {
     /// The page and the line of its fence.
     place: String,
     /// What follows `yaml` on the fence.
-    word: String,
+    pub word: String,
     text: String,
 }
 
@@ -86,16 +100,36 @@ impl Block {
     fn problem(&self) -> Option<String> {
         match self.word.as_str() {
             "" if self.is_foreign() => None,
-            "" => told(&configured(&self.place, &self.text)),
-            "rule" => told(&configured(&self.place, &as_rules(&self.text))),
+            "" | "rule" => {
+                told(&configured(&self.place, &self.configuration())).or_else(|| self.advised(&[]))
+            }
             "case" => self.case_problem(),
             "broken" => {
                 let refused =
                     configured(&self.place, &self.text).iter().any(|d| d.severity == Severity::Error);
                 (!refused).then(|| format!("{}: nothing is wrong with it", self.place))
             }
+            word if word.starts_with("advice ") => {
+                let expected = word.split_once(' ').unwrap().1;
+                told(&configured(&self.place, &self.configuration())).or_else(|| self.advised(&[expected]))
+            }
             word => Some(format!("{}: `yaml {word}` means nothing", self.place)),
         }
+    }
+
+    /// The block as a configuration.
+    pub fn configuration(&self) -> String {
+        let may_be_rule = self.word.starts_with("advice ");
+        let looks_so = self.text.starts_with("name:") || self.text.starts_with("- ");
+        let is_rule = self.word == "rule" || (may_be_rule && looks_so);
+        if is_rule { as_rules(&self.text) } else { self.text.clone() }
+    }
+
+    /// What is wrong with the advice on it.
+    fn advised(&self, expected: &[&str]) -> Option<String> {
+        let report = advice(&self.place, &self.configuration());
+        let codes: Vec<&str> = report.advice.iter().map(|advice| advice.lint.code()).collect();
+        (codes != expected).then(|| format!("{}: advice {report:#?}", self.place))
     }
 
     fn is_foreign(&self) -> bool {
@@ -116,7 +150,7 @@ impl Block {
 }
 
 /// The YAML blocks of a page, without the indentation of their fences.
-fn blocks(page: &str, text: &str) -> Vec<Block> {
+pub fn blocks(page: &str, text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
@@ -151,16 +185,33 @@ fn as_rules(text: &str) -> String {
 
 /// What is told of a configuration, of which an example may leave out the version and the upstream.
 fn configured(name: &str, text: &str) -> Vec<Diagnostic> {
+    load::compile(&layers(name, text), Some(UPSTREAM)).diagnostics
+}
+
+/// What lint says of it.
+pub fn advice(name: &str, text: &str) -> Report {
+    let layers = layers(name, text);
+    let loaded = load::compile(&layers, Some(UPSTREAM)).configuration.unwrap();
+    let (document, quick) = layers.merge(&mut Diagnostics::default()).unwrap();
+    lint::lint(&Given {
+        document: Some(&document),
+        quick: Quick { presets: &quick.presets, lines: &quick.rules },
+        rules: &loaded.rules,
+        inspect: &loaded.settings.inspect,
+        overlaps: false,
+    })
+}
+
+fn layers(name: &str, text: &str) -> Layers {
     let file = Source::new(name, text);
     let has_version = document::parse(&file, &mut Diagnostics::default())
         .is_none_or(|node: Node| node.entry("version").is_some());
     let version = (!has_version).then(|| Source::new("version", "version: 1"));
-    let layers = Layers {
+    Layers {
         files: version.into_iter().chain([file]).collect(),
         environment: variables(text).map(|name| (name, UPSTREAM.to_owned())).collect(),
         flags: Vec::new(),
-    };
-    load::compile(&layers, Some(UPSTREAM)).diagnostics
+    }
 }
 
 /// The variables that a text refers to and gives no default: `${NAME}`, not `${NAME:-default}`.

@@ -10,6 +10,7 @@
 
 mod apigateway;
 mod bounds;
+mod captures;
 mod cli;
 mod conformance;
 mod demo;
@@ -21,9 +22,12 @@ mod explain;
 mod faults;
 mod hygiene;
 mod import;
+mod learn;
+mod lint;
 mod properties;
 mod protocols;
 mod proxy;
+mod recordings;
 mod render;
 mod retry;
 mod schema;

@@ -18,14 +18,16 @@ const IMPORTS: &str = "\
 | engine | vtl |
 | apigateway | engine, vtl, document, diagnostic |
 | rules | engine, vtl, document, diagnostic |
+| lint | rules, engine, vtl, document, diagnostic |
 | settings | apigateway, engine, document, diagnostic |
 | live | apigateway, engine, settings, diagnostic |
 | case | apigateway, rules, engine, document, diagnostic, settings, live |
+| traffic | apigateway, engine, live, diagnostic |
 | telemetry | settings, engine, live |
-| proxy | apigateway, engine, settings, live, telemetry |
+| proxy | apigateway, engine, settings, live, telemetry, traffic |
 | ext_proc | diagnostic, engine, live, proxy, rules, settings |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
-| cli | admin, apigateway, case, diagnostic, document, engine, ext_proc, live, proxy, rules, settings, telemetry, vtl |
+| cli | admin, apigateway, case, diagnostic, document, engine, ext_proc, lint, live, proxy, rules, settings, telemetry, traffic, vtl |
 | main | cli |
 ";
 

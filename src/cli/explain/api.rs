@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::Method;
+
+pub use crate::traffic::gateway::{answer, request};
 
 use super::super::FailureArg;
 use crate::apigateway::execute::{
     Answer, Execution, Failure, Finished, Headers, Request, ResponseModels, Settings, Step, Target, Trace,
 };
 use crate::apigateway::model::{self, Api};
-use crate::engine::{self, RequestSnapshot};
 use crate::live::Deployment;
 
 /// What happened, stage by stage.
@@ -112,33 +113,6 @@ fn target(target: &Target<'_>) -> String {
         },
         Target::Service(service, path) => format!("service {} {path}", service.name),
     }
-}
-
-/// The request as an API sees it. Ids and times are such that the same question has the same answer.
-pub fn request(snapshot: &RequestSnapshot, lines: Headers, body: Bytes) -> Request {
-    let host = lines.get("host").or(snapshot.uri.host());
-    let port = host.and_then(|host| host.rsplit_once(':')).and_then(|(_, port)| port.parse().ok());
-    let request = Request {
-        method: snapshot.method.clone(),
-        path: snapshot.uri.path().to_owned(),
-        query: snapshot.uri.query().unwrap_or_default().to_owned(),
-        headers: lines,
-        body,
-        request_id: "00000000-0000-0000-0000-000000000000".to_owned(),
-        source_ip: "127.0.0.1".to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
-        scheme: "http".to_owned(),
-        port: port.unwrap_or(80),
-        time: "01/Jan/1970:00:00:00 +0000".to_owned(),
-        ..Request::default()
-    };
-    request.with_method_override()
-}
-
-/// A saved answer as an API sees it.
-pub fn answer(saved: &engine::Answer) -> Answer {
-    let headers: &HeaderMap = &saved.head.headers;
-    Answer { status: saved.head.status, headers: Headers::from(headers), body: saved.body.clone() }
 }
 
 /// What was typed for `--failure`.

@@ -143,7 +143,7 @@ impl Group {
             Tests::Lookup(lookup) => lookup,
             Tests::Text(_) if matches!(facts.body, Body::Bypassed(_)) => return Queue::All(&[]),
             Tests::Text(_) if facts.told_of_none() => return Queue::All(&[]),
-            Tests::Text(tests) => return Queue::Found(left_open(tests, facts).into_iter()),
+            Tests::Text(tests) => return left_open(tests, facts),
         };
         match facts.values(&self.subject) {
             Seen::Values(values) => match lookup.passed_by(&values) {
@@ -157,14 +157,19 @@ impl Group {
     }
 }
 
-/// The rules that what was seen of the text does not rule out.
-fn left_open(tests: &[(Candidate, Sought)], facts: &Facts<'_>) -> Vec<Candidate> {
-    let candidate = |(rule, sought): &(Candidate, Sought)| match facts.told(sought) {
-        Some(false) => None,
-        Some(true) => Some(*rule),
-        None => Some(Candidate::unsure(rule.place)),
-    };
-    tests.iter().filter_map(candidate).collect()
+/// The rules that what was seen of the text does not rule out. Each is looked for when the one before is done with:
+/// often that one waits, and of a thousand others nobody need know.
+fn left_open<'a>(tests: &'a [(Candidate, Sought)], facts: &Facts<'_>) -> Queue<'a> {
+    let mut rest = tests;
+    while let Some(((rule, sought), others)) = rest.split_first() {
+        rest = others;
+        match facts.told(sought) {
+            Some(false) => {}
+            Some(true) => return Queue::Open(*rule, rest),
+            None => return Queue::Open(Candidate::unsure(rule.place), rest),
+        }
+    }
+    Queue::All(&[])
 }
 
 fn is_one_test(rule: &Rule) -> bool {
@@ -184,6 +189,8 @@ enum Queue<'a> {
     /// All rules from here on.
     All(&'a [usize]),
     Found(vec::IntoIter<Candidate>),
+    /// This one, and those of these that the text leaves open.
+    Open(Candidate, &'a [(Candidate, Sought)]),
 }
 
 impl Queue<'_> {
@@ -193,6 +200,7 @@ impl Queue<'_> {
             Queue::Unasked(group) => group.places.first().copied(),
             Queue::All(places) => places.first().copied(),
             Queue::Found(rules) => rules.as_slice().first().map(|rule| rule.place),
+            Queue::Open(rule, _) => Some(rule.place),
         }
     }
 }
@@ -219,6 +227,11 @@ impl Iterator for Candidates<'_, '_> {
                         place
                     }
                     Queue::Found(rules) => return rules.next(),
+                    Queue::Open(rule, rest) => {
+                        let rule = *rule;
+                        *queue = left_open(rest, self.facts);
+                        return Some(rule);
+                    }
                 },
                 (_, None) => return None,
             };

@@ -57,6 +57,11 @@ impl MappingTemplate {
         MappingTemplate { text: text.to_owned(), template, needs, body }
     }
 
+    /// Whether the template names a variable.
+    pub fn names(&self, variable: &str) -> bool {
+        self.needs.variable(variable)
+    }
+
     /// What the template makes of the exchange.
     ///
     /// # Errors

@@ -48,22 +48,27 @@ pub(super) fn build<'a>(tree: &'a [(&'a str, Node<'a>)], heap: &mut Heap<'a>) ->
     for (name, places) in
         [("requestOverride", &["path", "header", "querystring"][..]), ("responseOverride", &["header"][..])]
     {
-        let overrides = child(context, name, heap)?;
-        for place in places {
-            child(overrides, place, heap)?;
+        match heap.map(context).named(name) {
+            Some(Value::Map(overrides)) => {
+                let overrides = *overrides;
+                places.iter().try_for_each(|place| add_branch(overrides, place, heap))?;
+            }
+            _ => {
+                let overrides = Value::Map(heap.make_branches(places)?);
+                heap.put(context, Value::borrowed(name), overrides)?;
+            }
         }
     }
     Ok(context)
 }
 
-/// The branch of that name, made if there is none.
-fn child<'a>(map: MapId, name: &'static str, heap: &mut Heap<'a>) -> Result<MapId, Fault> {
-    if let Some(Value::Map(child)) = heap.map(map).named(name) {
-        return Ok(*child);
+/// A branch of that name, if there is none.
+fn add_branch<'a>(map: MapId, name: &'static str, heap: &mut Heap<'a>) -> Result<(), Fault> {
+    if let Some(Value::Map(_)) = heap.map(map).named(name) {
+        return Ok(());
     }
-    let child = heap.make_map(MapKind::Context)?;
-    heap.put(map, Value::borrowed(name), Value::Map(child))?;
-    Ok(child)
+    let branch = heap.make_map(MapKind::Context)?;
+    heap.put(map, Value::borrowed(name), Value::Map(branch)).map(drop)
 }
 
 fn branch<'a>(members: &'a [(&'a str, Node<'a>)], heap: &mut Heap<'a>, depth: u32) -> Result<MapId, Fault> {

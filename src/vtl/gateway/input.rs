@@ -111,7 +111,7 @@ impl<'a> Input<'a> {
             for name in names {
                 heap.meter.work(1)?;
                 value = match value {
-                    Value::Map(map) => heap.map(map).named(name).cloned().unwrap_or(Value::Null),
+                    Value::Map(map) => heap.map(map).named(name).map_or(Value::Null, Value::clone),
                     _ => Value::Null,
                 };
             }

@@ -46,9 +46,10 @@ pub(super) fn read(context: MapId, heap: &mut Heap<'_>) -> Result<Overrides, Fau
     if let Some(response) = child(context, "responseOverride", heap) {
         let status = heap.map(response).named("status").cloned().unwrap_or(Value::Null);
         if !status.is_null() {
-            overrides.response.status = status_of(&status);
-            let text = printed(&status, heap)?;
-            overrides.response.ignored_status = overrides.response.status.is_none().then_some(text);
+            match status_of(&status) {
+                Some(status) => overrides.response.status = Some(status),
+                None => overrides.response.ignored_status = Some(printed(&status, heap)?),
+            }
         }
         overrides.response.headers = entries(response, "header", heap)?;
     }
@@ -76,9 +77,10 @@ pub(super) fn as_json(context: MapId, heap: &mut Heap<'_>) -> Result<[Option<Str
     Ok(json)
 }
 
+/// What the template may have put something into.
 fn child(map: MapId, name: &str, heap: &mut Heap<'_>) -> Option<MapId> {
     match heap.map(map).named(name) {
-        Some(Value::Map(child)) => Some(*child),
+        Some(Value::Map(child)) => Some(*child).filter(|child| !heap.is_bare(*child)),
         _ => None,
     }
 }
@@ -95,7 +97,9 @@ fn status_of(value: &Value<'_>) -> Option<u16> {
 }
 
 fn entries(map: MapId, place: &str, heap: &mut Heap<'_>) -> Result<Vec<Entry>, Fault> {
-    let Some(place) = child(map, place, heap) else { return Ok(Vec::new()) };
+    let Some(place) = child(map, place, heap).filter(|place| !heap.map(*place).is_empty()) else {
+        return Ok(Vec::new());
+    };
     let mut entries = Vec::new();
     for (name, value) in heap.map(place).entries().to_vec() {
         let values = match &value {

@@ -107,6 +107,11 @@ fn util_changes_text() {
         "q\\\"u\\' b\\\\s\\/\\n\\r\\t\\b\\f\\u0001\u{7f}",
     );
     check("$util.escapeJavaScript('é✓😀')", "", r"\u00E9\u2713\uD83D\uDE00");
+    check(
+        "$util.escapeJavaScript('0123456789abcdef/0123456789abcde/0123456789abcdef0123é/')",
+        "",
+        r"0123456789abcdef\/0123456789abcde\/0123456789abcdef0123\u00E9\/",
+    );
     check("$util.urlEncode('a b&c=é~*-._')", "", "a+b%26c%3D%C3%A9%7E*-._");
     check("$util.urlDecode('a+b%26c%3D%C3%A9')", "", "a b&c=é");
     check(
@@ -215,6 +220,14 @@ fn overrides_are_read_after_the_render() {
 }
 
 #[test]
+fn an_object_of_the_body_can_be_the_overrides() {
+    let inputs = Inputs { body: r#"{"status": 404, "header": {"a": "b"}}"#, ..Inputs::default() };
+    let (_, found, _) = render("#set($context.responseOverride = $input.path('$'))", &inputs).unwrap();
+    assert_eq!(found.response.status, Some(404));
+    assert_eq!(found.response.headers, [("a".to_owned(), vec!["b".to_owned()])]);
+}
+
+#[test]
 fn overrides_of_an_earlier_template_stay() {
     let given =
         r#"{"responseOverride": {"status": 444, "header": {"a": "b"}, "custom": "x"}}"#.parse().unwrap();
@@ -239,7 +252,7 @@ fn a_deep_context_ends_at_a_bound() {
     let inputs = Inputs { context: vec![("a", node)], ..Inputs::default() };
     let mut heap = Heap::new(Limits::default());
     let result = Variables::new(&inputs).named("context", &mut heap);
-    assert!(result.is_err_and(|fault| fault.kind == FaultKind::Limit));
+    assert!(result.is_err_and(|fault| fault.kind() == FaultKind::Limit));
 }
 
 fn pairs(object: &Json) -> Pairs<'_> {

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use wide::u8x16;
 
 use super::super::fault::Fault;
 use super::super::heap::Heap;
@@ -39,9 +40,9 @@ impl Util {
     fn convert<'a>(&self, method: &str, text: &Text<'a>, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
         heap.meter.work(text.len() as u64 / 4)?;
         let converted = match method {
-            "escapeJavaScript" => match text.bytes().any(is_escaped) {
-                true => escape_java_script(text),
-                false => return Ok(Value::String(text.clone())),
+            "escapeJavaScript" => match escape_java_script(text) {
+                Some(escaped) => escaped,
+                None => return Ok(Value::String(text.clone())),
             },
             "urlEncode" => url_encode(text),
             "urlDecode" => url_decode(text)?,
@@ -68,32 +69,59 @@ fn base64_decode(text: &str) -> Result<String, Fault> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn is_escaped(byte: u8) -> bool {
-    matches!(byte, 0..0x20 | 0x80.. | b'\'' | b'"' | b'\\' | b'/')
+/// As `StringEscapeUtils.escapeJavaScript` of commons-lang 2: a quote `'` becomes `\'`, which is no JSON. Nothing if
+/// there is nothing to escape.
+fn escape_java_script(text: &str) -> Option<String> {
+    let mut plain = plain_bytes(text);
+    if plain == text.len() {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len() + text.len() / 8 + 16);
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_at_checked(plain) {
+        out.push_str(before);
+        let mut characters = after.chars();
+        let Some(character) = characters.next() else { break };
+        push_escaped(character, &mut out);
+        rest = characters.as_str();
+        plain = plain_bytes(rest);
+    }
+    Some(out)
 }
 
-/// As `StringEscapeUtils.escapeJavaScript` of commons-lang 2: a quote `'` becomes `\'`, which is no JSON.
-fn escape_java_script(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 8 + 16);
-    let mut units = [0; 2];
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            '\'' | '"' | '\\' | '/' => out.extend(['\\', c]),
-            ' '..='\x7f' => out.push(c),
-            c => {
-                for unit in c.encode_utf16(&mut units) {
-                    out.push_str("\\u");
-                    out.extend([12, 8, 4, 0].map(|shift| hex_digit((*unit >> shift) as u8 & 0xf)));
-                }
+fn push_escaped(character: char, out: &mut String) {
+    match character {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\x08' => out.push_str("\\b"),
+        '\x0c' => out.push_str("\\f"),
+        '\'' | '"' | '\\' | '/' => out.extend(['\\', character]),
+        _ => {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.push_str("\\u");
+                out.extend([12, 8, 4, 0].map(|shift| hex_digit((*unit >> shift) as u8 & 0xf)));
             }
         }
     }
-    out
+}
+
+/// How many bytes come before one that is escaped.
+fn plain_bytes(text: &str) -> usize {
+    let (chunks, tail) = text.as_bytes().as_chunks::<16>();
+    for (number, chunk) in chunks.iter().enumerate() {
+        let bytes = u8x16::new(*chunk);
+        let is = |byte| bytes.simd_eq(u8x16::splat(byte));
+        let beyond_ascii = bytes.max(u8x16::splat(0x80)).simd_eq(bytes);
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let marks = is(b'\'') | is(b'"') | is(b'\\') | is(b'/');
+        let escaped = (marks | beyond_ascii | control).to_bitmask();
+        if escaped != 0 {
+            return number * 16 + escaped.trailing_zeros() as usize;
+        }
+    }
+    let is_escaped = |byte: &u8| matches!(byte, 0..0x20 | 0x80.. | b'\'' | b'"' | b'\\' | b'/');
+    text.len() - tail.len() + tail.iter().position(is_escaped).unwrap_or(tail.len())
 }
 
 /// As `java.net.URLEncoder`: a form in UTF-8.

@@ -17,8 +17,16 @@ pub struct Map<'a> {
     places: Option<Box<HashMap<Text<'a>, usize>>>,
     /// How often a key was added or taken away (Java's `modCount`).
     pub changes: u32,
-    /// The object of a text that this map will be when somebody looks into it.
-    pub(super) unread: Option<Unread<'a>>,
+    pub(super) later: Option<Later<'a>>,
+}
+
+/// What a map will be when somebody looks into it.
+#[derive(Debug, Clone)]
+pub(super) enum Later<'a> {
+    /// An object of a text.
+    Object(Unread<'a>),
+    /// A part of `$context` with parts of these names, and nothing in those.
+    Branches(&'static [&'static str]),
 }
 
 /// From here on a map is not searched from end to end.
@@ -26,7 +34,7 @@ pub(super) const INDEXED_FROM: usize = 16;
 
 impl<'a> Map<'a> {
     pub(super) fn new(kind: MapKind) -> Map<'a> {
-        Map { kind, entries: Vec::new(), places: None, changes: 0, unread: None }
+        Map { kind, entries: Vec::new(), places: None, changes: 0, later: None }
     }
 
     pub(super) fn with_capacity(kind: MapKind, length: usize) -> Map<'a> {
@@ -56,13 +64,24 @@ impl<'a> Map<'a> {
     pub(super) fn place(&self, name: &str) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(name).copied(),
-            None => self.entries.iter().position(|(key, _)| key.as_str() == Some(name)),
+            None => self.position(name.as_bytes()),
         }
     }
 
+    #[inline(always)]
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        let is_it = |key: &Value<'_>| matches!(key, Value::String(key) if key.as_bytes() == name);
+        self.entries.iter().position(|(key, _)| is_it(key))
+    }
+
     /// Puts a value under a key that is a string; gives the one that was there.
+    #[inline]
     pub fn set(&mut self, name: Text<'a>, value: Value<'a>) -> Option<Value<'a>> {
-        match self.place(&name) {
+        let place = match &self.places {
+            Some(places) => places.get(&name).copied(),
+            None => self.position(name.as_bytes()),
+        };
+        match place {
             Some(place) => self.replace(place, value),
             None => {
                 self.push(Value::String(name), value);
@@ -75,21 +94,31 @@ impl<'a> Map<'a> {
         self.entries.get_mut(place).map(|(_, old)| std::mem::replace(old, value))
     }
 
+    #[inline]
     pub(super) fn push(&mut self, key: Value<'a>, value: Value<'a>) {
         self.changes += 1;
         if let (Some(places), Value::String(name)) = (&mut self.places, &key) {
             places.insert(name.clone(), self.entries.len());
         }
         self.entries.push((key, value));
-        if self.places.is_none() && self.entries.len() >= INDEXED_FROM {
-            let mut places = HashMap::with_capacity(self.entries.capacity());
-            for (place, (key, _)) in self.entries.iter().enumerate() {
-                if let Value::String(name) = key {
-                    places.insert(name.clone(), place);
-                }
-            }
-            self.places = Some(Box::new(places));
+        self.index();
+    }
+
+    /// Begins to keep the places once there are many.
+    #[inline(always)]
+    fn index(&mut self) {
+        if self.entries.len() >= INDEXED_FROM && self.places.is_none() {
+            self.keep_places();
         }
+    }
+
+    #[cold]
+    fn keep_places(&mut self) {
+        let names = self.entries.iter().enumerate().filter_map(|(place, (key, _))| match key {
+            Value::String(name) => Some((name.clone(), place)),
+            _ => None,
+        });
+        self.places = Some(Box::new(names.collect()));
     }
 
     pub(super) fn remove(&mut self, place: usize) -> Option<Value<'a>> {

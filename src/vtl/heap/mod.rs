@@ -11,6 +11,7 @@ use super::json::Unread;
 use super::limits::{Limits, Meter};
 use super::regex::Patterns;
 use super::value::{Text, Value, View};
+use map::Later;
 pub use map::Map;
 
 /// The number of a list in its heap.
@@ -124,12 +125,15 @@ pub struct Heap<'a> {
     pub meter: Meter,
 }
 
+/// The maps of most renders.
+const MAPS_USUAL: usize = 8;
+
 impl<'a> Heap<'a> {
     /// Nothing yet.
     pub fn new(limits: Limits) -> Heap<'a> {
         Heap {
             lists: Vec::new(),
-            maps: Vec::new(),
+            maps: Vec::with_capacity(MAPS_USUAL),
             pairs: Vec::new(),
             cursors: Vec::new(),
             loops: Vec::new(),
@@ -157,8 +161,23 @@ impl<'a> Heap<'a> {
     pub fn make_map(&mut self, kind: MapKind) -> Result<MapId, Fault> {
         self.meter.allocate(size_of::<Map<'_>>())?;
         let id = MapId(number(self.maps.len())?);
-        self.maps.push(Map::new(kind));
+        // Made in its place: it is too large to be moved there.
+        self.maps.resize_with(self.maps.len() + 1, || Map::new(kind));
         Ok(id)
+    }
+
+    /// A new part of `$context` that has empty parts of these names. They are made when somebody looks into it.
+    pub(super) fn make_branches(&mut self, names: &'static [&'static str]) -> Result<MapId, Fault> {
+        let id = self.make_map(MapKind::Context)?;
+        if let Some(map) = self.maps.last_mut() {
+            map.later = Some(Later::Branches(names));
+        }
+        Ok(id)
+    }
+
+    /// Whether nobody has looked into what [`make_branches`](Heap::make_branches) made.
+    pub(super) fn is_bare(&self, id: MapId) -> bool {
+        self.maps.get(id.0 as usize).is_some_and(|map| matches!(map.later, Some(Later::Branches(_))))
     }
 
     /// A new entry, as `entrySet()` gives it.

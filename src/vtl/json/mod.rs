@@ -4,6 +4,8 @@
 //! `Outline` is made of it: its objects and arrays become values when a template first looks into them. Any other
 //! text goes to the `lenient` reader, which makes all of it at once. What a template sees is the same.
 
+mod check;
+mod compact;
 mod lenient;
 mod outline;
 mod reprint;
@@ -20,6 +22,7 @@ use super::value::{Text, Value};
 use outline::Outline;
 pub(super) use outline::{Part, Unread};
 pub(super) use reprint::reprint;
+pub use unescape::Escaped;
 
 /// The value that the text stands for. Strings without escapes are parts of the text.
 ///
@@ -41,9 +44,13 @@ pub fn parse<'a>(text: &'a str, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault>
 pub fn parse_text<'a>(text: &Text<'a>, heap: &mut Heap<'a>) -> Result<Value<'a>, Fault> {
     match text {
         Text::Borrowed(text) => parse(text, heap),
+        Text::Escaped(text) => read(Whole::Shared(Rc::clone(text.meant())), heap),
+        Text::Part(whole, 0, end) if *end as usize == whole.len() => {
+            read(Whole::Shared(Rc::clone(whole)), heap)
+        }
         text => {
             heap.meter.allocate(text.len())?;
-            read(Whole::Shared(Rc::new(Box::from(&**text))), heap)
+            read(Whole::Shared(Rc::new(String::from(&**text))), heap)
         }
     }
 }
@@ -78,7 +85,7 @@ const END: u8 = 0x1a;
 #[derive(Debug, Clone)]
 enum Whole<'a> {
     Borrowed(&'a str),
-    Shared(Rc<Box<str>>),
+    Shared(Rc<String>),
 }
 
 impl<'a> Whole<'a> {

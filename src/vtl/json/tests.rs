@@ -24,10 +24,10 @@ fn read_at_once(text: &str) -> Result<(String, String), String> {
 }
 
 fn printed<'a>(value: Result<Value<'a>, Fault>, heap: &mut Heap<'a>) -> Result<(String, String), String> {
-    let value = value.map_err(|fault| fault.message)?;
+    let value = value.map_err(Fault::message)?;
     let (mut json, mut java) = (String::new(), String::new());
-    heap.print_json(&value, &mut json).map_err(|fault| fault.message)?;
-    heap.print(&value, &mut java).map_err(|fault| fault.message)?;
+    heap.print_json(&value, &mut json).map_err(Fault::message)?;
+    heap.print(&value, &mut java).map_err(Fault::message)?;
     Ok((json, java))
 }
 
@@ -138,10 +138,10 @@ fn objects_print_as_maps_and_arrays_as_json() {
 fn depth_and_memory_are_bounded() {
     let nested = "[".repeat(1000);
     let mut heap = Heap::new(Limits::default());
-    assert_eq!(parse(&nested, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    assert_eq!(parse(&nested, &mut heap).unwrap_err().kind(), super::super::FaultKind::Limit);
     let many = format!("[{}]", "0,".repeat(100_000));
     let mut heap = Heap::new(Limits { memory_bytes: 1 << 20, ..Limits::default() });
-    assert_eq!(parse(&many, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    assert_eq!(parse(&many, &mut heap).unwrap_err().kind(), super::super::FaultKind::Limit);
 }
 
 #[test]
@@ -158,8 +158,10 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(Into::into),
         any::<i64>().prop_map(Into::into),
+        any::<i32>().prop_map(|number| (f64::from(number) / 1000.0).into()),
         "[^\\x7f]{0,8}".prop_map(Into::into),
         r#"["\\/\n\t'{}:,é😀\u{2028}]{0,8}"#.prop_map(Into::into),
+        r#"([a-z ]{0,20}["\\/\né]{0,2}){0,4}"#.prop_map(Into::into),
     ];
     leaf.prop_recursive(4, 32, 6, |inner| {
         prop_oneof![
@@ -184,7 +186,10 @@ proptest! {
 
     #[test]
     fn what_is_read_when_needed_is_what_is_read_at_once(
-        text in any_json().prop_map(|json| json.to_string()),
+        text in (any_json(), any::<bool>()).prop_map(|(json, spread)| match spread {
+            true => format!("{json:#}"),
+            false => json.to_string(),
+        }),
         insert in r#"[\[\]{}:,"'\\un0-9eE.+\- \n]{0,2}"#,
         place in any::<prop::sample::Index>(),
     ) {

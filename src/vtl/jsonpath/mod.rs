@@ -85,14 +85,37 @@ impl From<PathError> for Fault {
     }
 }
 
-/// The names of a path that is written in the plainest way, `$.error.code`: there is nothing to parse.
-pub fn plain_names(path: &str) -> Option<std::str::Split<'_, char>> {
-    let is_plain = |name: &str| {
-        !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-    };
-    let names = path.strip_prefix("$.")?.split('.');
-    names.clone().all(is_plain).then_some(names)
+/// The names of a path that is written in the plainest way, `$.error.code` or `$`: there is nothing to parse.
+pub fn plain_names(path: &str) -> Option<PlainNames<'_>> {
+    if path == "$" {
+        return Some(PlainNames(None));
+    }
+    let names = path.strip_prefix("$.")?;
+    let mut before = b'.';
+    for byte in names.bytes() {
+        let is_plain = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !is_plain && (byte != b'.' || before == b'.') {
+            return None;
+        }
+        before = byte;
+    }
+    (before != b'.').then_some(PlainNames(Some(names)))
+}
+
+/// Names with a point between them.
+#[derive(Debug, Clone)]
+pub struct PlainNames<'p>(Option<&'p str>);
+
+impl<'p> Iterator for PlainNames<'p> {
+    type Item = &'p str;
+
+    // Names are too short for what `str::split` does to be fast.
+    fn next(&mut self) -> Option<&'p str> {
+        let names = self.0.take()?;
+        let Some(point) = names.bytes().position(|byte| byte == b'.') else { return Some(names) };
+        self.0 = names.get(point + 1..);
+        names.get(..point)
+    }
 }
 
 /// Why a path has no result.

@@ -14,9 +14,9 @@ const ORDER: &str = r#"{"id":"A","tags":["new","fragile"],"none":null,"ship":{"c
 /// As `$input.json` writes it; a missing value is `null`.
 fn find(path: &str, document: &str) -> Result<String, String> {
     let mut heap = Heap::new(Limits::default());
-    let root = json::parse(document, &mut heap).map_err(|fault| fault.message)?;
+    let root = json::parse(document, &mut heap).map_err(Fault::message)?;
     let path = Path::parse(path).map_err(|error| error.message)?;
-    let value = path.find(&root, &mut heap).map_err(|fault| fault.message)?;
+    let value = path.find(&root, &mut heap).map_err(Fault::message)?;
     Ok(as_json(&value, &mut heap))
 }
 
@@ -102,6 +102,19 @@ fn agree(ours: &Answer, jayways: &Answer) -> bool {
             Answer::Result { value: jayways, printed: text, definite: is_definite },
         ) => same(value, jayways) && printed == text && definite == is_definite,
         _ => ours == jayways,
+    }
+}
+
+#[test]
+fn plain_names_need_no_parsing() {
+    let check = |path: &str, names: Option<&[&str]>| {
+        assert_eq!(plain_names(path).map(Iterator::collect::<Vec<_>>).as_deref(), names, "{path}");
+    };
+    check("$", Some(&[]));
+    check("$.a", Some(&["a"]));
+    check("$.a_1.b-2.C", Some(&["a_1", "b-2", "C"]));
+    for path in ["", "a", "$.", "$..a", "$.a.", "$.a..b", "$.a b", "$.a[0]", "$.é", "$.*", "$a"] {
+        check(path, None);
     }
 }
 
@@ -259,7 +272,7 @@ fn depth_and_work_are_bounded() {
     let mut heap = Heap::new(Limits { steps: 1000, ..Limits::default() });
     let root = json::parse(&document, &mut heap).unwrap();
     let path = Path::parse("$..*..*..*..*..*..*").unwrap();
-    assert_eq!(path.find(&root, &mut heap).unwrap_err().kind, super::super::FaultKind::Limit);
+    assert_eq!(path.find(&root, &mut heap).unwrap_err().kind(), super::super::FaultKind::Limit);
     check("$.tags[-2147483648:5]", r#"["new","fragile","new","fragile"]"#);
     let long = format!("${}", ".a".repeat(100_000));
     assert_eq!(find(&long, r#"{"a":1}"#).unwrap(), "null");

@@ -270,10 +270,14 @@ fn takes<'a>(kinds: &[Kind], arguments: &[Value<'a>], receiver: &Value<'a>, heap
 }
 
 /// `$receiver.name`: a getter, the value under a key, or a question like `isEmpty()`. `null` where there is none.
+#[inline]
 pub fn property<'a>(receiver: &Value<'a>, name: &str, heap: &mut Heap<'a>) -> Result<'a> {
     heap.meter.work(1)?;
     match receiver {
-        Value::Map(id) => Ok(heap.map(*id).named(name).cloned().unwrap_or(Value::Null)),
+        Value::Map(id) => match heap.map(*id).named(name) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(Value::Null),
+        },
         Value::Object(object) => object.property(name, heap),
         Value::Loop(id) => Ok(repeat::property(*id, name, heap)),
         Value::Null | Value::Block(_) => Ok(Value::Null),
@@ -313,15 +317,12 @@ pub fn index<'a>(receiver: &Value<'a>, key: &Value<'a>, heap: &mut Heap<'a>) -> 
 /// `#set($receiver.name = value)`. Nothing happens to what is no map.
 pub fn set_property<'a>(
     receiver: &Value<'a>,
-    name: &str,
+    name: &'a str,
     value: Value<'a>,
     heap: &mut Heap<'a>,
 ) -> Result<'a, ()> {
     match receiver {
-        Value::Map(id) => {
-            let name = heap.text(name)?;
-            heap.put(*id, name, value).map(drop)
-        }
+        Value::Map(id) => heap.put(*id, Value::borrowed(name), value).map(drop),
         Value::Loop(id) => repeat::set_property(*id, name, value, heap),
         _ => Ok(()),
     }

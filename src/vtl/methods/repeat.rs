@@ -64,7 +64,12 @@ pub fn call<'a>(
 }
 
 /// `#set($foreach.name = value)`.
-pub fn set_property<'a>(id: LoopId, name: &str, value: Value<'a>, heap: &mut Heap<'a>) -> Result<(), Fault> {
+pub fn set_property<'a>(
+    id: LoopId,
+    name: &'a str,
+    value: Value<'a>,
+    heap: &mut Heap<'a>,
+) -> Result<(), Fault> {
     let added = added_map(id, heap)?;
     super::set_property(&added, name, value, heap)
 }

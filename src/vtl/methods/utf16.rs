@@ -78,6 +78,7 @@ pub fn between<'a>(
             let start = *start as usize;
             Ok(Value::String(Text::part(whole, start + begin.byte, start + end.byte)))
         }
+        Text::Escaped(escaped) => Ok(Value::String(Text::part(escaped.meant(), begin.byte, end.byte))),
         Text::Shared(text) => heap.text(text.get(begin.byte..end.byte).unwrap_or_default()),
     }
 }

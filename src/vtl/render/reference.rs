@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::super::ast::{Action, Print, Reference, Set, Step};
 use super::super::methods;
 use super::super::value::Value;
-use super::{Halt, Renderer};
+use super::{Halt, Renderer, Slot};
 
 impl<'a> Renderer<'_, 'a> {
     pub(super) fn print(&mut self, print: &'a Print, out: &mut String) -> Result<(), Halt> {
@@ -24,14 +24,31 @@ impl<'a> Renderer<'_, 'a> {
     }
 
     /// The value of a reference: API Gateway has the empty string wherever Velocity has `null`.
+    // Values are best not handed from function to function: a copy of one that was just written must wait for it.
+    #[inline(always)]
     pub(super) fn reference(&mut self, reference: &'a Reference) -> Result<Value<'a>, Halt> {
-        let variable =
-            self.variable(reference.variable).map_err(|fault| Halt::from(fault).at(reference.span))?;
-        let value = self.follow(variable, &reference.steps)?;
+        let mut value = match (self.slots.get(reference.variable), &*reference.steps) {
+            // Most references are `$variable.property`.
+            (Some(Slot::Present(variable)), [Step { action: Action::Property(name), span }]) => {
+                match methods::property(variable, name, self.heap) {
+                    Ok(value) => value,
+                    Err(fault) => return Err(Halt::from(fault).at(*span)),
+                }
+            }
+            (_, steps) => {
+                let variable = self
+                    .variable(reference.variable)
+                    .map_err(|fault| Halt::from(fault).at(reference.span))?;
+                self.follow(variable, steps)?
+            }
+        };
         if let Some(watch) = &mut self.watch {
             watch(reference, &value, self.heap);
         }
-        Ok(value.or_empty())
+        if value.is_null() {
+            value = Value::EMPTY;
+        }
+        Ok(value)
     }
 
     /// Takes steps from a value on, until there is nothing more.

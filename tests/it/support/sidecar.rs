@@ -124,6 +124,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         inspect: Default::default(),
         drain: Drain::default(),
         log: Log::default(),
+        capture: None,
     }
 }
 

@@ -105,7 +105,7 @@ fn render(template: &Template, body: &str) -> Result<String, RenderError> {
     template.render(&mut heap, |name, heap| variables.named(name, heap), &mut out)?;
     let told = variables.overrides(&mut heap);
     if let Err(fault) = told {
-        assert_eq!(fault.kind, FaultKind::Limit, "{fault}");
+        assert_eq!(fault.kind(), FaultKind::Limit, "{fault}");
     }
     Ok(out)
 }
