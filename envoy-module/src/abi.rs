@@ -150,8 +150,9 @@ impl Stream<'_> {
         Stream(stream, PhantomData)
     }
 
-    /// Every header's name, in lower case, and value; names with a colon are among them. All are parts of one copy.
-    pub fn headers(&self, head: Head) -> Vec<(Bytes, Bytes)> {
+    /// Shows every header's name, in lower case, and value; names with a colon are among them. Values are parts of one
+    /// copy.
+    pub fn headers(&self, head: Head, mut show: impl FnMut(&[u8], Bytes)) {
         // SAFETY: the hook is running.
         let size = unsafe { envoy_dynamic_module_callback_http_get_headers_size(self.0, head) };
         let mut headers = vec![EnvoyHeader { key: EnvoyBuffer::EMPTY, value: EnvoyBuffer::EMPTY }; size];
@@ -159,23 +160,19 @@ impl Stream<'_> {
         let is_there =
             unsafe { envoy_dynamic_module_callback_http_get_headers(self.0, head, headers.as_mut_ptr()) };
         if !is_there {
-            return Vec::new();
+            return;
         }
-        let mut copy =
-            BytesMut::with_capacity(headers.iter().map(|it| it.key.length + it.value.length).sum());
+        let mut values = BytesMut::with_capacity(headers.iter().map(|header| header.value.length).sum());
         for header in &headers {
             // SAFETY: nothing is set meanwhile.
-            copy.extend_from_slice(unsafe { header.key.bytes() });
-            // SAFETY: the same.
-            copy.extend_from_slice(unsafe { header.value.bytes() });
+            values.extend_from_slice(unsafe { header.value.bytes() });
         }
-        let mut copy = copy.freeze();
-        let pair = |header: EnvoyHeader| {
-            // What is empty may have no place, and has no length that counts.
-            let mut take = |buffer: EnvoyBuffer| copy.split_to(buffer.length.min(copy.len()));
-            (take(header.key), take(header.value))
-        };
-        headers.into_iter().map(pair).collect()
+        let mut values = values.freeze();
+        for EnvoyHeader { key, value } in headers {
+            // SAFETY: `show` has no way to set anything before it returns.
+            let name = unsafe { key.bytes() };
+            show(name, values.split_to(value.length.min(values.len())));
+        }
     }
 
     /// Puts this in place of all values of a header.

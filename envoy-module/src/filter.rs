@@ -2,7 +2,7 @@
 //! which Envoy holds meanwhile; nothing is kept of it here.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use candor::engine::mutation::BodyChange;
@@ -59,7 +59,8 @@ struct Holding<'s> {
     head: AnswerHead,
     evaluation: Evaluation,
     bytes: u64,
-    began: Instant,
+    /// When the first piece was not enough.
+    began: Option<Instant>,
     share: Share,
 }
 
@@ -121,9 +122,7 @@ impl<'s> Filter<'s> {
         };
         stream.allow_buffering(inquiry.hold().max_bytes.saturating_add(CHUNK));
         let share = self.snapshot.holds.share();
-        #[expect(clippy::disallowed_methods, reason = "Envoy gives a module no clock")]
-        let began = Instant::now();
-        let holding = Holding { visit, rule_set, received, head, evaluation, bytes: 0, began, share };
+        let holding = Holding { visit, rule_set, received, head, evaluation, bytes: 0, began: None, share };
         self.phase = Phase::Holding(Box::new(holding));
         Flow::Stop
     }
@@ -165,7 +164,7 @@ impl<'s> Filter<'s> {
 
     fn held(&mut self, stream: &mut Stream<'_>, mut holding: Box<Holding<'s>>, end_of_stream: bool) -> Flow {
         let chunk = stream.body(Body::Received);
-        let (settled, outcome) = match holding.feed(&chunk) {
+        let (settled, outcome) = match holding.feed(&chunk, end_of_stream) {
             Fed::Settled(outcome) => (holding.settled(), outcome),
             Fed::Undecided(reason) => holding.give_up(reason),
             Fed::Waiting if end_of_stream => holding.finish(|| {
@@ -243,7 +242,7 @@ struct Settled<'s> {
 }
 
 impl<'s> Holding<'s> {
-    fn feed(&mut self, chunk: &Bytes) -> Fed {
+    fn feed(&mut self, chunk: &Bytes, is_last: bool) -> Fed {
         let inquiry = self.visit.inquiry(self.rule_set, &self.head);
         let hold = inquiry.hold();
         // The engine is shown no byte past the bound, so that the verdict does not hang on how pieces fall.
@@ -257,9 +256,16 @@ impl<'s> Holding<'s> {
             None if !within_total => {
                 Fed::Undecided(Undecided::OverTotal { bytes_max: self.share.bytes_max() })
             }
-            None if self.began.elapsed() > hold.max_time => Fed::Undecided(Undecided::OverTime),
+            None if !is_last && self.is_late(hold.max_time) => Fed::Undecided(Undecided::OverTime),
             None => Fed::Waiting,
         }
+    }
+
+    /// Whether it has been held for longer than that.
+    fn is_late(&mut self, time_max: Duration) -> bool {
+        #[expect(clippy::disallowed_methods, reason = "Envoy gives a module no clock")]
+        let now = Instant::now();
+        now.duration_since(*self.began.get_or_insert(now)) > time_max
     }
 
     fn finish(self: Box<Self>, whole: impl FnOnce() -> Bytes) -> (Settled<'s>, Outcome) {
@@ -284,14 +290,12 @@ fn request(stream: &Stream<'_>) -> Result<Request<()>, &'static str> {
     let mut request = Request::new(());
     let (mut method, mut uri) = (None, None);
     let headers = request.headers_mut();
-    for (name, value) in stream.headers(Head::Request) {
-        match &*name {
-            b":method" => method = Method::from_bytes(&value).ok(),
-            b":path" => uri = Uri::from_maybe_shared(value).ok(),
-            b":authority" => append(headers, header::HOST.as_str().as_bytes(), value),
-            _ => append(headers, &name, value),
-        }
-    }
+    stream.headers(Head::Request, |name, value| match name {
+        b":method" => method = Method::from_bytes(&value).ok(),
+        b":path" => uri = Uri::from_maybe_shared(value).ok(),
+        b":authority" => append(headers, header::HOST.as_str().as_bytes(), value),
+        _ => append(headers, name, value),
+    });
     *request.method_mut() = method.ok_or("the method is none")?;
     *request.uri_mut() = uri.ok_or("the target is none")?;
     Ok(request)
@@ -300,12 +304,10 @@ fn request(stream: &Stream<'_>) -> Result<Request<()>, &'static str> {
 fn answer(stream: &Stream<'_>) -> Option<AnswerHead> {
     let mut status = None;
     let mut headers = HeaderMap::with_capacity(16);
-    for (name, value) in stream.headers(Head::Response) {
-        match &*name {
-            b":status" => status = StatusCode::from_bytes(&value).ok(),
-            _ => append(&mut headers, &name, value),
-        }
-    }
+    stream.headers(Head::Response, |name, value| match name {
+        b":status" => status = StatusCode::from_bytes(&value).ok(),
+        _ => append(&mut headers, name, value),
+    });
     Some(AnswerHead { status: status?, headers })
 }
 
