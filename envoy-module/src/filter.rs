@@ -120,7 +120,6 @@ impl<'s> Filter<'s> {
                 return self.settled_by_head(stream, visit, &received, head, *outcome, end_of_stream);
             }
         };
-        stream.allow_buffering(inquiry.hold().max_bytes.saturating_add(CHUNK));
         let share = self.snapshot.holds.share();
         let holding = Holding { visit, rule_set, received, head, evaluation, bytes: 0, began: None, share };
         self.phase = Phase::Holding(Box::new(holding));
@@ -172,6 +171,7 @@ impl<'s> Filter<'s> {
                 if held.is_empty() { chunk } else { [held, chunk].concat().into() }
             }),
             Fed::Waiting => {
+                stream.allow_buffering(holding.bytes_max().saturating_add(CHUNK));
                 self.phase = Phase::Holding(holding);
                 return Flow::Stop;
             }
@@ -259,6 +259,10 @@ impl<'s> Holding<'s> {
             None if !is_last && self.is_late(hold.max_time) => Fed::Undecided(Undecided::OverTime),
             None => Fed::Waiting,
         }
+    }
+
+    fn bytes_max(&self) -> u64 {
+        self.visit.inquiry(self.rule_set, &self.head).hold().max_bytes
     }
 
     /// Whether it has been held for longer than that.
