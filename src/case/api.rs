@@ -10,14 +10,14 @@ use crate::apigateway::read::{self, Options, native};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{Entry, Fields, Node, Value};
 use crate::rules::{ReadFile, fill_in_templates};
-use crate::settings::Quick;
+use crate::settings::{self, Quick};
 
-pub(super) const KEYS: [&str; 7] =
-    ["openapi", "definition", "stage", "stage_variables", "parameters", "strict", "response_models"];
+pub(super) const KEYS: [&str; 8] =
+    ["openapi", "definition", "stage", "stage_variables", "parameters", "keys", "strict", "response_models"];
 /// The two ways to give a definition.
 const DEFINITIONS: [&str; 2] = ["openapi", "definition"];
 /// What a definition leaves open.
-const OPEN: [&str; 5] = ["stage", "stage_variables", "parameters", "strict", "response_models"];
+const OPEN: [&str; 6] = ["stage", "stage_variables", "parameters", "keys", "strict", "response_models"];
 /// The version of a definition that names none.
 const VERSION: &str = "3.0.1";
 
@@ -98,6 +98,7 @@ impl ApiSetup {
             .node("response_models")
             .and_then(|node| node.word("a choice of `response_models`", &ResponseModels::NAMED, diagnostics));
         let settings = execute::Settings {
+            keys: self.node("keys").and_then(|node| settings::api_keys(node, diagnostics)),
             strict: strict.unwrap_or_default(),
             // A case that does not fit its model is told, whatever the sidecar does about it.
             response_models: models.unwrap_or(ResponseModels::Warn),

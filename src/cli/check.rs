@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::colour::{Colour, When};
 use super::load::{self, Configuration, Loaded, Options};
-use super::{Exit, Format, counted, lint};
+use super::{Exit, Format, counted, lint, problems};
 use crate::diagnostic::Diagnostic;
 use crate::lint::Report;
 
@@ -51,9 +51,7 @@ fn to_json(loaded: &Loaded, advice: Option<&Report>) -> Value {
 }
 
 fn print(loaded: &Loaded, advice: Option<&Report>) {
-    for diagnostic in &loaded.diagnostics {
-        println!("{diagnostic}\n");
-    }
+    problems::shown(&loaded.diagnostics).iter().for_each(|text| println!("{text}\n"));
     if let Some(advice) = advice {
         let mut out = io::stdout().lock();
         let colour = Colour::of(When::Auto, &out);

@@ -14,7 +14,7 @@ use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
 use crate::settings::{self, ExtProc, Flag, Layers, Settings};
 
-use super::{Exit, RuleFlags};
+use super::{Exit, RuleFlags, problems};
 
 /// What a configuration is made of.
 #[derive(Debug, Clone, Default)]
@@ -207,9 +207,7 @@ fn upstream_names(document: &Node, quick: bool) -> Vec<Arc<str>> {
 
 /// Prints problems for people on standard error.
 pub fn tell(diagnostics: &[Diagnostic]) {
-    for diagnostic in diagnostics {
-        eprintln!("{diagnostic}\n");
-    }
+    problems::shown(diagnostics).iter().for_each(|text| eprintln!("{text}\n"));
 }
 
 /// How a command ends whose configuration has these problems.

@@ -9,6 +9,7 @@ pub mod import;
 pub mod learn;
 pub mod lint;
 pub mod load;
+pub mod problems;
 pub mod render;
 pub mod replay;
 pub mod report;

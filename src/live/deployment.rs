@@ -55,6 +55,7 @@ impl Deployment {
         diagnostics: &mut Diagnostics,
     ) -> Deployment {
         check_functions(&api, &said.lambdas, diagnostics);
+        check_keys(&api, said, diagnostics);
         let functions = said.lambdas.iter().filter_map(|lambda| Callee::new(lambda, settings)).collect();
         let named = |name: &str| settings.upstreams.iter().position(|upstream| *upstream.name == *name);
         let stands_in = said.upstream.as_deref().and_then(named);
@@ -105,7 +106,12 @@ fn execution_settings(said: &settings::Api) -> execute::Settings {
         api_id: said.api_id.clone().unwrap_or(default.api_id),
         deployment_id: default.deployment_id,
     };
-    execute::Settings { identity, strict: said.strict, response_models: said.response_models }
+    execute::Settings {
+        identity,
+        keys: said.keys.clone(),
+        strict: said.strict,
+        response_models: said.response_models,
+    }
 }
 
 /// Whether a name that was given for a function means this one.
@@ -143,6 +149,19 @@ fn check_functions(api: &Api, lambdas: &[settings::Lambda], diagnostics: &mut Di
             },
         );
     }
+}
+
+/// Tells of methods that ask for an API key where nobody has said which are good.
+fn check_keys(api: &Api, said: &settings::Api, diagnostics: &mut Diagnostics) {
+    let asking: Vec<&Method> = api.methods.iter().map(|it| &**it).filter(|it| it.asks_for_key).collect();
+    let (Some(first), None) = (asking.first(), &said.keys) else { return };
+    let who = match asking.len() {
+        1 => format!("{} {} asks", first.verb, first.resource),
+        many => format!("{many} methods ask"),
+    };
+    let warning = Diagnostic::warning(format!("{who} for an API key, and any is good"));
+    let help = "say which are: `api.keys: { NAME: KEY }` in the configuration";
+    diagnostics.push(warning.at(&first.place).help(help));
 }
 
 fn function(method: &Method) -> Option<&Function> {

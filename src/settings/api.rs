@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::apigateway::execute::ResponseModels;
+use crate::apigateway::execute::{ApiKey, ResponseModels};
 use crate::apigateway::read::native;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
@@ -13,7 +13,7 @@ use super::section::Section;
 use super::upstream::{DEFAULT_NAME, UpstreamUrl};
 
 /// Keys of `api:`, beside those that say what the API is.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "definition",
     "resource",
     "stage",
@@ -21,6 +21,7 @@ const KEYS: [&str; 11] = [
     "parameters",
     "upstream",
     "lambdas",
+    "keys",
     "account_id",
     "api_id",
     "strict",
@@ -44,6 +45,8 @@ pub struct Api {
     pub upstream: Option<Arc<str>>,
     /// Who answers for functions.
     pub lambdas: Vec<Lambda>,
+    /// The API keys that are good; `None`: any is.
+    pub keys: Option<Vec<ApiKey>>,
     /// `$context.accountId`, where it matters.
     pub account_id: Option<String>,
     /// `$context.apiId`, where it matters.
@@ -106,6 +109,7 @@ impl Api {
                 .read("upstream", |node, found| upstream(node, top, quick, found), diagnostics)
                 .or_else(|| quick.upstream.is_some().then(|| DEFAULT_NAME.into())),
             lambdas: lambdas(section, quick, diagnostics),
+            keys: section.read("keys", api_keys, diagnostics),
             account_id: text("account_id", "an account's id", diagnostics),
             api_id: text("api_id", "an API's id", diagnostics),
             strict: section.read("strict", Node::bool, diagnostics).unwrap_or_default(),
@@ -126,6 +130,22 @@ fn refuse_without_api(quick: &Quick, diagnostics: &mut Diagnostics) {
             diagnostics.push(wrong.help("name the definition with `--openapi FILE` or `api.definition`"));
         }
     }
+}
+
+/// API keys by name; nothing in their place is no list at all.
+pub fn api_keys(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<ApiKey>> {
+    if node.value == Value::Null {
+        return None;
+    }
+    let mut keys = Vec::new();
+    for Entry { key, node, .. } in node.entries("`keys`", diagnostics)? {
+        let value = node.text("an API key (text)", diagnostics)?.to_owned();
+        if value.is_empty() {
+            diagnostics.error(&node.place, format!("API key `{key}` is empty"));
+        }
+        keys.push(ApiKey { name: key.clone(), value });
+    }
+    Some(keys)
 }
 
 fn definition(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {

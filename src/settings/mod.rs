@@ -25,7 +25,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::hold::{Hold, Inspect};
 
-pub use api::{Api, Definition, Lambda};
+pub use api::{Api, Definition, Lambda, api_keys};
 pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
 pub use capture::{Capture, Kind, Redact};
 pub use ext_proc::{ExtProc, ExtProcListen};

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::model::{Api, Method};
+use super::api_key::Admitted;
 use super::fault::Fault;
 use super::request::Received;
 
@@ -33,6 +34,7 @@ pub(super) fn context(
     identity: &Identity,
     method: Option<&Method>,
     received: &Received<'_>,
+    key: Option<Admitted<'_>>,
 ) -> Map<String, Value> {
     let request = received.request;
     let host = received.headers.get("host").unwrap_or_default();
@@ -56,7 +58,7 @@ pub(super) fn context(
         "domainPrefix": domain.split('.').next(),
         "requestTimeEpoch": request.time_epoch,
         "requestId": request.request_id,
-        "identity": identity_of(received),
+        "identity": identity_of(received, key),
         "domainName": domain,
         "deploymentId": identity.deployment_id,
         "responseOverride": {},
@@ -68,9 +70,9 @@ pub(super) fn context(
     }
 }
 
-/// `$context.identity`. Who the caller is nobody has asked.
-fn identity_of(received: &Received<'_>) -> Value {
-    json!({
+/// `$context.identity`. Who the caller is nobody has asked; of API keys it is known where the method asks for one.
+fn identity_of(received: &Received<'_>, key: Option<Admitted<'_>>) -> Value {
+    let mut identity = json!({
         "cognitoIdentityPoolId": null,
         "accountId": null,
         "cognitoIdentityId": null,
@@ -83,7 +85,12 @@ fn identity_of(received: &Received<'_>) -> Value {
         "userArn": null,
         "userAgent": received.headers.get("user-agent"),
         "user": null,
-    })
+    });
+    if let (Some(identity), Some(key)) = (identity.as_object_mut(), key) {
+        identity.insert("apiKey".to_owned(), Value::from(key.value));
+        identity.insert("apiKeyId".to_owned(), Value::from(key.name));
+    }
+    identity
 }
 
 /// Six letters and digits that stand for a resource, always the same.

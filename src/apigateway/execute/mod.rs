@@ -6,6 +6,7 @@
 //! What fails on the way ends in a gateway response. Proxy integrations go from the request to the call and from the
 //! answer to the client without mappings.
 
+mod api_key;
 mod content;
 mod context;
 mod contract;
@@ -36,6 +37,8 @@ use serde_json::{Map, Value};
 
 use super::model::{Api, Kind, Location, Method};
 use crate::vtl::gateway::ResponseOverrides;
+use api_key::Admitted;
+pub use api_key::ApiKey;
 pub use context::Identity;
 pub use fault::Fault;
 pub use headers::Headers;
@@ -49,6 +52,8 @@ pub use trace::{BodyBy, Considered, Tested, Trace, Tried};
 pub struct Settings {
     /// What stands for the API's place in the cloud.
     pub identity: Identity,
+    /// The API keys that are good; `None`: any is.
+    pub keys: Option<Vec<ApiKey>>,
     /// Where it is not known what API Gateway does: refuse rather than guess (COMPATIBILITY.md says where).
     pub strict: bool,
     /// What is done about answers that do not fit the models that their methods declare.
@@ -217,12 +222,19 @@ impl<'a> Execution<'a> {
         }
     }
 
+    /// The API key that the request came with, where its method asks for one.
+    fn admitted(&self, method: &Method) -> Result<Option<Admitted<'_>>, Fault> {
+        api_key::admitted(method, self.settings.keys.as_deref(), &self.received)
+    }
+
     fn context(&self) -> &Map<String, Value> {
         self.context.get_or_init(|| self.made_context())
     }
 
     fn made_context(&self) -> Map<String, Value> {
-        let mut context = context::context(self.api, &self.settings.identity, self.method, &self.received);
+        let key = self.method.and_then(|method| self.admitted(method).ok()).flatten();
+        let mut context =
+            context::context(self.api, &self.settings.identity, self.method, &self.received, key);
         for (name, value) in &self.told {
             context.insert((*name).to_owned(), value.clone());
         }

@@ -56,6 +56,7 @@ impl Mapped {
 impl<'a> Execution<'a> {
     /// Everything up to the call.
     pub(super) fn prepare(&mut self, method: &'a Method) -> Result<Prepared<'a>, Fault> {
+        self.admitted(method)?;
         validate(method, &self.received)?;
         let integration = &method.integration;
         match &integration.backend {

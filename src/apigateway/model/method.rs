@@ -21,7 +21,9 @@ pub struct Method {
     pub operation: Option<String>,
     /// What it declares of path, query string and headers.
     pub parameters: Vec<Parameter>,
-    /// What is checked before anything else happens.
+    /// Whether requests need an API key: `apiKeyRequired`.
+    pub asks_for_key: bool,
+    /// What is checked before anything else happens to requests.
     pub validator: Validator,
     /// Models of request bodies by media type, lower case; `$default` for all others.
     pub request_models: Vec<(String, Arc<Model>)>,

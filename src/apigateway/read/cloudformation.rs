@@ -4,13 +4,16 @@ use super::Options;
 use super::function::{Functions, kind, property};
 use super::openapi;
 use super::reader::Reader;
+use super::{cors, globals, key};
 use crate::apigateway::model::Api;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
+/// The type of a REST API of SAM, which has what SAM adds to definitions.
+const SAM_API: &str = "AWS::Serverless::Api";
 /// The types of an API, with the key of the definition in them.
 const APIS: [(&str, &str); 4] = [
-    ("AWS::Serverless::Api", "DefinitionBody"),
+    (SAM_API, "DefinitionBody"),
     ("AWS::Serverless::HttpApi", "DefinitionBody"),
     ("AWS::ApiGateway::RestApi", "Body"),
     ("AWS::ApiGatewayV2::Api", "Body"),
@@ -33,12 +36,20 @@ const STAGES: [&str; 3] =
     ["AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage", "AWS::ApiGateway::Deployment"];
 
 /// Properties of an API that change what it answers and are not carried out.
-const UNSUPPORTED: [(&str, &str); 5] = [
-    ("Auth", "requests are not authorized"),
+const UNSUPPORTED: [(&str, &str); 4] = [
     ("Cors", "preflight requests are not answered"),
     ("CorsConfiguration", "preflight requests are not answered"),
     ("MinimumCompressionSize", "answers are not compressed"),
     ("Policy", "resource policies are not enforced"),
+];
+
+/// What of `Auth` is about API keys, or about nothing where there are no authorizers.
+const KEYED: [&str; 5] = [
+    "ApiKeyRequired",
+    "AddApiKeyRequiredToCorsPreflight",
+    "AddDefaultAuthorizerToCorsPreflight",
+    "UsagePlan",
+    "InvokeRole",
 ];
 
 /// Properties of an API or of its stage that are not carried out when they are so.
@@ -46,10 +57,9 @@ const UNSUPPORTED_WHEN_TRUE: [(&str, &str); 2] =
     [("CacheClusterEnabled", "answers are not cached"), ("CachingEnabled", "answers are not cached")];
 
 /// Resources that change what an API answers and are not carried out.
-const UNSUPPORTED_RESOURCES: [(&str, &str); 4] = [
-    ("AWS::ApiGateway::ApiKey", "API keys are not asked for"),
+const UNSUPPORTED_RESOURCES: [(&str, &str); 3] = [
+    ("AWS::ApiGateway::ApiKey", "which keys are good says `api.keys` of the configuration"),
     ("AWS::ApiGateway::UsagePlan", "requests are neither counted nor throttled"),
-    ("AWS::ApiGateway::UsagePlanKey", "API keys are not asked for"),
     ("AWS::WAFv2::WebACLAssociation", "requests are not filtered"),
 ];
 
@@ -64,12 +74,19 @@ struct Found<'a> {
 
 /// Reads the API of a template.
 pub fn read(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    let spread = globals::spread(root);
+    let root = spread.as_ref().unwrap_or(root);
     let found = find(root, options, problems)?;
     let mut functions = Functions::new(root, options, problems);
     let mut body = functions.fill(found.body)?;
     let (stage, mut stage_variables) = stage(&found, root, &mut functions);
     add_media_types(&mut body, &found, &mut functions);
     add_gateway_responses(&mut body, &found, root, &mut functions);
+    if let (Some(cors), SAM_API) = (property(found.resource, "Cors"), kind(found.resource)) {
+        cors::add(&mut body, cors, &mut functions);
+    }
+    let functions = resources(root).iter().map(|entry| &entry.node);
+    key::add(&mut body, found.resource, functions.filter(|it| kind(it) == "AWS::Serverless::Function"));
     left_out(&found, root, &body, problems);
     // What is given by hand wins.
     stage_variables.retain(|(name, _)| !options.stage_variables.iter().any(|(known, _)| known == name));
@@ -132,7 +149,12 @@ fn belongs(found: &Found<'_>, resource: &Node) -> bool {
 }
 
 fn resources(root: &Node) -> &[Entry] {
-    match root.entry("Resources").map(|entry| &entry.node.value) {
+    of_map(root.entry("Resources").map(|entry| &entry.node))
+}
+
+/// The entries of a map, where it is there.
+fn of_map(node: Option<&Node>) -> &[Entry] {
+    match node.map(|node| &node.value) {
         Some(Value::Map(entries)) => entries,
         _ => &[],
     }
@@ -254,8 +276,15 @@ fn headers(node: &Node) -> Node {
 /// Tells of what belongs to the API and is not in its body.
 fn left_out(found: &Found<'_>, root: &Node, body: &Node, problems: &mut Diagnostics) {
     left_out_of_stage(found.resource, problems);
+    for entry in of_map(property(found.resource, "Auth")) {
+        if !KEYED.contains(&entry.key.as_str()) {
+            let message = format!("`{}` is not carried out: requests are not authorized", entry.key);
+            problems.push(Diagnostic::warning(message).at(&entry.key_place).left_out());
+        }
+    }
     for (key, meaning) in UNSUPPORTED {
-        if let Some(node) = property(found.resource, key) {
+        let is_done = key == "Cors" && kind(found.resource) == SAM_API;
+        if let Some(node) = property(found.resource, key).filter(|_| !is_done) {
             problems.push(
                 Diagnostic::warning(format!("`{key}` is not carried out: {meaning}"))
                     .at(&node.place)

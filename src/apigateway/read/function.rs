@@ -18,13 +18,53 @@ const PSEUDO: [(&str, &str); 5] = [
 ];
 
 /// Keys of a definition that nobody looks at: what a function there would give need not be known.
-const NEVER_ASKED: [&str; 5] =
-    ["credentials", "connectionId", "authorizerUri", "authorizerCredentials", "providerARNs"];
+const NEVER_ASKED: [&str; 11] = [
+    "credentials",
+    "connectionId",
+    "authorizerUri",
+    "authorizerCredentials",
+    "authorizerId",
+    "providerARNs",
+    "description",
+    "summary",
+    "x-amazon-apigateway-authorizer",
+    "x-amazon-apigateway-endpoint-configuration",
+    "x-amazon-apigateway-policy",
+];
+/// What begins a reference to Parameter Store or Secrets Manager.
+const DYNAMIC: &str = "{{resolve:";
+/// Keys of a definition under which anything may stand, and is meant as it is.
+const EXAMPLES: [&str; 2] = ["example", "examples"];
 
-/// Whether a value is the call of a function.
+/// Whether a value is the call of a function. What a schema says of a property `Ref` is none.
 fn is_function(node: &Node) -> bool {
-    matches!(&node.value, Value::Map(entries)
-        if matches!(entries.as_slice(), [only] if only.key == "Ref" || only.key.starts_with("Fn::")))
+    let Value::Map(entries) = &node.value else { return false };
+    let [only] = entries.as_slice() else { return false };
+    only.key == "Ref" && only.node.scalar_text().is_some() || only.key.starts_with("Fn::")
+}
+
+/// Whether there is a call of a function anywhere in a value.
+pub fn are_in(node: &Node) -> bool {
+    is_function(node)
+        || match &node.value {
+            Value::List(items) => items.iter().any(are_in),
+            Value::Map(entries) => entries.iter().any(|entry| are_in(&entry.node)),
+            _ => false,
+        }
+}
+
+/// A value of a definition without the calls of functions in it.
+fn without_functions(node: &Node) -> Option<Node> {
+    let value = match &node.value {
+        _ if is_function(node) => return None,
+        Value::List(items) => Value::List(items.iter().filter_map(without_functions).collect()),
+        Value::Map(entries) => {
+            let kept = |entry: &Entry| Some(Entry { node: without_functions(&entry.node)?, ..entry.clone() });
+            Value::Map(entries.iter().filter_map(kept).collect())
+        }
+        scalar => scalar.clone(),
+    };
+    Some(Node { place: node.place.clone(), value })
 }
 
 pub struct Functions<'a> {
@@ -33,6 +73,8 @@ pub struct Functions<'a> {
     pub problems: &'a mut Diagnostics,
     depth: usize,
     budget: Budget,
+    /// The definition stands alone, and what its functions name is in a template elsewhere.
+    is_alone: bool,
 }
 
 impl<'a> Functions<'a> {
@@ -43,7 +85,17 @@ impl<'a> Functions<'a> {
             problems,
             depth: 0,
             budget: Budget::of_bytes("the functions of the template"),
+            is_alone: false,
         }
+    }
+
+    /// For a definition that a template brings in.
+    pub fn without_template(
+        definition: &'a Node,
+        options: &'a Options,
+        problems: &'a mut Diagnostics,
+    ) -> Functions<'a> {
+        Functions { is_alone: true, ..Functions::new(definition, options, problems) }
     }
 
     fn makes(&mut self, bytes: usize, place: &Place) -> bool {
@@ -86,20 +138,42 @@ impl<'a> Functions<'a> {
                     return self.call(only);
                 }
                 let filled = |entry: &Entry| {
-                    if NEVER_ASKED.contains(&entry.key.as_str()) && is_function(&entry.node) {
-                        return None;
-                    }
-                    Some(Entry {
-                        key: entry.key.clone(),
-                        key_place: entry.key_place.clone(),
-                        node: self.filled(&entry.node)?,
-                    })
+                    let node = match entry.key.as_str() {
+                        key if NEVER_ASKED.contains(&key) => without_functions(&entry.node),
+                        key if EXAMPLES.contains(&key) => Some(entry.node.clone()),
+                        _ => self.filled(&entry.node),
+                    };
+                    Some(Entry { key: entry.key.clone(), key_place: entry.key_place.clone(), node: node? })
                 };
                 Value::Map(entries.iter().filter_map(filled).collect())
             }
+            Value::Text(text) if text.contains(DYNAMIC) => Value::Text(self.resolved(text, &node.place)),
             scalar => scalar.clone(),
         };
         Some(Node { place: node.place.clone(), value })
+    }
+
+    /// A text with what `{{resolve:…}}` in it stands for: values that only the cloud knows.
+    fn resolved(&mut self, text: &str, place: &Place) -> String {
+        let mut resolved = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, begun)) = rest.split_once(DYNAMIC)
+            && let Some((name, after)) = begun.split_once("}}")
+        {
+            resolved.push_str(before);
+            match self.options.parameters.iter().find(|(known, _)| known == name) {
+                Some((_, value)) => resolved.push_str(value),
+                None => {
+                    let message = format!("`{name}` is only known when it is deployed");
+                    let problem = Diagnostic::warning(message).at(place).approximated();
+                    let help = format!("its last part stands in for it; or give `{name}` as a parameter");
+                    self.problems.push(problem.help(help));
+                    resolved.push_str(name.rsplit(['/', ':']).next().unwrap_or(name));
+                }
+            }
+            rest = after;
+        }
+        resolved + rest
     }
 
     /// The text of a value.
@@ -150,6 +224,7 @@ impl<'a> Functions<'a> {
                 let found = found.and_then(|it| Some(it.entry(second.scalar_text()?)?.node.clone()));
                 return found.or_else(|| self.unknown(function));
             }
+            "Fn::ImportValue" => self.import(argument),
             "Fn::If" => return self.choose(function),
             "Fn::Transform" => {
                 let problem =
@@ -163,6 +238,7 @@ impl<'a> Functions<'a> {
                 None
             }
         }?;
+        let text = if text.contains(DYNAMIC) { self.resolved(&text, place) } else { text };
         self.makes(text.len(), place).then(|| Node { place: place.clone(), value: Value::Text(text) })
     }
 
@@ -260,6 +336,9 @@ impl<'a> Functions<'a> {
         if let Some(alias) = name.strip_suffix(".Alias").and_then(|function| self.sam_alias(function)) {
             return Some(alias);
         }
+        if self.is_alone {
+            return Some(self.elsewhere(name, place));
+        }
         let Some(resource) = self.resource(name) else {
             self.problems.error(place, format!("`{name}` is neither a parameter nor a resource"));
             return None;
@@ -278,6 +357,25 @@ impl<'a> Functions<'a> {
         }
     }
 
+    /// What the template has that this definition is brought in by.
+    fn elsewhere(&mut self, name: &str, place: &Place) -> String {
+        let problem = Diagnostic::warning(format!("`{name}` is not in this file")).at(place).approximated();
+        self.problems.push(problem.help(format!("it stands in for itself; or give `{name}` as a parameter")));
+        name.to_owned()
+    }
+
+    /// A value of another stack, which stands for itself.
+    fn import(&mut self, argument: &Node) -> Option<String> {
+        let name = self.text(argument)?;
+        if let Some((_, value)) = self.options.parameters.iter().find(|(known, _)| *known == name) {
+            return Some(value.clone());
+        }
+        let message = format!("`{name}` is another stack's, and only known when it is deployed");
+        let problem = Diagnostic::warning(message).at(&argument.place).approximated();
+        self.problems.push(problem.help(format!("it stands in for itself; or give `{name}` as a parameter")));
+        Some(name)
+    }
+
     fn default(&mut self, name: &str, parameter: &Node, place: &Place) -> Option<String> {
         let default = parameter.entry("Default").and_then(|entry| entry.node.scalar_text());
         if default.is_none() {
@@ -293,6 +391,12 @@ impl<'a> Functions<'a> {
             return Some(value.clone());
         }
         let (name, attribute) = text.split_once('.').unwrap_or((text, ""));
+        if self.is_alone {
+            return match attribute {
+                "Arn" => self.arn_of(name),
+                _ => Some(self.elsewhere(text, place)),
+            };
+        }
         let Some(resource) = self.resource(name) else {
             self.problems.error(place, format!("there is no resource `{name}`"));
             return None;

@@ -7,7 +7,8 @@ use super::selection::is_default;
 use super::uri::{Arn, STAGE_VARIABLES, pattern};
 use crate::apigateway::model::{
     Backend, ContentHandling, Endpoint, Function, Integration, IntegrationResponse, IntegrationResponses,
-    MethodResponse, Passthrough, PayloadFormat, Service,
+    MethodResponse, Passthrough, PayloadFormat, RequestParameter, RequestSource, RequestTarget, Service,
+    UriPart,
 };
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::document::{Entry, Node, Value};
@@ -24,7 +25,6 @@ const INTEGRATION: Keys<'_> = Keys {
         "responses",
         "timeoutInMillis",
         "payloadFormatVersion",
-        "integrationSubtype",
         "connectionType",
     ],
     silent: &["cacheNamespace", "connectionId", "credentials"],
@@ -33,6 +33,7 @@ const INTEGRATION: Keys<'_> = Keys {
         ("tlsConfig", "the upstream's own settings hold"),
         ("responseTransferMode", "a mapped answer is sent when it is complete"),
         ("integrationTarget", "the upstream's own settings hold"),
+        ("responseParameters", "the mapping of an HTTP API"),
     ],
     inert: &[],
 };
@@ -53,11 +54,19 @@ pub const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 50..=900_000;
 
 impl<'a> Reader<'a> {
     pub fn integration(&mut self, node: &'a Node, declared: &[MethodResponse]) -> Option<Integration> {
+        if let Some(subtype) = self.resolve(node)?.entry("integrationSubtype") {
+            let message =
+                "the operation is left out: with `integrationSubtype` an HTTP API calls a service by itself";
+            self.left_out(&subtype.key_place, message);
+            return None;
+        }
         let node = self.map(node, "an integration", &INTEGRATION)?;
         let backend = self.backend(node);
-        let parameters = self.request_parameters(self.get(node, "requestParameters"));
+        let mut parameters = self.request_parameters(self.get(node, "requestParameters"));
+        self.path_parameters(node, backend.as_ref(), &mut parameters);
         let templates = self.templates(self.get(node, "requestTemplates"));
-        let is_proxy = backend.as_ref().is_some_and(Backend::is_proxy);
+        let kind = self.get(node, "type").and_then(Node::scalar_text).unwrap_or_default();
+        let is_proxy = kind.to_ascii_lowercase().ends_with("_proxy");
         let integration = Integration {
             parameters,
             templates,
@@ -70,6 +79,37 @@ impl<'a> Reader<'a> {
         };
         self.told(node, &integration);
         Some(integration)
+    }
+
+    /// A parameter in a URI has the value of the one in the path by itself in an HTTP API; in a REST API it must be mapped.
+    fn path_parameters(
+        &mut self,
+        node: &'a Node,
+        backend: Option<&Backend>,
+        parameters: &mut Vec<RequestParameter>,
+    ) {
+        let (Some(Backend::Http(endpoint) | Backend::HttpProxy(endpoint)), Some(uri)) =
+            (backend, self.get(node, "uri"))
+        else {
+            return;
+        };
+        let is_http_api = self.get(node, "payloadFormatVersion").is_some()
+            && matches!(backend, Some(Backend::HttpProxy(_)));
+        for part in &endpoint.uri.parts {
+            let UriPart::Parameter(name) = part else { continue };
+            let target = RequestTarget::Path(name.clone());
+            if parameters.iter().any(|parameter| parameter.target == target) {
+                continue;
+            }
+            if is_http_api {
+                parameters.push(RequestParameter { target, source: RequestSource::Path(name.clone()) });
+                continue;
+            }
+            let problem =
+                Diagnostic::warning(format!("`{{{name}}}` in the URI is sent as it is")).at(&uri.place);
+            let help = format!("its value: `integration.request.path.{name}: method.request.path.{name}`");
+            self.problems.push(problem.help(help));
+        }
     }
 
     /// Tells of what is right and yet cannot work.
@@ -150,13 +190,6 @@ impl<'a> Reader<'a> {
     }
 
     fn service(&mut self, node: &'a Node, is_proxy: bool) -> Option<Backend> {
-        if let Some(subtype) = node.entry("integrationSubtype") {
-            self.error(
-                &subtype.key_place,
-                "`integrationSubtype` is not supported: an HTTP API calls a service by itself",
-            );
-            return None;
-        }
         let method = self.http_method(node);
         let format = self.payload_format(node).unwrap_or_default();
         let uri = self.uri_node(node)?;

@@ -3,9 +3,12 @@
 
 mod budget;
 mod cloudformation;
+mod cors;
 mod function;
 mod gateway_response;
+mod globals;
 mod integration;
+mod key;
 mod mapping;
 pub mod native;
 mod openapi;
@@ -13,18 +16,22 @@ mod operation;
 mod reader;
 mod response;
 mod schema;
+mod security;
 mod selection;
 mod serverless;
 mod template;
 #[cfg(test)]
 mod tests;
+mod twice;
 mod uri;
+mod variables;
 
 use std::sync::Arc;
 
 use super::model::Api;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{self, Node, Tags, Value};
+use function::Functions;
 use reader::Reader;
 
 pub(super) use integration::TIMEOUT;
@@ -45,7 +52,8 @@ pub struct Options {
     pub stage: Option<String>,
     /// Stage variables. They win over a template's own.
     pub stage_variables: Vec<(String, String)>,
-    /// Parameters of a template: values for `Ref` and `Fn::Sub`. `AWS::Region` and its like may be among them.
+    /// Parameters of a template: values for `Ref` and `Fn::Sub`, and for `${NAME}` in a definition that is a template
+    /// itself. `AWS::Region` and its like may be among them.
     pub parameters: Vec<(String, String)>,
 }
 
@@ -95,6 +103,8 @@ fn read_text(source: &Arc<Source>, options: &Options, problems: &mut Diagnostics
 }
 
 fn read_root(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Api> {
+    let without = twice::without_earlier(root, problems);
+    let root = without.as_ref().unwrap_or(root);
     let Some(format) = format(root) else {
         let Place { source, line, .. } = &root.place;
         problems.push(
@@ -107,9 +117,23 @@ fn read_root(root: &Node, options: &Options, problems: &mut Diagnostics) -> Opti
         return None;
     };
     match format {
-        Format::OpenApi => Some(openapi::read(Reader::new(root, options.clone(), problems))),
+        Format::OpenApi => {
+            let filled = filled(root, options, problems)?;
+            Some(openapi::read(Reader::new(filled.as_ref().unwrap_or(root), options.clone(), problems)))
+        }
         Format::CloudFormation => cloudformation::read(root, options, problems),
         Format::Serverless => serverless::read(root, options, problems),
+    }
+}
+
+/// A definition that a template brings in has functions in it, and one that is a template itself has variables. `Some(None)`
+/// where there are neither.
+fn filled(root: &Node, options: &Options, problems: &mut Diagnostics) -> Option<Option<Node>> {
+    let named = (!options.parameters.is_empty()).then(|| variables::filled(root, &options.parameters));
+    let definition = named.as_ref().unwrap_or(root);
+    match function::are_in(definition) {
+        true => Functions::without_template(definition, options, problems).fill(definition).map(Some),
+        false => Some(named),
     }
 }
 

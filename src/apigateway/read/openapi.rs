@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Options;
-use super::operation::{Defaults, Inherited};
+use super::operation::{Defaults, INTEGRATION, Inherited, WITHOUT_INTEGRATION};
 use super::reader::{Keys, Reader};
+use super::security::KEY_SOURCE;
 use crate::apigateway::model::{Api, Method, Validator, Verb};
 use crate::apigateway::route::{CATCH_ALL, Routes, Segment, segments};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::document::{Entry, Node};
+use crate::document::{Entry, Node, Value};
 
 const ROOT: Keys<'_> = Keys {
     read: &[
@@ -29,13 +30,14 @@ const ROOT: Keys<'_> = Keys {
         "x-amazon-apigateway-gateway-responses",
         "x-amazon-apigateway-request-validators",
         "x-amazon-apigateway-request-validator",
+        "securityDefinitions",
+        KEY_SOURCE,
     ],
     silent: &[
         "host",
         "schemes",
         "tags",
         "externalDocs",
-        "securityDefinitions",
         "x-amazon-apigateway-documentation",
         "x-amazon-apigateway-importexport-version",
         "x-amazon-apigateway-endpoint-configuration",
@@ -43,15 +45,17 @@ const ROOT: Keys<'_> = Keys {
         "x-amazon-apigateway-endpoint-access-mode",
     ],
     unsupported: &[
-        ("security", "requests are not authorized"),
         ("x-amazon-apigateway-policy", "resource policies are not enforced"),
-        ("x-amazon-apigateway-api-key-source", "API keys are not asked for"),
         ("x-amazon-apigateway-minimum-compression-size", "answers are not compressed"),
         ("x-amazon-apigateway-cors", "preflight requests of HTTP APIs are not answered"),
         ("x-amazon-apigateway-authorizer", "requests are not authorized"),
     ],
-    inert: &[],
+    // Operations say it for themselves, or nobody does.
+    inert: &["security"],
 };
+
+/// What some write where nothing is to be validated.
+const NO_VALIDATOR: &str = "NONE";
 
 /// The HTTP methods that a path has, as they are written.
 const VERBS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -148,8 +152,12 @@ fn server_path(reader: &mut Reader<'_>) -> Option<String> {
         let default = variable.node.entry("default").and_then(|it| it.node.scalar_text()).unwrap_or_default();
         url = url.replace(&format!("{{{}}}", variable.key), default);
     }
-    let path = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+    // Some leave the scheme out: `*.execute-api.eu-west-1.amazonaws.com/prod`.
+    let after_host = url.split_once("://").map(|(_, rest)| rest);
+    let after_host =
+        after_host.or_else(|| (!url.starts_with('/') && url.contains('.')).then_some(url.as_str()));
+    let path = match after_host {
+        Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
         None => url.as_str(),
     };
     Some(path.split(['?', '#']).next().unwrap_or_default().to_owned())
@@ -179,11 +187,27 @@ fn methods(reader: &mut Reader<'_>) -> Vec<Arc<Method>> {
     let mut methods = Vec::new();
     let mut variables: HashMap<String, &str> = HashMap::new();
     let entries = reader.entries(Some(paths), "paths");
-    for entry in entries.iter().filter(|entry| !entry.key.starts_with("x-")) {
+    if is_without_integrations(entries) {
+        let problem = Diagnostic::error("no operation of the definition has an integration").at(&paths.place);
+        reader.problems.push(problem.help(WITHOUT_INTEGRATION));
+        return Vec::new();
+    }
+    let written = entries.iter().filter(|entry| entry.node.value != Value::Null);
+    for entry in written.filter(|entry| !entry.key.starts_with("x-")) {
         path_is_right(reader, &entry.key, &entry.key_place, &mut variables);
         methods.extend(path_item(reader, entry, &defaults));
     }
     methods.into_iter().map(Arc::new).collect()
+}
+
+/// Whether there are operations, and where none of them goes is said: a definition that is not of API Gateway, or an
+/// export without its extensions.
+fn is_without_integrations(paths: &[Entry]) -> bool {
+    let operations = || paths.iter().flat_map(|path| VERBS.iter().filter_map(|verb| path.node.entry(verb)));
+    let is_without = |node: &Node| node.entry(INTEGRATION).is_none() && node.entry("$ref").is_none();
+    operations().nth(1).is_some()
+        && operations().all(|operation| is_without(&operation.node))
+        && paths.iter().all(|path| path.node.entry("$ref").is_none() && path.node.entry(ANY).is_none())
 }
 
 /// Tells of a path that API Gateway does not know how to take.
@@ -237,6 +261,8 @@ fn path_item<'a>(reader: &mut Reader<'a>, path: &'a Entry, defaults: &Defaults<'
     let entries = item.entries("a path", &mut Default::default()).unwrap_or_default();
     entries
         .iter()
+        // Nothing in the place of an operation is none.
+        .filter(|entry| entry.node.value != Value::Null)
         .filter_map(|entry| {
             let verb = verb(&entry.key)?;
             reader.operation(&inherited, verb, &entry.key_place, &entry.node)
@@ -263,6 +289,7 @@ fn defaults<'a>(reader: &mut Reader<'a>) -> Defaults<'a> {
         produces: reader.get(root, "produces"),
         validators,
         validator: Validator::default(),
+        schemes: reader.schemes(),
     };
     let chosen = reader.get(root, "x-amazon-apigateway-request-validator");
     defaults.validator = chosen.and_then(|node| validator(reader, node, &defaults)).unwrap_or_default();
@@ -294,6 +321,9 @@ fn flags<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Validator {
 /// The validator of that name.
 pub fn validator(reader: &mut Reader<'_>, node: &Node, defaults: &Defaults<'_>) -> Option<Validator> {
     let name = node.text("the name of a request validator", reader.problems)?;
+    if name.eq_ignore_ascii_case(NO_VALIDATOR) && !defaults.validators.contains_key(name) {
+        return Some(Validator::default());
+    }
     if let Some(validator) = defaults.validators.get(name) {
         return Some(*validator);
     }

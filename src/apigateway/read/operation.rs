@@ -6,12 +6,16 @@ use std::sync::Arc;
 use super::openapi;
 use super::reader::{Keys, Reader};
 use super::schema::Use;
+use super::security::{KEY_SOURCE, Schemes};
 use crate::apigateway::model::{Location, Method, Model, Parameter, Validator, Verb};
 use crate::apigateway::route::{Segment, segments};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::Node;
 
-const INTEGRATION: &str = "x-amazon-apigateway-integration";
+pub const INTEGRATION: &str = "x-amazon-apigateway-integration";
+/// What helps where one is missing.
+pub const WITHOUT_INTEGRATION: &str =
+    "`x-amazon-apigateway-integration` says where requests go; an export has it with `extensions=apigateway`";
 const VALIDATOR: &str = "x-amazon-apigateway-request-validator";
 
 const OPERATION: Keys<'_> = Keys {
@@ -24,6 +28,7 @@ const OPERATION: Keys<'_> = Keys {
         "produces",
         INTEGRATION,
         VALIDATOR,
+        "security",
     ],
     silent: &[
         "tags",
@@ -34,9 +39,12 @@ const OPERATION: Keys<'_> = Keys {
         "servers",
         "schemes",
         "callbacks",
+        // `/$default` says it by its name.
+        "isDefaultRoute",
+        // It is the API's, wherever else some write it.
+        KEY_SOURCE,
     ],
     unsupported: &[
-        ("security", "requests are not authorized, and API keys are not asked for"),
         ("x-amazon-apigateway-auth", "requests are not authorized"),
         ("x-amazon-apigateway-authtype", "requests are not authorized"),
     ],
@@ -49,6 +57,7 @@ pub struct Defaults<'a> {
     pub produces: Option<&'a Node>,
     pub validators: HashMap<&'a str, Validator>,
     pub validator: Validator,
+    pub schemes: Schemes<'a>,
 }
 
 /// What an operation has from its path and from the definition.
@@ -79,14 +88,12 @@ impl<'a> Reader<'a> {
         let validator = self.get(node, VALIDATOR);
         let validator =
             validator.and_then(|name| openapi::validator(self, name, defaults)).unwrap_or(defaults.validator);
+        let asks_for_key = self.asks_for_key(node, &defaults.schemes);
         let asked = self.asked(inherited, node, validator);
         let responses = self.method_responses(node, defaults);
         let Some(integration) = self.get(node, INTEGRATION) else {
             let problem = Diagnostic::error(format!("{verb} {} has no integration", inherited.resource));
-            let help = format!(
-                "`{INTEGRATION}` says where its requests go; an export has it with `extensions=apigateway`"
-            );
-            self.problems.push(problem.at(place).help(help));
+            self.problems.push(problem.at(place).help(WITHOUT_INTEGRATION));
             return None;
         };
         Some(Method {
@@ -94,6 +101,7 @@ impl<'a> Reader<'a> {
             verb,
             operation: self.get(node, "operationId").and_then(Node::scalar_text).map(str::to_owned),
             parameters: asked.parameters,
+            asks_for_key,
             validator,
             request_models: asked.models,
             integration: self.integration(integration, &responses)?,

@@ -107,19 +107,20 @@ impl<'a> Reader<'a> {
 
     /// What a reference within the file points at.
     pub fn referred(&mut self, reference: &str, place: &Place) -> Option<&'a Node> {
+        self.pointed(reference).map_err(|problem| self.problems.push(problem.at(place))).ok()
+    }
+
+    /// What a reference within the file points at, or what is wrong with it.
+    pub fn pointed(&mut self, reference: &str) -> Result<&'a Node, Diagnostic> {
         let Some(pointer) = reference.strip_prefix("#/") else {
-            let problem = Diagnostic::error(format!("`{reference}` is not in this file")).at(place);
-            self.problems.push(problem.help("API Gateway knows references that begin with `#/` only"));
-            return None;
+            let problem = Diagnostic::error(format!("`{reference}` is not in this file"));
+            return Err(problem.help("API Gateway knows references that begin with `#/` only"));
         };
         let found = pointer.split('/').try_fold(self.root, |node, part| {
             let part = percent_decode_str(part).decode_utf8_lossy().replace("~1", "/").replace("~0", "~");
             self.child(node, &part)
         });
-        if found.is_none() {
-            self.error(place, format!("`{reference}` points at nothing"));
-        }
-        found
+        found.ok_or_else(|| Diagnostic::error(format!("`{reference}` points at nothing")))
     }
 
     /// The value of a key of a map that may be large and asked often.
@@ -134,12 +135,12 @@ impl<'a> Reader<'a> {
         let node = self.resolve(node)?;
         let entries = node.entries(what, self.problems)?;
         for entry in entries {
-            self.key(entry, what, keys);
+            self.key(entry, entries, what, keys);
         }
         Some(node)
     }
 
-    fn key(&mut self, entry: &Entry, what: &str, keys: &Keys<'_>) {
+    fn key(&mut self, entry: &Entry, siblings: &[Entry], what: &str, keys: &Keys<'_>) {
         let key = entry.key.as_str();
         if keys.read.contains(&key) || keys.silent.contains(&key) {
             return;
@@ -160,7 +161,8 @@ impl<'a> Reader<'a> {
         }
         let problem =
             Diagnostic::warning(format!("unknown key `{key}` in {what}")).at(&entry.key_place).left_out();
-        let meant = self.meant(key, keys.read.iter().copied());
+        let is_free = |known: &&str| !siblings.iter().any(|sibling| sibling.key == *known);
+        let meant = self.meant(key, keys.read.iter().copied().filter(is_free));
         self.problems.push(match meant {
             Some(known) => problem.help(format!("did you mean `{known}`?")),
             None => problem.help("it is left out"),
@@ -186,15 +188,15 @@ impl<'a> Reader<'a> {
         node.and_then(|node| node.entries(what, self.problems)).unwrap_or_default()
     }
 
-    /// The value of a stage variable; none has the empty one, as on API Gateway.
-    pub fn stage_variable(&mut self, name: &str, place: &Place) -> String {
+    /// The value of a stage variable; that it has none is told.
+    pub fn stage_variable(&mut self, name: &str, place: &Place) -> Option<String> {
         let found = self.options.stage_variables.iter().find(|(known, _)| known == name);
         if let Some((_, value)) = found {
-            return value.clone();
+            return Some(value.clone());
         }
         let problem = Diagnostic::warning(format!("stage variable `{name}` has no value")).at(place);
         self.problems.push(problem.help(format!("give it one: `--stage-variable {name}=…`")));
-        String::new()
+        None
     }
 }
 

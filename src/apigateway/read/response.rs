@@ -77,15 +77,14 @@ impl<'a> Reader<'a> {
                 .problems
                 .push(problem.help("as on API Gateway, the client gets 500 when it is chosen"));
         };
-        for (name, place) in headers {
-            if !response.headers.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                let message =
-                    format!("response {} of the method declares no header `{name}`", status.as_str());
-                let problem = Diagnostic::warning(message).at(place);
-                self.problems
-                    .push(problem.help("API Gateway would refuse the mapping; here it is carried out"));
-            }
-        }
+        let is_declared = |name: &str| response.headers.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let missing: Vec<_> = headers.iter().filter(|(name, _)| !is_declared(name)).collect();
+        let Some((_, place)) = missing.first() else { return };
+        let names: Vec<String> = missing.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let message =
+            format!("response {} of the method declares no header {}", status.as_str(), names.join(", "));
+        let problem = Diagnostic::warning(message).at(place);
+        self.problems.push(problem.help("API Gateway would refuse the mapping; here it is carried out"));
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::reader::Reader;
 use crate::apigateway::model::Model;
-use crate::diagnostic::Place;
+use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::document::Node;
 
 /// Values of schemas that are compiled when there is an error elsewhere. One takes some microseconds.
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
     }
 
     fn compiled(&mut self, node: &Node, name: &str, usage: Use) -> Option<Arc<Model>> {
-        let Closed { schema, places } = self.closed(node)?;
+        let Closed { schema, places } = self.closed(node, usage)?;
         let key = node.entry("$ref").and_then(|entry| entry.node.scalar_text()).map(|it| escaped(&local(it)));
         let place = key.and_then(|key| places.get(&key)).unwrap_or(&node.place).clone();
         let mut model = Model::new(name, schema);
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The schema with all that it refers to in `definitions`, so that it stands alone.
-    fn closed(&mut self, node: &Node) -> Option<Closed> {
+    fn closed(&mut self, node: &Node, usage: Use) -> Option<Closed> {
         let mut root = node.to_json();
         let mut wanted = BTreeSet::new();
         localize(&mut root, &mut wanted);
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
             let mut schema = match self.builtin(&reference) {
                 Some(schema) => schema,
                 None => {
-                    let found = self.schema(&reference, node)?;
+                    let found = self.schema(&reference, node, usage)?;
                     if !self.takes(VALUE_WEIGHT * found.count(), &node.place) {
                         return None;
                     }
@@ -137,18 +137,22 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// What a reference in a schema points at.
-    fn schema(&mut self, reference: &str, node: &Node) -> Option<&'a Node> {
-        // API Gateway's own reference, by the model's name.
-        if let Some(name) = reference.strip_prefix("models/") {
-            let found = self.written(name);
-            if found.is_none() {
-                self.error(&node.place, format!("there is no model `{name}`"));
+    /// What a reference in a schema points at. That a model is missing is a warning on import, as documented, and so here
+    /// where no request is held against it.
+    fn schema(&mut self, reference: &str, node: &Node, usage: Use) -> Option<&'a Node> {
+        let found = match reference.strip_prefix("models/") {
+            // API Gateway's own reference, by the model's name.
+            Some(name) => {
+                self.written(name).ok_or_else(|| Diagnostic::error(format!("there is no model `{name}`")))
             }
-            return found;
-        }
+            None => self.pointed(reference),
+        };
         let place = node.entry("$ref").map_or(&node.place, |entry| &entry.node.place);
-        self.referred(reference, place)
+        let told = |problem: Diagnostic| match usage {
+            Use::Enforced => problem.at(place),
+            Use::Told => Diagnostic { severity: Severity::Warning, ..problem.at(place).left_out() },
+        };
+        found.map_err(|problem| self.problems.push(told(problem))).ok()
     }
 
     /// Tells of schemas that are nothing but references to each other. A cycle through a property is none of these.

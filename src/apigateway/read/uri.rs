@@ -14,9 +14,12 @@ pub struct Uri {
     written: String,
     /// With the values of stage variables.
     filled: String,
+    /// A stage variable has no value.
+    is_open: bool,
 }
 
 /// What an `aws` or `aws_proxy` integration names.
+#[derive(Clone)]
 pub enum Arn {
     /// A Lambda function.
     Lambda { arn: String, name: String, qualifier: Option<String> },
@@ -37,7 +40,7 @@ impl Reader<'_> {
         let text = node.text("a URI (text)", self.problems)?;
         let written = text.replace(&format!("${{{variables}"), &format!("${{{STAGE_VARIABLES}"));
         let mut filled = String::with_capacity(text.len());
-        let mut rest = text;
+        let (mut rest, mut is_open, mut is_known) = (text, false, true);
         while let Some((before, after)) = rest.split_once("${") {
             filled.push_str(before);
             let Some((name, after)) = after.split_once('}') else {
@@ -45,27 +48,39 @@ impl Reader<'_> {
                 return None;
             };
             match name.strip_prefix(variables) {
-                Some(name) => filled.push_str(&self.stage_variable(name, &node.place)),
+                Some(name) => match self.stage_variable(name, &node.place) {
+                    Some(value) => filled.push_str(&value),
+                    None => is_open = true,
+                },
                 None => {
-                    self.error(&node.place, format!("`${{{name}}}` is not a stage variable"));
-                    return None;
+                    self.not_a_variable(name, variables, &node.place);
+                    is_known = false;
                 }
             }
             rest = after;
         }
         filled.push_str(rest);
-        Some(Uri { written, filled })
+        is_known.then_some(Uri { written, filled, is_open })
+    }
+
+    fn not_a_variable(&mut self, name: &str, variables: &str, place: &Place) {
+        let problem = match variables {
+            STAGE_VARIABLES => Diagnostic::error(format!("`${{{name}}}` has no value")).help(format!(
+                "give it one: `--parameter {name}=…`; stage variables are `${{{STAGE_VARIABLES}NAME}}`"
+            )),
+            _ => Diagnostic::error(format!("`${{{name}}}` is not a stage variable")),
+        };
+        self.problems.push(problem.at(place));
     }
 
     /// A URL that HTTP can be spoken to.
     pub fn url(&mut self, node: &Node, variables: &str) -> Option<UriPattern> {
-        let Uri { written, filled: text } = self.uri(node, variables)?;
-        let Some((scheme, rest)) = text.split_once("://") else {
-            self.not_a_url(&text, &node.place);
-            return None;
-        };
+        let Uri { written, filled, is_open } = self.uri(node, variables)?;
+        // API Gateway takes a URL whose host is a stage variable, and answers 500 as long as that has no value.
+        let text = if is_open { with_scheme(&filled) } else { filled };
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        if !matches!(scheme, "http" | "https") || authority.is_empty() {
+        if !matches!(scheme, "http" | "https") || authority.is_empty() && !is_open {
             self.not_a_url(&text, &node.place);
             return None;
         }
@@ -78,19 +93,26 @@ impl Reader<'_> {
 
     /// What an ARN of API Gateway names, and the same with stage variables left open.
     pub fn arn(&mut self, node: &Node) -> Option<(Arn, Option<Arn>)> {
-        let Uri { written, filled: text } = self.uri(node, STAGE_VARIABLES)?;
-        let Some(arn) = gateway_arn(&text).or_else(|| lambda(&text)) else {
+        let Uri { written, filled: text, is_open } = self.uri(node, STAGE_VARIABLES)?;
+        let as_written = gateway_arn(&written).or_else(|| lambda(&written));
+        let arn = match &as_written {
+            // Its name without a part of it would be another function's.
+            Some(arn @ Arn::Lambda { .. }) if is_open => Some(arn.clone()),
+            _ => gateway_arn(&text).or_else(|| lambda(&text)),
+        };
+        let Some(arn) = arn else {
             let problem = Diagnostic::error(format!("`{text}` names no function and no service"));
             let help = "such as `arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/ARN/invocations`";
             self.problems.push(problem.at(&node.place).help(help));
             return None;
         };
-        Some((arn, gateway_arn(&written).or_else(|| lambda(&written))))
+        Some((arn, as_written))
     }
 
     /// A function by its name or ARN.
     pub fn function(&mut self, node: &Node, variables: &str) -> Option<Function> {
-        let Uri { written, filled } = self.uri(node, variables)?;
+        let Uri { written, filled, is_open } = self.uri(node, variables)?;
+        let filled = if is_open { written.clone() } else { filled };
         let Some(Arn::Lambda { arn, name, qualifier }) = lambda(&filled) else {
             let problem = Diagnostic::error(format!("`{filled}` is not the name of a function"));
             self.problems
@@ -149,8 +171,17 @@ fn lambda(text: &str) -> Option<Arn> {
     };
     let (name, qualifier) =
         named.split_once(':').map_or((named, None), |(name, it)| (name, Some(it.to_owned())));
-    let is_named = !name.is_empty() && qualifier.as_deref() != Some("");
+    let is_named = !name.is_empty() && !named.contains('/') && qualifier.as_deref() != Some("");
     is_named.then(|| Arn::Lambda { arn: text.to_owned(), name: name.to_owned(), qualifier })
+}
+
+/// A URL whose scheme or host is missing, so that what there is of it has its place.
+fn with_scheme(text: &str) -> String {
+    match text.split_once("://") {
+        Some(("", rest)) => format!("http://{rest}"),
+        Some(_) => text.to_owned(),
+        None => format!("http://{text}"),
+    }
 }
 
 /// Text with `{name}` in it, and how it was written.

@@ -14,7 +14,10 @@ pub fn of(line: &Value) -> Value {
         "x-amazon-apigateway-request-validators": {
             "all": { "validateRequestParameters": true, "validateRequestBody": true },
         },
-        "components": { "schemas": models(line) },
+        "components": {
+            "schemas": models(line),
+            "securitySchemes": { "key": { "type": "apiKey", "in": "header", "name": "x-api-key" } },
+        },
     });
     if let Some(responses) = line.pointer("/api/gatewayResponses").and_then(Value::as_object) {
         definition["x-amazon-apigateway-gateway-responses"] = json!(responses);
@@ -47,6 +50,9 @@ fn operation(line: &Value) -> Value {
         "responses": responses(line),
         "x-amazon-apigateway-integration": integration(line),
     });
+    if line.pointer("/method/apiKeyRequired") == Some(&Value::Bool(true)) {
+        operation["security"] = json!([{ "key": [] }]);
+    }
     if let Some(models) = line.pointer("/method/requestModels").and_then(Value::as_object) {
         let content = models.iter().map(|(media_type, name)| {
             let reference = format!("#/components/schemas/{}", name.as_str().unwrap());

@@ -48,13 +48,14 @@ fn request(method: &Method, models: &mut Models) -> Yaml {
     };
     let validated = [("parameters", method.validator.parameters), ("body", method.validator.body)];
     let validated = validated.into_iter().filter(|(_, is_validated)| *is_validated).map(|(what, _)| what);
-    Yaml::filled([
+    let key = method.asks_for_key.then(|| ("api_key", Yaml::text("required")));
+    Yaml::filled(key.into_iter().chain([
         ("headers", declared(Location::Header)),
         ("query", declared(Location::Query)),
         ("path", declared(Location::Path)),
         ("models", by_media_type(&method.request_models, models)),
         ("validate", Yaml::texts(validated)),
-    ])
+    ]))
 }
 
 fn by_media_type(written: &[(String, Arc<Model>)], models: &mut Models) -> Yaml {

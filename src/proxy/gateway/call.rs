@@ -65,7 +65,7 @@ impl Worker {
     fn destination(&self, deployment: &Deployment, target: &Target<'_>) -> Option<Destination<'_>> {
         let (upstream, uri, function) = match target {
             Target::Url(url) => {
-                let uri: Uri = url.parse().ok()?;
+                let uri: Uri = url.parse().ok().or_else(|| without_host(url)?.parse().ok())?;
                 (deployment.upstream(&uri)?, uri, None)
             }
             Target::Function(function) => {
@@ -77,6 +77,12 @@ impl Worker {
         };
         Some(Destination { upstream: self.upstreams.get(upstream)?, uri, function })
     }
+}
+
+/// The path of a URL whose host is a stage variable without a value: whoever stands in for all hosts needs no more.
+fn without_host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    rest.starts_with('/').then_some(rest)
 }
 
 impl Sent<'_> {

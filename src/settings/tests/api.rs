@@ -17,6 +17,7 @@ api:
     orders: http://fn:8080/2015-03-31/functions/function/invocations
     stock: { url: 'http://fn:3001/2015-03-31/functions/stock/invocations', concurrency: 4, queue: 0 }
     free: { url: 'http://fn:8080/x/functions/function/invocations', concurrency: off }
+  keys: { shop: s3cret, till: 0123 }
   account_id: 123456789012
   api_id: a1b2
   strict: true
@@ -31,6 +32,8 @@ api:
     let lambdas: Vec<_> =
         api.lambdas.iter().map(|lambda| (&*lambda.name, lambda.concurrency, lambda.queue)).collect();
     assert_eq!(lambdas, [("orders", Some(1), 100), ("stock", Some(4), 0), ("free", None, 100)]);
+    let keys: Vec<_> = api.keys.iter().flatten().map(|key| (&*key.name, &*key.value)).collect();
+    assert_eq!(keys, [("shop", "s3cret"), ("till", "0123")]);
     assert_eq!((api.account_id.as_deref(), api.api_id.as_deref()), (Some("123456789012"), Some("a1b2")));
     assert_eq!((api.strict, api.response_models), (true, ResponseModels::Enforce));
 }
@@ -62,6 +65,7 @@ fn what_is_wrong_with_an_api_is_told() {
         "api: { lambdas: { a: { url: 'http://a', concurrency: 0 } } }",
         "`concurrency` must be 1 to 100000, not 0",
     );
+    check_message("api: { keys: { a: '' } }", "API key `a` is empty");
     check_message("api: { response_models: maybe }", "`maybe` is not a choice of `response_models`");
     let told = |flag: Flag, value: &'static str, others: &[(Flag, &'static str)]| {
         let flags = [others, &[(flag, value)]].concat();

@@ -13,7 +13,9 @@ use crate::document::{Entry, Node, Value};
 
 const ROUTE: [&str; 6] = ["name", "match", "request", "integration", "responses", "answers"];
 const MATCH: [&str; 2] = ["path", "methods"];
-const REQUEST: [&str; 5] = ["headers", "query", "path", "models", "validate"];
+/// Whether a key is needed.
+const KEYED: [(&str, bool); 1] = [("required", true)];
+const REQUEST: [&str; 6] = ["api_key", "headers", "query", "path", "models", "validate"];
 
 /// What the routes before one have taken.
 #[derive(Default)]
@@ -73,9 +75,11 @@ impl<'a> Reader<'a> {
 
     fn native_method(&mut self, node: &'a Node, path: &'a str, verb: Verb) -> Option<Method> {
         let name = self.get(node, "name").and_then(|name| name.text("a name", self.problems));
-        let (mut asked, mut validator) = (Asked::default(), Validator::default());
+        let (mut asked, mut validator, mut asks_for_key) = (Asked::default(), Validator::default(), false);
         asked.add_path(path);
         if let Some(request) = self.get(node, "request") {
+            let key = self.get(request, "api_key");
+            asks_for_key = key.and_then(|key| key.word("a kind of key", &KEYED, self.problems)) == Some(true);
             validator = self.native_request(request, &mut asked).unwrap_or_default();
         }
         let integration = self.native_integration(node);
@@ -85,6 +89,7 @@ impl<'a> Reader<'a> {
             verb,
             operation: name.map(str::to_owned),
             parameters: asked.parameters,
+            asks_for_key,
             validator,
             request_models: asked.models,
             integration: integration?,

@@ -116,13 +116,17 @@ fn integration_response(event: &Event<'_>, response: &Response<'_>, headers: Vec
     let place = response.place;
     let mut fields = vec![entry("statusCode", place, text(&response.status, place))];
     fields.push(entry("responseParameters", place, map(headers, place)));
-    let mut templates = Vec::new();
+    let mut templates: Vec<Entry> = Vec::new();
     for node in [event.at(&["response", "template"]), response.node.and_then(|node| at(node, &["template"]))]
     {
         match node.map(|node| (&node.value, node)) {
-            Some((Value::Map(own), _)) => templates.extend(own.iter().cloned()),
+            // What a status says wins over what the event says for all.
+            Some((Value::Map(own), _)) => {
+                templates.retain(|known| own.iter().all(|own| own.key != known.key));
+                templates.extend(own.iter().cloned());
+            }
             Some((_, node)) => {
-                templates.retain(|known: &Entry| known.key != "application/json");
+                templates.retain(|known| known.key != "application/json");
                 templates.push(entry("application/json", place, node.clone()));
             }
             None => {}

@@ -7,8 +7,10 @@ mod variables;
 
 use super::Options;
 use super::cloudformation::as_openapi;
+use super::key;
 use super::openapi;
 use super::reader::Reader;
+use super::security::KEY_SOURCE;
 use crate::apigateway::model::Api;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
@@ -29,6 +31,14 @@ const EVENT: [&str; 14] = [
     "authorizer",
     "private",
     "summary",
+];
+
+/// What a service says of its API that is not carried out.
+const UNSUPPORTED: [(&str, &str); 4] = [
+    ("minimumCompressionSize", "answers are not compressed"),
+    ("resourcePolicy", "resource policies are not enforced"),
+    ("usagePlan", "requests are neither counted nor throttled"),
+    ("apiKeys", "which keys are good says `api.keys` of the configuration"),
 ];
 
 struct Event<'a> {
@@ -61,10 +71,22 @@ pub fn read(root: &Node, options: &Options, problems: &mut Diagnostics) -> Optio
             put(&mut paths, &event.path, event.place, entry("options", &cors.place, preflight));
         }
     }
+    left_out_of_provider(root, problems);
     let document = document(root, paths);
     let stage = provider(root, "stage").and_then(Node::scalar_text).map(str::to_owned);
     let options = Options { stage: options.stage.clone().or(stage), ..options.clone() };
     Some(openapi::read(Reader::new(&document, options, problems)))
+}
+
+/// Tells of what the service says of its API that is not carried out.
+fn left_out_of_provider(root: &Node, problems: &mut Diagnostics) {
+    for (key, meaning) in UNSUPPORTED {
+        let found = at(root, &["provider", "apiGateway"]).and_then(|node| node.entry(key));
+        if let Some(entry) = found.or_else(|| root.entry("provider")?.node.entry(key)) {
+            let message = format!("`{key}` is not carried out: {meaning}");
+            problems.push(Diagnostic::warning(message).at(&entry.key_place).left_out());
+        }
+    }
 }
 
 fn provider<'a>(root: &'a Node, key: &str) -> Option<&'a Node> {
@@ -77,9 +99,7 @@ fn at<'a>(node: &'a Node, path: &[&str]) -> Option<&'a Node> {
 
 fn events<'a>(root: &'a Node, problems: &mut Diagnostics) -> Vec<Event<'a>> {
     let mut events = Vec::new();
-    let functions = root.entry("functions").map(|entry| &entry.node);
-    let functions = functions.and_then(|node| node.entries("functions", problems)).unwrap_or_default();
-    for function in functions {
+    for function in functions(root, problems) {
         let Some(list) = function.node.entry("events") else { continue };
         let name = function.node.entry("name").and_then(|it| it.node.scalar_text()).unwrap_or(&function.key);
         for item in list.node.list("events", problems).unwrap_or_default() {
@@ -93,6 +113,16 @@ fn events<'a>(root: &'a Node, problems: &mut Diagnostics) -> Vec<Event<'a>> {
         }
     }
     events
+}
+
+/// The functions: a map, or a list of maps, which is how they come out of several files.
+fn functions<'a>(root: &'a Node, problems: &mut Diagnostics) -> Vec<&'a Entry> {
+    let Some(written) = root.entry("functions").map(|entry| &entry.node) else { return Vec::new() };
+    let maps = match &written.value {
+        Value::List(maps) => maps.as_slice(),
+        _ => std::slice::from_ref(written),
+    };
+    maps.iter().flat_map(|map| map.entries("functions", problems).unwrap_or_default()).collect()
 }
 
 fn event<'a>(
@@ -128,8 +158,9 @@ fn event<'a>(
 fn left_out(entry: &Entry, problems: &mut Diagnostics) {
     let meaning = match entry.key.as_str() {
         "authorizer" => "requests are not authorized",
-        "private" => "API keys are not asked for",
         key if EVENT.contains(&key) => return,
+        "caching" => "answers are not cached",
+        "throttling" => "requests are not throttled",
         _ => "Candor does not know it",
     };
     problems.push(
@@ -197,6 +228,10 @@ fn operation(event: &Event<'_>, root: &Node, problems: &mut Diagnostics) -> Node
     if !kind.ends_with("_proxy") {
         mapping::write(event, &kind, &mut integration, &mut operation);
     }
+    if event.get("private").is_some_and(|node| node.value == Value::Bool(true)) {
+        let security = Value::List(vec![key::requirement(place)]);
+        operation.push(entry("security", place, Node { place: place.clone(), value: security }));
+    }
     operation.extend(schemas(event, root, problems));
     operation.push(entry("x-amazon-apigateway-request-validator", place, text("all", place)));
     operation.push(entry("x-amazon-apigateway-integration", place, map(integration, place)));
@@ -238,7 +273,11 @@ fn document(root: &Node, paths: Vec<Entry>) -> Node {
         entry("info", place, map(vec![entry("title", place, text(title, place))], place)),
         entry("paths", place, map(paths, place)),
         entry("x-amazon-apigateway-request-validators", place, validators),
+        entry("securityDefinitions", place, map(vec![key::scheme(place)], place)),
     ];
+    if let Some(source) = at(root, &["provider", "apiGateway", "apiKeySourceType"]) {
+        entries.push(entry(KEY_SOURCE, place, source.clone()));
+    }
     if let Some(types) = at(root, &["provider", "apiGateway", "binaryMediaTypes"]) {
         entries.push(entry("x-amazon-apigateway-binary-media-types", place, types.clone()));
     }

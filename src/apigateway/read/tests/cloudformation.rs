@@ -1,7 +1,7 @@
 //! CloudFormation and SAM templates.
 
 use super::{only, read_with};
-use crate::apigateway::model::{Api, Backend, Kind, UriPart};
+use crate::apigateway::model::{Api, Backend, Kind, ResponseSource, UriPart};
 use crate::apigateway::read::Options;
 
 const TEMPLATE: &str = r#"
@@ -126,10 +126,10 @@ Resources:
   Api:
     Type: AWS::Serverless::Api
     Properties:
-      Auth: {}
+      Auth: { ApiKeyRequired: false, DefaultAuthorizer: A }
       DefinitionBody:
         openapi: 3.0.1
-        info: { title: !Ref P, version: !ImportValue X, description: !Ref Q, x-a: !If [Loop, 1, 2], x-b: !Sub "${Nope.Arn}${stageVariables.z}" }
+        info: { title: !Ref P, version: !ImportValue X, license: !Ref Q, x-a: !If [Loop, 1, 2], x-b: !Sub "${Nope.Arn}${stageVariables.z}" }
         paths: { }
         x-c: !Ref Bucket
         x-d: { Fn::Transform: { Name: AWS::Include } }
@@ -145,12 +145,12 @@ Resources:
             "7:29 warning: event `E` is left out: `/more` is not in `Api`",
             "9:3 warning: `More` is left out: only what is inside `Api` is read",
             "10:73 warning: `Elsewhere` is defined in another file",
-            "14:13 warning: `Auth` is not carried out: requests are not authorized",
+            "14:38 warning: `DefaultAuthorizer` is not carried out: requests are not authorized",
             "17:24 error: parameter `P` has no value",
-            "17:41 error: `Fn::ImportValue` has no value here",
-            "17:70 error: `Q` is neither a parameter nor a resource",
-            "17:106 error: there is no resource `Nope`",
-            "17:106 warning: `${stageVariables.z}` in `Fn::Sub` is taken for API Gateway's",
+            "17:41 warning: `X` is another stack's, and only known when it is deployed",
+            "17:66 error: `Q` is neither a parameter nor a resource",
+            "17:102 error: there is no resource `Nope`",
+            "17:102 warning: `${stageVariables.z}` in `Fn::Sub` is taken for API Gateway's",
             "19:14 warning: the name of `Bucket` is only known when it is deployed",
             "20:31 error: `Fn::Transform` brings in what is not in this file",
             "21:14 error: `Fn::Join` takes 2 values",
@@ -168,4 +168,112 @@ fn one_of_several_apis_is_chosen_by_name() {
     assert_eq!(api.unwrap().name, "b");
     let (_, problems) = read_with(template, &Options { api: Some("C".into()), ..Options::default() });
     assert_eq!(problems, ["1:1 error: the template has no API `C` with a definition inside"]);
+}
+
+#[test]
+fn keys_are_asked_for_where_sam_says_so() {
+    let template = |auth: &str, event: &str| {
+        format!(
+            r##"
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: prod
+      Auth: {{ {auth} }}
+      DefinitionBody:
+        swagger: "2.0"
+        paths:
+          /a:
+            get: &op
+              responses: {{}}
+              x-amazon-apigateway-integration: {{ type: aws_proxy, httpMethod: POST, uri: !Sub "arn:${{AWS::Partition}}:lambda:::function:f" }}
+            options: *op
+            x-amazon-apigateway-any-method: *op
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        A: {{ Type: Api, Properties: {{ RestApiId: !Ref Api, Path: /a, Method: get, {event} }} }}
+        Any: {{ Type: Api, Properties: {{ RestApiId: !Ref Api, Path: /a, Method: any }} }}
+"##
+        )
+    };
+    let check = |auth: &str, event: &str, expected: [bool; 3]| {
+        let (api, problems) = read_with(&template(auth, event), &Options::default());
+        assert_eq!(problems, Vec::<String>::new(), "{auth} {event}");
+        let asking: Vec<bool> = api.unwrap().methods.iter().map(|method| method.asks_for_key).collect();
+        assert_eq!(asking, expected, "{auth} {event}");
+    };
+    check("", "", [false, false, false]);
+    check("ApiKeyRequired: true", "", [true, true, true]);
+    check("ApiKeyRequired: true, AddApiKeyRequiredToCorsPreflight: false", "", [true, false, true]);
+    check("", "Auth: { ApiKeyRequired: true }", [true, false, false]);
+    check("ApiKeyRequired: true", "Auth: { ApiKeyRequired: false }", [false, true, true]);
+}
+
+fn sam(globals: &str, properties: &str) -> String {
+    format!(
+        r##"
+Globals: {{ {globals} }}
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      {properties}
+      DefinitionBody:
+        paths:
+          /a:
+            get: &op
+              x-amazon-apigateway-integration: {{ type: http_proxy, httpMethod: GET, uri: http://h/ }}
+            put: *op
+          /b:
+            options: *op
+            x-amazon-apigateway-any-method: *op
+          /c:
+            x-amazon-apigateway-any-method: *op
+"##
+    )
+}
+
+#[test]
+fn what_is_global_is_said_of_each_api() {
+    let globals = "Api: { BinaryMediaTypes: [a/b], Variables: { x: global, y: global }, StageName: global, Auth: { DefaultAuthorizer: A } }";
+    let text = sam(globals, "BinaryMediaTypes: [c/d]\n      Variables: { x: own }");
+    let (api, problems) = read_with(&text, &Options::default());
+    assert_eq!(
+        problems,
+        ["2:108 warning: `DefaultAuthorizer` is not carried out: requests are not authorized"]
+    );
+    let api = api.unwrap();
+    assert_eq!(api.binary_media_types, ["a/b", "c/d"]);
+    assert_eq!((api.stage_variable("x"), api.stage_variable("y")), (Some("own"), Some("global")));
+    assert_eq!(api.stage, "global");
+}
+
+#[test]
+fn preflight_requests_are_answered_as_sam_has_it() {
+    let headers = |cors: &str, path: &str| {
+        let (api, problems) = read_with(&sam("", &format!("Cors: {cors}")), &Options::default());
+        assert_eq!(problems, Vec::<String>::new());
+        let api = api.unwrap();
+        let method = api.find(&http::Method::OPTIONS, path).unwrap().0;
+        let Some(response) = &method.integration.responses.default else { return "none".to_owned() };
+        let shown = response.parameters.iter().map(|it| match &it.source {
+            ResponseSource::Static(text) => format!("{}: {text}", it.header),
+            other => panic!("{other:?}"),
+        });
+        shown.collect::<Vec<_>>().join("; ")
+    };
+    let origin = "Access-Control-Allow-Origin: *; Access-Control-Allow-Methods:";
+    assert_eq!(headers("\"'*'\"", "/a"), format!("{origin} GET,OPTIONS,PUT"));
+    assert_eq!(headers("\"'*'\"", "/c"), format!("{origin} DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"));
+    assert_eq!(headers("\"'*'\"", "/b"), "none");
+    assert_eq!(
+        headers(
+            "{ AllowOrigin: \"'http://o'\", AllowMethods: \"'GET'\", AllowHeaders: \"'X'\", MaxAge: \"'600'\", AllowCredentials: true }",
+            "/a"
+        ),
+        "Access-Control-Allow-Origin: http://o; Access-Control-Allow-Methods: GET; Access-Control-Allow-Headers: X; Access-Control-Max-Age: 600; Access-Control-Allow-Credentials: true"
+    );
 }

@@ -123,8 +123,9 @@ fn parameters(bytes: usize) -> Case {
 }
 
 fn keys_given_twice(bytes: usize) -> Case {
-    let (text, errors) = many(&format!("{HEAD}paths:\n"), bytes, "", |_| "  /orders: {}\n".to_owned());
-    Case { name: "keys-given-twice", text, errors: errors - 1 }
+    // They are warnings, and what is left of them has an error.
+    let (text, _) = many(&format!("{HEAD}paths:\n"), bytes, "", |_| "  /orders: []\n".to_owned());
+    Case { name: "keys-given-twice", text, errors: 1 }
 }
 
 /// JSON without a line's end, as exports of scripts have it.

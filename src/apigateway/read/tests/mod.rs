@@ -7,6 +7,8 @@ mod hostile_cases;
 mod large;
 mod native;
 mod openapi;
+mod real;
+mod security;
 mod serverless;
 mod size;
 

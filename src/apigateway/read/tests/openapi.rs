@@ -213,7 +213,7 @@ paths:
     assert_eq!(
         problems,
         [
-            "4:1 warning: `security` is not carried out: requests are not authorized",
+            "4:1 warning: `security` is of no effect here, as on API Gateway",
             "5:1 warning: `x-amazon-apigateway-policy` is not carried out: resource policies are not enforced",
             "6:1 warning: unknown key `x-amazon-apigateway-brand-new` in the definition",
             "11:7 warning: unknown key `respones` in an operation",

@@ -158,3 +158,35 @@ fn problems_keep_their_places() {
         ]
     );
 }
+
+#[test]
+fn a_private_event_asks_for_a_key() {
+    let api = good(
+        "      - http: { path: a, method: get, private: true }\n      - http: { path: b, method: get, private: false }\n",
+    );
+    let asking: Vec<bool> = api.methods.iter().map(|method| method.asks_for_key).collect();
+    assert_eq!(asking, [true, false]);
+}
+
+#[test]
+fn functions_may_be_a_list_of_maps() {
+    let text = "service: shop\nprovider: { name: aws, apiGateway: { minimumCompressionSize: 0 } }\nfunctions:\n  - a: { events: [{ http: GET a }] }\n  - b: { events: [{ http: GET b }] }\n    c: { events: [{ http: GET c }] }\n";
+    let (api, problems) = read_with(text, &Options::default());
+    assert_eq!(
+        problems,
+        ["2:38 warning: `minimumCompressionSize` is not carried out: answers are not compressed"]
+    );
+    assert_eq!(api.unwrap().methods.len(), 3);
+}
+
+#[test]
+fn the_template_of_a_status_wins_over_the_one_for_all() {
+    let api = good(
+        "      - http: { path: a, method: get, integration: lambda, response: { template: all, statusCodes: { 200: {}, 400: { pattern: x, template: { application/json: own } } } } }\n",
+    );
+    let texts: Vec<&str> = selected(&api, "/a")
+        .iter()
+        .map(|(_, response)| &*response.templates.first().unwrap().unwrap().source.text)
+        .collect();
+    assert_eq!(texts, ["own", "all"]);
+}
