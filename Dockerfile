@@ -18,12 +18,13 @@ ENV RUSTFLAGS="-C target-feature=+crt-static -C profile-use=/candor.profdata"
 
 # The dependencies are a layer of their own, built again only when the manifest, the lock file or the profile change.
 COPY Cargo.toml Cargo.lock ./
+COPY envoy-module/Cargo.toml envoy-module/
 COPY benches benches
-RUN mkdir -p src tests/it \
+RUN mkdir -p src tests/it envoy-module/src \
  && echo 'fn main() {}' | tee src/main.rs > tests/it/main.rs \
- && touch src/lib.rs \
+ && touch src/lib.rs envoy-module/src/lib.rs \
  && cargo build --release --locked --target "$(cat /target-triple)" \
- && rm -r src tests benches
+ && rm -r src tests benches envoy-module
 
 # Cargo trusts modification times: the touched files are certainly newer than the placeholders above.
 COPY . .

@@ -63,6 +63,8 @@ pub mod traffic;
 #[cfg(feature = "server")]
 pub mod admin;
 #[cfg(feature = "server")]
+pub mod ext_proc;
+#[cfg(feature = "server")]
 pub mod proxy;
 
 #[cfg(feature = "server")]

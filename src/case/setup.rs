@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::{ApiSetup, Subject, api};
 use crate::diagnostic::{Diagnostics, Place, Source};
 use crate::document::{self, Fields, Node, Value};
@@ -103,6 +105,13 @@ impl Setup {
         let usable = !found.has_errors();
         found.into_sorted().into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
         settings.filter(|_| usable).map(|settings| Snapshot::new(settings, rules.routes, rules.selection))
+    }
+
+    /// What is written in it: a configuration, presets and one-line rules, as a door takes them that is not of this
+    /// process.
+    pub fn written(&self) -> (Json, Vec<String>, Vec<String>) {
+        let texts = |nodes: &[Node]| nodes.iter().filter_map(Node::scalar_text).map(str::to_owned).collect();
+        (self.completed().to_json(), texts(&self.presets), texts(&self.lines))
     }
 
     fn completed(&self) -> Node {

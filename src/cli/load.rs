@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_yo
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
-use crate::settings::{self, Flag, Layers, Settings, Token};
+use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token};
 
 use super::{Exit, RuleFlags, problems};
 
@@ -29,6 +29,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// The same, with a listener for Envoy.
+    pub fn with_ext_proc(mut self, address: Option<String>) -> Options {
+        self.flags.extend(address.map(|address| (Flag::ExtProc, address)));
+        self
+    }
+
     /// Options as typed.
     pub fn new(rules: &RuleFlags, listen: Option<String>, admin: Option<String>) -> Options {
         let mut flags = rules.flags();
@@ -118,7 +124,9 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
         rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
         settings::fill_in_tls(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
-            quick.upstream = upstream_if_none.map(|url| Node::scalar(&Source::new("--upstream", url)));
+            let nobody = ExtProc::is_alone(&document).then_some("http://127.0.0.1");
+            quick.upstream =
+                upstream_if_none.or(nobody).map(|url| Node::scalar(&Source::new("--upstream", url)));
         }
         let settings = Settings::read(&document, &quick, &mut diagnostics);
         let names = match &settings {

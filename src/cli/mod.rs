@@ -67,6 +67,9 @@ enum Command {
         /// Where the admin API is, or `off` [default: 127.0.0.1:9901]
         #[arg(long, value_name = "ADDR")]
         admin: Option<String>,
+        /// Where Envoy finds its external processor, or `unix:PATH`; without `--listen`, nothing else is served
+        #[arg(long, value_name = "ADDR")]
+        ext_proc: Option<String>,
     },
     /// Run the sidecar in front of a built-in legacy backend that misbehaves in every known way
     Demo {
@@ -283,7 +286,9 @@ pub enum Format {
 /// Runs the command that was typed.
 pub fn run() -> ExitCode {
     let exit = match Cli::parse().command {
-        Command::Serve { rules, listen, admin } => serve::run(&load::Options::new(&rules, listen, admin)),
+        Command::Serve { rules, listen, admin, ext_proc } => {
+            serve::run(&load::Options::new(&rules, listen, admin).with_ext_proc(ext_proc))
+        }
         Command::Demo { listen, admin } => demo::run(listen, admin),
         Command::Check { rules, lint, format } => {
             check::run(&load::Options::new(&rules, None, None), lint, format)

@@ -5,12 +5,15 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+use tokio::try_join;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
+use crate::ext_proc;
 use crate::live::{Readiness, Snapshot};
-use crate::proxy;
+use crate::proxy::{self, Drained};
 use crate::telemetry;
 use crate::telemetry::meters::Meters;
 
@@ -58,16 +61,21 @@ pub fn block_on<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T>
 /// The addresses of a sidecar, taken before anything runs, so that all of it starts or none.
 #[derive(Debug)]
 pub struct Listeners {
-    traffic: TcpListener,
+    traffic: Option<TcpListener>,
+    ext_proc: Option<ext_proc::Listener>,
     admin: Option<TcpListener>,
 }
 
 impl Listeners {
     /// Takes the addresses that the settings name.
     pub fn bind(snapshot: &Snapshot) -> io::Result<Listeners> {
-        let traffic = proxy::bind(snapshot.settings.server.listen)?;
-        let admin = snapshot.settings.admin.listen.map(proxy::bind).transpose()?;
-        Ok(Listeners { traffic, admin })
+        let settings = &snapshot.settings;
+        let is_alone = settings.ext_proc.as_ref().is_some_and(|ext_proc| ext_proc.is_alone);
+        let traffic = (!is_alone).then(|| proxy::bind(settings.server.listen)).transpose()?;
+        let ext_proc = settings.ext_proc.as_ref();
+        let ext_proc = ext_proc.map(|ext_proc| ext_proc::Listener::bind(&ext_proc.listen)).transpose()?;
+        let admin = settings.admin.listen.map(proxy::bind).transpose()?;
+        Ok(Listeners { traffic, ext_proc, admin })
     }
 
     /// Where the admin API is, if anywhere.
@@ -77,14 +85,21 @@ impl Listeners {
 
     /// Where traffic comes in.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.traffic.local_addr()
+        let nowhere = || io::Error::other("there is no listener for traffic");
+        self.traffic.as_ref().ok_or_else(nowhere)?.local_addr()
     }
 
     fn log(&self) {
-        let text = |listener: &TcpListener| listener.local_addr().map(|address| address.to_string());
+        let text = |listener: &Option<TcpListener>| {
+            listener
+                .as_ref()
+                .and_then(|listener| listener.local_addr().ok())
+                .map(|address| address.to_string())
+        };
         info!(
-            listen = text(&self.traffic).unwrap_or_default(),
-            admin = self.admin.as_ref().and_then(|admin| text(admin).ok()).unwrap_or_default(),
+            listen = text(&self.traffic),
+            ext_proc = self.ext_proc.as_ref().map(ext_proc::Listener::address),
+            admin = text(&self.admin).unwrap_or_default(),
             version = env!("CARGO_PKG_VERSION"),
             "listening"
         );
@@ -97,7 +112,8 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
     let readiness = Readiness::new();
     let meters = Meters::start();
     let snapshot = Arc::clone(playground.snapshot());
-    if let Some(listener) = listeners.admin {
+    let Listeners { traffic, ext_proc, admin } = listeners;
+    if let Some(listener) = admin {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (readiness, meters, history) = (readiness.clone(), meters.clone(), History::default());
         tokio::spawn(history.clone().keep(meters.clone()));
@@ -105,12 +121,39 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         let router = admin::router(admin, listener.local_addr()?.ip());
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let shutdown = async {
-        // A sender that is gone means the same: there is nothing more to wait for.
-        let _ = stopped.await;
+    let (stop, stopped) = watch::channel(());
+    let shutdown = || {
+        let mut stopped = stopped.clone();
+        async move {
+            // A sender that is gone means that there is nothing more to wait for.
+            let _ = stopped.changed().await;
+        }
     };
-    let running = proxy::run(listeners.traffic, snapshot, meters.clone(), readiness, shutdown);
+    let running = async {
+        let traffic = async {
+            match traffic {
+                Some(listener) => {
+                    proxy::run(listener, Arc::clone(&snapshot), meters.clone(), readiness.clone(), shutdown())
+                        .await
+                }
+                None => {
+                    readiness.listening();
+                    shutdown().await;
+                    readiness.drain();
+                    Ok(Drained { cut: 0 })
+                }
+            }
+        };
+        let envoy = async {
+            match ext_proc {
+                Some(listener) => {
+                    ext_proc::run(listener, Arc::clone(&snapshot), meters.clone(), shutdown()).await
+                }
+                None => Ok(()),
+            }
+        };
+        try_join!(traffic, envoy).map(|(drained, ())| drained)
+    };
     tokio::pin!(running);
     tokio::select! {
         ended = &mut running => return ended.map(|_| ()),

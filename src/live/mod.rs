@@ -3,6 +3,7 @@
 //! configuration, one and the same for an exchange from its first byte to its last.
 
 mod deployment;
+mod holds;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use crate::engine::selection::Selection;
 use crate::settings::Settings;
 
 pub use deployment::{Callee, Deployment};
+pub use holds::{Holds, Share};
 
 /// A configuration in force, whole and immutable.
 #[derive(Debug)]
@@ -27,13 +29,16 @@ pub struct Snapshot {
     pub selection: Option<Selection>,
     /// The API that takes the requests no route is for.
     pub deployment: Option<Box<Deployment>>,
+    /// What all exchanges hold together.
+    pub holds: Arc<Holds>,
 }
 
 impl Snapshot {
     /// A configuration of these parts. Routes name upstreams by their index in the settings.
     pub fn new(settings: Settings, routes: Routes, selection: Option<Selection>) -> Snapshot {
         let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
-        Snapshot { settings, limits, routes, selection, deployment: None }
+        let holds = Holds::new(settings.hold_total_bytes);
+        Snapshot { settings, limits, routes, selection, deployment: None, holds }
     }
 
     /// The same with an API.

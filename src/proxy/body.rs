@@ -16,8 +16,9 @@ use tokio::time::timeout;
 
 use super::busy::Busy;
 use super::download::{Download, DownloadError};
-use super::hold::Share;
+
 use super::record::Record;
+use crate::live::Share;
 
 /// What is read of a body that nobody wants, to save its connection.
 const DISCARD_BYTES_MAX: usize = 64 * 1024;

@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::mem::replace;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use super::body::{Content, Held};
 use super::download::{Download, DownloadError};
 use crate::engine::outcome::{Outcome, Undecided};
 use crate::engine::{Evaluation, Inquiry, Progress};
+use crate::live::{Holds, Share};
 
 /// What the engine decided, and the upstream's body as it can still be sent.
 pub(super) struct Decided {
@@ -30,57 +30,6 @@ pub(super) struct Decided {
     pub held_bytes: Option<u64>,
     /// The upstream broke off: the body cannot be sent.
     pub broken: Option<DownloadError>,
-}
-
-/// The bytes that all exchanges of the process hold, and their bound.
-#[derive(Debug)]
-pub(super) struct Holds {
-    bytes: AtomicU64,
-    bytes_max: u64,
-}
-
-/// What one exchange holds, given back when it is let go.
-#[derive(Debug, Default)]
-pub(super) struct Share {
-    holds: Option<Arc<Holds>>,
-    bytes: u64,
-}
-
-impl Holds {
-    /// Nothing is held, and never more than this.
-    pub fn new(bytes_max: u64) -> Arc<Holds> {
-        Arc::new(Holds { bytes: AtomicU64::new(0), bytes_max })
-    }
-
-    /// An exchange that holds nothing yet.
-    pub fn share(self: &Arc<Holds>) -> Share {
-        Share { holds: Some(Arc::clone(self)), bytes: 0 }
-    }
-}
-
-impl Share {
-    /// Holds so much more; says whether that is still within the bound. What came is held either way.
-    pub fn take(&mut self, bytes: usize) -> bool {
-        let Some(holds) = &self.holds else { return true };
-        let bytes = bytes as u64;
-        self.bytes += bytes;
-        holds.bytes.fetch_add(bytes, Relaxed) + bytes <= holds.bytes_max
-    }
-
-    /// Lets so much go.
-    pub fn release(&mut self, bytes: usize) {
-        let bytes = self.bytes.min(bytes as u64);
-        self.bytes -= bytes;
-        if let Some(holds) = &self.holds {
-            holds.bytes.fetch_sub(bytes, Relaxed);
-        }
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.release(usize::MAX);
-    }
 }
 
 impl Decided {
@@ -184,7 +133,7 @@ async fn hold(
             return held.settled(evaluation.give_up(inquiry, Undecided::OverBytes { bytes_max }), body);
         }
         if !within_total {
-            let bytes_max = holds.bytes_max;
+            let bytes_max = holds.bytes_max();
             return held.settled(evaluation.give_up(inquiry, Undecided::OverTotal { bytes_max }), body);
         }
         if body.is_end_stream() {

@@ -31,6 +31,7 @@ pub mod server;
 mod tls;
 mod tunnel;
 mod upstream;
+mod visit;
 mod worker;
 
 use std::cell::{Cell, RefCell};
@@ -46,6 +47,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use tokio::time::sleep;
 
 pub use server::{Drained, StopSignals, bind, run};
+pub use visit::Visit;
 
 use body::{Body, Content};
 use capture::{Captures, Sample};
@@ -53,7 +55,7 @@ use download::Download;
 use error::{DownstreamError, ProxyError, UpstreamFault};
 use gateway::Turns;
 use headers::{Date, Peer, proxy_status, request_id, vary, via};
-use hold::{Decided, Holds};
+use hold::Decided;
 use http1::{Answer, Buffers, Session, Switched};
 use intake::{Intake, Source};
 use record::Record;
@@ -67,7 +69,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::Snapshot;
+use crate::live::{Holds, Snapshot};
 use crate::settings::{ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -129,7 +131,7 @@ impl Downstream {
 impl Shared {
     /// Nothing is under way yet.
     fn new(snapshot: Arc<Snapshot>, meters: Meters, captures: Option<Arc<Captures>>) -> Shared {
-        let holds = Holds::new(snapshot.settings.hold_total_bytes);
+        let holds = Arc::clone(&snapshot.holds);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
         Shared { snapshot, holds, turns, meters, captures }
     }

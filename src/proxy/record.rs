@@ -37,6 +37,7 @@ macro_rules! write_event {
         event!(
             target: exchange_target!(),
             $level,
+            door = $entry.door,
             request_id = $entry.request_id.to_str().ok(),
             trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
             client = %$entry.client,
@@ -80,6 +81,7 @@ pub(super) struct Record(Option<Box<Entry>>);
 struct Entry {
     meter: Rc<Meter>,
     began: Instant,
+    door: Option<&'static str>,
     request_id: HeaderValue,
     trace_id: Option<TraceId>,
     client: IpAddr,
@@ -117,6 +119,13 @@ impl Record {
         Record(Some(Box::new(Entry::begin(Rc::clone(meter), request_id.clone(), client, request))))
     }
 
+    /// Somebody else carries the exchange, and asks through this door.
+    pub fn came_through(&mut self, door: &'static str) {
+        if let Some(entry) = &mut self.0 {
+            entry.door = Some(door);
+        }
+    }
+
     /// The exchange goes this way.
     pub fn routed(&mut self, route: &Route, upstream: &Arc<str>) {
         if let Some(entry) = &mut self.0 {
@@ -125,7 +134,7 @@ impl Record {
         }
     }
 
-    /// The exchange goes through an API, to this resource.
+    /// The exchange goes through an API, to this resource, or this way to an upstream that is somebody else's.
     pub fn routed_to(&mut self, resource: &Arc<str>) {
         if let Some(entry) = &mut self.0 {
             entry.route = Some(names::own(resource));
@@ -280,6 +289,7 @@ impl Entry {
         Entry {
             meter,
             began: Instant::now(),
+            door: None,
             request_id,
             trace_id: TraceId::of(request.headers()),
             client,

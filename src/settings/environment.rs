@@ -1,5 +1,5 @@
 //! What environment variables set. `CANDOR_SERVER__LISTEN` is the setting `server.listen`: two underscores
-//! separate levels; nine short names stand for themselves. An empty variable counts as not set.
+//! separate levels; eleven short names stand for themselves. An empty variable counts as not set.
 //! Reads no process environment: the variables are passed in.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};

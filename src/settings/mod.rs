@@ -6,6 +6,7 @@ mod api;
 mod bounds;
 mod capture;
 mod environment;
+mod ext_proc;
 mod hold;
 mod layers;
 mod log;
@@ -27,6 +28,7 @@ use crate::engine::hold::{Hold, Inspect};
 pub use api::{Api, Definition, Lambda, api_keys};
 pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
 pub use capture::{Capture, Kind, Redact};
+pub use ext_proc::{ExtProc, ExtProcListen};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
@@ -38,10 +40,11 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 use section::{Section, time};
 
 /// The top-level keys. The last four are decoded where rules and cases are.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "version",
     "server",
     "admin",
+    "ext_proc",
     "upstreams",
     "hold",
     "inspect",
@@ -62,6 +65,8 @@ pub struct Settings {
     pub server: Server,
     /// The listener for operators.
     pub admin: Admin,
+    /// The listener for Envoy, if there is one.
+    pub ext_proc: Option<ExtProc>,
     /// The backends in the order written, at least one unless there is an API.
     pub upstreams: Vec<Upstream>,
     /// The API that takes the requests no route is for.
@@ -106,6 +111,7 @@ impl Settings {
         let settings = Settings {
             admin: Admin::read(top, &server, diagnostics),
             server,
+            ext_proc: ExtProc::read(document, top, diagnostics),
             upstreams: Upstream::read_all(top, quick, diagnostics),
             api: Api::read(top, quick, diagnostics),
             hold: hold::read_hold(top, diagnostics),

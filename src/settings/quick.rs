@@ -46,6 +46,8 @@ pub enum Flag {
     Listen,
     /// `--admin ADDR`
     Admin,
+    /// `--ext-proc ADDR`
+    ExtProc,
     /// `--upstream URL`
     Upstream,
     /// `--preset NAME`
@@ -70,6 +72,7 @@ impl Flag {
         match self {
             Flag::Listen => "--listen",
             Flag::Admin => "--admin",
+            Flag::ExtProc => "--ext-proc",
             Flag::Upstream => "--upstream",
             Flag::Preset => "--preset",
             Flag::Rule => "--rule",
@@ -85,6 +88,7 @@ impl Flag {
         match self {
             Flag::Listen => LISTEN,
             Flag::Admin => ADMIN,
+            Flag::ExtProc => EXT_PROC,
             Flag::Upstream => Target::Upstream,
             Flag::Preset => Target::Presets,
             Flag::Rule => Target::Rules,
@@ -114,12 +118,14 @@ pub(super) enum Target {
 
 const LISTEN: Target = Target::Setting(&["server", "listen"]);
 const ADMIN: Target = Target::Setting(&["admin", "listen"]);
+const EXT_PROC: Target = Target::Setting(&["ext_proc", "listen"]);
 const DEFINITION: Target = Target::Setting(&["api", "definition"]);
 
 /// Variables with a short name, after `CANDOR_`.
-pub(super) const VARIABLES: [(&str, Target); 10] = [
+pub(super) const VARIABLES: [(&str, Target); 11] = [
     ("ADMIN", ADMIN),
     ("CONFIG", Target::Files),
+    ("EXT_PROC", EXT_PROC),
     ("LAMBDAS", Target::Lambdas),
     ("LISTEN", LISTEN),
     ("LOG", Target::Setting(&["log", "filter"])),

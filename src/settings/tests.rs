@@ -174,6 +174,7 @@ rule_sets: {}
             },
         },
         admin: Admin { listen: None, ..Admin::default() },
+        ext_proc: None,
         upstreams: vec![zebra, ant],
         api: None,
         hold: Hold { max_bytes: 65_536, max_time: Duration::ZERO, on_limit: OnLimit::Fail },

@@ -25,8 +25,9 @@ const IMPORTS: &str = "\
 | traffic | apigateway, engine, live, diagnostic |
 | telemetry | settings, engine, live |
 | proxy | apigateway, engine, settings, live, telemetry, traffic |
+| ext_proc | diagnostic, engine, live, proxy, rules, settings, telemetry |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
-| cli | admin, apigateway, case, diagnostic, document, engine, lint, live, proxy, rules, settings, telemetry, traffic, vtl |
+| cli | admin, apigateway, case, diagnostic, document, engine, ext_proc, lint, live, proxy, rules, settings, telemetry, traffic, vtl |
 | main | cli |
 ";
 

@@ -9,7 +9,6 @@ use super::super::Worker;
 use super::super::download::Download;
 use super::super::error::{ProxyError, UpstreamFault};
 use super::super::headers::strip_request;
-use super::super::hold::Share;
 use super::super::http1::Answer;
 use super::super::record::Record;
 use super::super::request_body::RequestBody;
@@ -17,6 +16,7 @@ use super::super::upstream::{Patience, RequestHead, Taken, Upstream, Way};
 use super::collect::{Collected, FUNCTION_BYTES_MAX, REQUEST_BYTES_MAX, collect};
 use crate::apigateway::execute::{self, Call, Failure, Target};
 use crate::live::Deployment;
+use crate::live::Share;
 
 /// Where a call goes.
 struct Destination<'a> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 
-use super::super::hold::Share;
+use crate::live::Share;
 
 /// Bytes of a request's body, and of an answer that is no function's: API Gateway's quota for payloads.
 pub(super) const REQUEST_BYTES_MAX: usize = 10 << 20;
@@ -70,8 +70,8 @@ mod tests {
     use http::HeaderMap;
     use http_body::Frame;
 
-    use super::super::super::hold::Holds;
     use super::*;
+    use crate::live::Holds;
 
     /// Pieces, and then trailers.
     struct Pieces(VecDeque<&'static str>);

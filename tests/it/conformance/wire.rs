@@ -2,6 +2,7 @@
 //! gets.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 
 use candor::apigateway::execute::Headers;
 use candor::apigateway::model::Function;
@@ -9,7 +10,6 @@ use candor::case::{Decision, Given, Played, Request, Sent, SentRequest, SentTo};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::support::client::{Answered, Client};
-use crate::support::sidecar::Sidecar;
 use crate::support::upstream::Received;
 
 const FUNCTIONS: &str = "/2015-03-31/functions/";
@@ -45,7 +45,7 @@ fn write_line(wire: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 /// Sends the request on a connection of its own.
-pub fn through(sidecar: &Sidecar, given: &Given) -> Played {
+pub fn through(door: SocketAddr, given: &Given) -> Played {
     let Request { snapshot: request, lines, body, .. } = &given.request;
     let mut wire = format!("{} {} HTTP/1.1\r\n", request.method, request.uri).into_bytes();
     if !lines.contains("host") {
@@ -59,7 +59,7 @@ pub fn through(sidecar: &Sidecar, given: &Given) -> Played {
     }
     wire.extend(b"\r\n");
     wire.extend(body);
-    let mut client = Client::connect(sidecar.address);
+    let mut client = Client::connect(door);
     client.send(wire);
     played(client.answer(request.method == http::Method::HEAD))
 }

@@ -2,10 +2,12 @@
 //! Sockets have a generous time limit so that a test that would hang fails instead; no test measures time.
 
 pub mod client;
+pub mod envoy;
 pub mod files;
 pub mod h2;
 pub mod log;
 pub mod message;
+pub mod processor;
 pub mod sidecar;
 pub mod upstream;
 

@@ -36,10 +36,7 @@ impl Sidecar {
 
     /// The same, with other settings than a test's usual ones.
     pub fn with(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Settings)) -> Sidecar {
-        log::keep();
-        let mut settings = settings(upstream);
-        change(&mut settings);
-        Sidecar::serving(snapshot(settings, rules))
+        Sidecar::serving(configured(upstream, rules, change))
     }
 
     /// A sidecar that carries out a definition, with a configuration that says what it leaves open: `api`,
@@ -108,11 +105,20 @@ impl Stopping {
     }
 }
 
+/// A test's usual configuration for this upstream, with these rules and other settings.
+pub fn configured(upstream: SocketAddr, rules: &str, change: impl FnOnce(&mut Settings)) -> Arc<Snapshot> {
+    log::keep();
+    let mut settings = settings(upstream);
+    change(&mut settings);
+    snapshot(settings, rules)
+}
+
 fn settings(upstream: SocketAddr) -> Settings {
     let url = UpstreamUrl::parse(&format!("http://{upstream}")).unwrap();
     Settings {
         server: Server { workers: Some(1), ..Server::default() },
         admin: Admin { listen: None, ..Admin::default() },
+        ext_proc: None,
         upstreams: vec![Upstream::new("legacy", url)],
         api: None,
         hold: Default::default(),
