@@ -71,7 +71,7 @@ mod tests {
         let check =
             |known: &str, given: &str, expected: bool| assert_eq!(is_same(known, given), expected, "{given}");
         check("abc", "abc", true);
-        check("abc", "abd", false);
+        check("abc", "abx", false);
         check("abc", "ab", false);
         check("abc", "abcd", false);
         check("abc", "ABC", false);
