@@ -56,6 +56,7 @@ fn count_one(meters: &Meters, request_id: &str) {
         statuses: (200, 410),
         verdict: Some(&verdict),
         shadows: &shadows,
+        misfit: Some("Order"),
         took,
         upstream_time,
     });

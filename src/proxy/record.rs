@@ -63,7 +63,7 @@ macro_rules! write_event {
             not_retried = $entry.not_retried.map(tracing::field::display),
             integration_response = $entry.integration_response.as_deref(),
             gateway_response = $entry.gateway_response,
-            misfit = $entry.misfit.as_deref(),
+            misfit = $entry.misfit.as_ref().map(|(_, how)| how.as_str()),
             error = $entry.error.as_deref(),
             "exchange"
         )
@@ -102,7 +102,8 @@ struct Entry {
     not_retried: Option<Obstacle>,
     integration_response: Option<String>,
     gateway_response: Option<&'static str>,
-    misfit: Option<String>,
+    /// The model that the answer does not fit, and how.
+    misfit: Option<(String, String)>,
     error: Option<String>,
     alarming: bool,
     complete: bool,
@@ -152,7 +153,7 @@ impl Record {
     pub fn executed(&mut self, finished: &Finished) {
         let Some(entry) = &mut self.0 else { return };
         entry.integration_response = finished.chosen.as_ref().map(ToString::to_string);
-        entry.misfit = finished.misfits.first().map(ToString::to_string);
+        entry.misfit = finished.misfits.first().map(|misfit| (misfit.model.clone(), misfit.to_string()));
         entry.alarming |= entry.misfit.is_some();
         if let Some(fault) = &finished.fault {
             entry.alarming |= fault.status.is_server_error();
@@ -341,6 +342,7 @@ impl Entry {
             statuses,
             verdict: self.verdict.as_ref(),
             shadows: &self.shadows,
+            misfit: self.misfit.as_ref().map(|(model, _)| model.as_str()),
             took,
             upstream_time: self.upstream_time,
         });
@@ -371,7 +373,7 @@ impl Entry {
             attempts: self.attempts,
             integration_response: self.integration_response.as_deref(),
             gateway_response: self.gateway_response,
-            error: self.error.as_deref().or(self.misfit.as_deref()),
+            error: self.error.as_deref().or(self.misfit.as_ref().map(|(_, how)| how.as_str())),
             alarming: self.alarming,
         }
     }

@@ -27,15 +27,19 @@ struct Sum {
 pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
     let meters = &shared.admin.meters;
     let (mut all, mut routes) = (Sum::default(), BTreeMap::<String, Sum>::new());
-    let mut undecided = BTreeMap::<&str, u64>::new();
+    let (mut undecided, mut misfits) = (BTreeMap::<&str, u64>::new(), BTreeMap::<String, u64>::new());
     for (count, times) in meters.counts().iter() {
         let (Count::Exchanges { route, .. }
         | Count::Rule { route, .. }
         | Count::Undecided { route, .. }
+        | Count::Misfit { route, .. }
         | Count::Took { route, .. }
         | Count::Upstream { route, .. }) = count;
         if let Count::Undecided { reason, .. } = count {
             *undecided.entry(reason).or_default() += times;
+        }
+        if let Count::Misfit { model, .. } = count {
+            *misfits.entry(model.to_string()).or_default() += times;
         }
         all.add(count, times);
         routes.entry(route.to_string()).or_default().add(count, times);
@@ -44,6 +48,8 @@ pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
         routes.into_iter().map(|(route, sum)| sum.to_json(json!({ "route": route }))).collect();
     let undecided: Vec<Value> =
         undecided.into_iter().map(|(reason, count)| json!({ "reason": reason, "count": count })).collect();
+    let misfits: Vec<Value> =
+        misfits.into_iter().map(|(model, count)| json!({ "model": model, "count": count })).collect();
     let since = meters.since().duration_since(UNIX_EPOCH).unwrap_or_default();
     Json(all.to_json(json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -55,6 +61,7 @@ pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
         "since": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
         "listen": shared.admin.playground.snapshot().settings.server.listen.to_string(),
         "undecided": undecided,
+        "misfits": misfits,
         "routes": routes,
         "history": { "step_ms": u64::try_from(history::STEP.as_millis()).unwrap_or(0), "steps": shared.admin.history.steps() },
     })))
@@ -71,7 +78,7 @@ impl Sum {
             }
             Count::Took { bucket, .. } => self.took.add(*bucket, times),
             Count::Upstream { bucket, .. } => self.upstream.add(*bucket, times),
-            Count::Rule { .. } | Count::Undecided { .. } => {}
+            Count::Rule { .. } | Count::Undecided { .. } | Count::Misfit { .. } => {}
         }
     }
 

@@ -39,6 +39,13 @@ pub enum Count {
         /// Why.
         reason: &'static str,
     },
+    /// Answers of an API that do not fit the model that their method declares.
+    Misfit {
+        /// The route.
+        route: Arc<str>,
+        /// The model.
+        model: Arc<str>,
+    },
     /// Exchanges by how long they took, to their end.
     Took {
         /// The route.

@@ -62,6 +62,8 @@ pub struct Counted<'a> {
     pub verdict: Option<&'a Verdict>,
     /// Rules in shadow mode that would have decided.
     pub shadows: &'a [Shadow],
+    /// The model that the answer does not fit.
+    pub misfit: Option<&'a str>,
     /// From its begin to its end.
     pub took: Duration,
     /// From its begin to the head of the upstream's answer.
@@ -191,6 +193,9 @@ impl Meter {
         }
         for shadow in counted.shadows {
             route.shadow(shadow, from);
+        }
+        if let Some(model) = counted.misfit {
+            route.misfit(model);
         }
     }
 

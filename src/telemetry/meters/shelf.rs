@@ -41,6 +41,7 @@ enum Kind {
     Exchanges(Statuses, Word),
     Rule(Arc<str>, Role, Statuses),
     Undecided(&'static str),
+    Misfit(Arc<str>),
 }
 
 /// The upstream's status and the client's.
@@ -62,6 +63,7 @@ pub(super) struct Route {
     /// There are so few of them that looking through them takes no longer than anything else.
     exchanges: Vec<(Statuses, Word, Arc<Counter>)>,
     undecided: Vec<(&'static str, Arc<Counter>)>,
+    misfits: Vec<(Arc<str>, Arc<Counter>)>,
     /// By the address of the rule's name, which the counter keeps.
     rules: FastMap<(usize, Role, Statuses), Arc<Counter>>,
 }
@@ -94,7 +96,8 @@ impl Own {
 
 impl Route {
     fn new(shared: Arc<OfRoute>) -> Route {
-        Route { shared, exchanges: Vec::new(), undecided: Vec::new(), rules: FastMap::default() }
+        let (exchanges, undecided, misfits) = (Vec::new(), Vec::new(), Vec::new());
+        Route { shared, exchanges, undecided, misfits, rules: FastMap::default() }
     }
 
     /// An exchange has ended.
@@ -124,6 +127,18 @@ impl Route {
             None => {
                 let counter = self.shared.put_up(Kind::Undecided(reason));
                 self.undecided.extend(counter.map(|counter| (reason, counter)));
+            }
+        }
+    }
+
+    /// The answer does not fit this model.
+    pub fn misfit(&mut self, model: &str) {
+        match self.misfits.iter().find(|(known, _)| **known == *model) {
+            Some((_, counter)) => counter.add(),
+            None => {
+                let model: Arc<str> = model.into();
+                let counter = self.shared.put_up(Kind::Misfit(Arc::clone(&model)));
+                self.misfits.extend(counter.map(|counter| (model, counter)));
             }
         }
     }
@@ -195,6 +210,7 @@ impl Kind {
             Kind::Exchanges((from, to), verdict) => Count::Exchanges { route, from, to, verdict },
             Kind::Rule(rule, role, (from, to)) => Count::Rule { route, rule, role, from, to },
             Kind::Undecided(reason) => Count::Undecided { route, reason },
+            Kind::Misfit(model) => Count::Misfit { route, model },
         }
     }
 }

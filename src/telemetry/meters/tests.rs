@@ -39,6 +39,7 @@ fn end(meters: &Meters, meter: &Meter, after: Duration, ended: Ended<'_>) {
         statuses: (ended.upstream_status.unwrap(), ended.status.unwrap()),
         verdict: ended.verdict,
         shadows: ended.shadows,
+        misfit: Some("Order").filter(|_| ended.request_id == "c"),
         took: ended.took,
         upstream_time: ended.upstream_time,
     });
@@ -73,6 +74,7 @@ fn workers_are_added_up() {
     let counts = meters.counts();
     let times = |count: Count| counts.0.get(&count).copied();
     assert_eq!(times(exchanges(404, Word::Rewrite)), Some(2));
+    assert_eq!(times(Count::Misfit { route: Arc::clone(&route), model: "Order".into() }), Some(1));
     assert_eq!(times(exchanges(200, Word::Undecided)), Some(1));
     assert_eq!(times(rule("orders/not-found", Role::Decided, 404)), Some(2));
     assert_eq!(times(rule("orders/busy", Role::Shadow, 503)), Some(1));
@@ -80,7 +82,7 @@ fn workers_are_added_up() {
     assert_eq!(times(Count::Undecided { route: Arc::clone(&route), reason }), Some(1));
     assert_eq!(times(Count::Took { route: Arc::clone(&route), bucket: latency::bucket(2000) }), Some(3));
     assert_eq!(times(Count::Upstream { route: Arc::clone(&route), bucket: latency::bucket(1000) }), Some(3));
-    assert_eq!(counts.0.len(), 7);
+    assert_eq!(counts.0.len(), 8);
 }
 
 #[test]
