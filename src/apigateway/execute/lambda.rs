@@ -90,20 +90,20 @@ const TIMED_OUT: &str = "Task timed out after ";
 static MESSAGE_KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"errorMessage\""));
 
 /// What the answer to an invocation says.
-pub(super) fn read(answer: Answer) -> Invoked {
+pub(super) fn read(answer: &Answer) -> Invoked {
     let error = match answer.status {
         _ if answer.headers.contains("x-amz-function-error") => Some(error(&answer.body)),
         // The emulator, when the runtime has died.
         StatusCode::BAD_GATEWAY => Some(error(&answer.body)),
         status if !status.is_success() => {
-            return Invoked { body: answer.body, end: End::Refused(status) };
+            return Invoked { body: answer.body.clone(), end: End::Refused(status) };
         }
-        _ if is_from_aws(&answer) => None,
+        _ if is_from_aws(answer) => None,
         _ => recognised(&answer.body),
     };
     match error {
-        None => Invoked { body: answer.body, end: End::Success },
-        Some(Told::Object(message)) => Invoked { body: answer.body, end: End::Error(message) },
+        None => Invoked { body: answer.body.clone(), end: End::Success },
+        Some(Told::Object(message)) => Invoked { body: answer.body.clone(), end: End::Error(message) },
         Some(Told::Text(message)) => Invoked { body: told(&message), end: End::Error(message) },
     }
 }
@@ -161,7 +161,7 @@ mod tests {
     fn read_as(status: u16, header: Option<&str>, body: &str) -> End {
         let headers: Headers = header.into_iter().map(|name| (name.to_owned(), "1".to_owned())).collect();
         let status = StatusCode::from_u16(status).unwrap();
-        read(Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) }).end
+        read(&Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) }).end
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn an_error_is_always_an_object() {
         let body = "Task timed out after 3.00 seconds".into();
-        let invoked = read(Answer { status: StatusCode::OK, headers: Headers::new(), body });
+        let invoked = read(&Answer { status: StatusCode::OK, headers: Headers::new(), body });
         assert_eq!(invoked.body, r#"{"errorMessage":"Task timed out after 3.00 seconds"}"#);
     }
 

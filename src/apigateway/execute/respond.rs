@@ -33,7 +33,7 @@ impl Execution<'_> {
     pub(super) fn respond(&mut self, method: &Method, answer: Answer) -> Result<Answer, Fault> {
         match &method.integration.backend {
             Backend::HttpProxy(_) => Ok(answer),
-            Backend::LambdaProxy(_, format) => self.unwrapped(lambda::read(answer), *format),
+            Backend::LambdaProxy(_, format) => self.unwrapped(lambda::read(&answer), *format),
             Backend::Lambda(_) => self.function_answered(method, answer),
             Backend::Http(_) | Backend::Service(_) => {
                 let selector = answer.status.as_str().to_owned();
@@ -55,8 +55,8 @@ impl Execution<'_> {
 
     /// A function's result is selected as the empty text, its error by the message.
     fn function_answered(&mut self, method: &Method, answer: Answer) -> Result<Answer, Fault> {
-        let (status, mut headers) = (answer.status, answer.headers.clone());
-        let Invoked { body, end } = lambda::read(answer);
+        let Invoked { body, end } = lambda::read(&answer);
+        let Answer { status, mut headers, .. } = answer;
         // Emulators send what Go takes it for.
         headers.set("Content-Type", "application/json");
         let answer = Answer { status, headers, body };
