@@ -8,11 +8,12 @@ mod count;
 mod latency;
 mod recent;
 mod shelf;
+pub mod source;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::outcome::{Shadow, Verdict};
@@ -20,9 +21,11 @@ use crate::engine::outcome::{Shadow, Verdict};
 pub use count::{Count, Counts, Role, Word};
 pub use latency::Latency;
 pub use recent::{Position, Seen};
+pub use source::{Family, Samples, Source};
 
 use recent::{Recent, Rooms};
 use shelf::Shelf;
+use source::Sources;
 
 /// All that is counted and kept, for those who ask. Clones see the same.
 #[derive(Debug, Clone)]
@@ -33,6 +36,7 @@ struct Shared {
     /// The same moment on two clocks, so that an exchange need not look at the second.
     since: (Instant, SystemTime),
     workers: Mutex<Vec<Arc<Worker>>>,
+    sources: Mutex<Sources>,
 }
 
 /// What one worker has counted and kept.
@@ -128,7 +132,7 @@ impl Meters {
     }
 
     fn since_moment(since: (Instant, SystemTime)) -> Meters {
-        Meters(Arc::new(Shared { since, workers: Mutex::default() }))
+        Meters(Arc::new(Shared { since, workers: Mutex::default(), sources: Mutex::default() }))
     }
 
     /// The end of a new worker.
@@ -136,6 +140,24 @@ impl Meters {
         let worker = Arc::new(Worker::default());
         lock(&self.0.workers).push(Arc::clone(&worker));
         Meter { worker, own: RefCell::default(), rooms: RefCell::default(), since: self.0.since }
+    }
+
+    /// Asks this one, too, when metrics are asked for, from now on.
+    pub fn listen_to(&self, source: Arc<dyn Source>) {
+        lock(&self.0.sources).add(source);
+    }
+
+    /// The same for what does not live as long as the sidecar, such as what belongs to one configuration.
+    pub fn listen_while_it_lives(&self, source: Weak<dyn Source>) {
+        lock(&self.0.sources).add_mortal(source);
+    }
+
+    /// What everybody who was listened to has to say.
+    pub fn told(&self) -> Samples {
+        let mut samples = Samples::default();
+        let sources = lock(&self.0.sources).living();
+        sources.iter().for_each(|source| source.tell(&mut samples));
+        samples
     }
 
     /// Since when it is counted.
