@@ -20,9 +20,10 @@ use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
 use super::Shared;
-use super::capture::Captures;
+use super::capture::{Captures, Recordings};
+use super::changes::{Change, Changes};
 use super::refusal::Refusal;
-use super::worker::{self, Arrival, Load};
+use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
 
@@ -71,8 +72,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the exchanges in flight within
-/// `drain.timeout`, and says how many connections had to be cut.
+/// Serves and counts what it serves in `meters`, under this configuration and those of `changes`, until `shutdown`
+/// completes; then refuses new connections, finishes the exchanges in flight within `drain.timeout`, and says how many
+/// connections had to be cut.
 ///
 /// # Errors
 /// When the listener, a worker or the capture of exchanges cannot be started.
@@ -81,20 +83,34 @@ pub async fn run(
     snapshot: Arc<Snapshot>,
     meters: Meters,
     readiness: Readiness,
+    mut changes: Changes,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let captures = Captures::start(&snapshot)?;
-    let mut workers = Workers::start(&snapshot, &meters, captures.clone()).await?;
+    let mut listener = tokio::net::TcpListener::from_std(listener)?;
+    let mut recordings = Recordings::start(&snapshot)?;
+    let shared = Shared::new(snapshot, meters, recordings.captures());
+    let mut workers = Workers::start(shared).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
         select! {
             biased;
             () = &mut shutdown => break,
+            Some(Change { snapshot, listener: next, done }) = changes.next() => {
+                let changed = async {
+                    let next = next.map(tokio::net::TcpListener::from_std).transpose()?;
+                    let captures = recordings.follow(&workers.shared.snapshot, &snapshot)?;
+                    let moves = next.is_some();
+                    if let Some(next) = next {
+                        workers.take_waiting(std::mem::replace(&mut listener, next));
+                    }
+                    Ok(workers.succeed(snapshot, captures, moves))
+                };
+                // Who asked may be gone; it was done all the same.
+                let _ = done.send(changed.await);
+            }
             accepted = listener.accept() => match accepted.and_then(|(stream, peer)| {
-                stream.set_nodelay(true)?;
-                Ok((stream.into_std()?, peer))
+                Ok((ready(stream.into_std()?)?, peer))
             }) {
                 Ok((stream, peer)) => workers.take(stream, peer),
                 Err(error) => pause(error).await,
@@ -104,10 +120,15 @@ pub async fn run(
     readiness.drain();
     drop(listener);
     let drained = workers.drain().await;
-    if let Some(captures) = captures {
-        captures.finish();
-    }
+    recordings.finish();
     Ok(drained)
+}
+
+/// A connection as workers take it.
+fn ready(stream: std::net::TcpStream) -> io::Result<std::net::TcpStream> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// A client that is gone before it was accepted is none of our trouble; running out of descriptors is.
@@ -127,57 +148,85 @@ async fn pause(error: io::Error) {
 struct Workers {
     all: Vec<Lane>,
     turn: usize,
-    connections_max: usize,
+    /// What they work under.
+    shared: Shared,
 }
 
 /// The way to one worker.
 struct Lane {
-    arrivals: mpsc::UnboundedSender<Arrival>,
+    messages: mpsc::UnboundedSender<Message>,
     load: Arc<AtomicUsize>,
     cut: oneshot::Receiver<usize>,
 }
 
 impl Workers {
-    async fn start(
-        snapshot: &Arc<Snapshot>,
-        meters: &Meters,
-        captures: Option<Arc<Captures>>,
-    ) -> io::Result<Workers> {
+    async fn start(shared: Shared) -> io::Result<Workers> {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
-        let count = snapshot.settings.server.workers.unwrap_or_else(available);
-        let shared = Shared::new(Arc::clone(snapshot), meters.clone(), captures);
+        let count = shared.snapshot.settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
-            let (arrivals, receiver) = mpsc::unbounded_channel();
+            let (messages, receiver) = mpsc::unbounded_channel();
             let (cut_sender, cut) = oneshot::channel();
             worker::start(format!("worker-{index}"), shared.clone(), receiver, cut_sender).await?;
-            all.push(Lane { arrivals, load: Arc::default(), cut });
+            all.push(Lane { messages, load: Arc::default(), cut });
         }
-        Ok(Workers { all, turn: 0, connections_max: snapshot.settings.server.limits.connections })
+        Ok(Workers { all, turn: 0, shared })
     }
 
     fn take(&mut self, stream: std::net::TcpStream, peer: SocketAddr) {
+        let connections_max = self.shared.snapshot.settings.server.limits.connections;
         let loads = self.all.iter().map(|lane| lane.load.load(Ordering::Relaxed));
         let connections: usize = loads.clone().sum();
-        if connections >= self.connections_max.saturating_add(REFUSED_MAX) {
+        if connections >= connections_max.saturating_add(REFUSED_MAX) {
             return debug!(%peer, "a connection was closed: there are too many");
         }
-        let refusal = (connections >= self.connections_max).then_some(Refusal::NoRoom);
+        let refusal = (connections >= connections_max).then_some(Refusal::NoRoom);
         let chosen = least_busy(loads, self.turn);
         self.turn = chosen + 1;
         let Some(lane) = self.all.get(chosen) else { return };
         let load = Load::on(&lane.load);
-        if lane.arrivals.send(Arrival { stream, peer, refusal, load }).is_err() {
+        let arrival = Message::Arrival(Arrival { stream, peer, refusal, load });
+        if lane.messages.send(arrival).is_err() {
             error!(worker = chosen, "a worker is gone; its connection was closed");
         }
     }
 
+    /// Takes the connections that wait at a listener, and closes it: nobody who could connect is turned away.
+    fn take_waiting(&mut self, listener: tokio::net::TcpListener) {
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, peer)) = listener.accept() {
+            match ready(stream) {
+                Ok(stream) => self.take(stream, peer),
+                Err(error) => debug!(%error, "a connection was gone before it was accepted"),
+            }
+        }
+    }
+
+    /// Tells the workers of another configuration. The end of what is returned is when all have it.
+    fn succeed(
+        &mut self,
+        snapshot: Arc<Snapshot>,
+        captures: Option<Arc<Captures>>,
+        closes: bool,
+    ) -> mpsc::Receiver<()> {
+        snapshot.takes_over();
+        self.shared = self.shared.after(snapshot, captures);
+        let (taken, all_taken) = mpsc::channel(1);
+        for (index, lane) in self.all.iter().enumerate() {
+            let successor = Successor { shared: self.shared.clone(), closes, taken: taken.clone() };
+            if lane.messages.send(Message::Successor(Box::new(successor))).is_err() {
+                error!(worker = index, "a worker is gone; it was not told of a new configuration");
+            }
+        }
+        all_taken
+    }
+
     /// Tells the workers that nothing more will arrive, and waits for them.
     async fn drain(self) -> Drained {
-        let (arrivals, ends): (Vec<_>, Vec<_>) =
-            self.all.into_iter().map(|lane| (lane.arrivals, lane.cut)).unzip();
-        drop(arrivals);
+        let (messages, ends): (Vec<_>, Vec<_>) =
+            self.all.into_iter().map(|lane| (lane.messages, lane.cut)).unzip();
+        drop(messages);
         let mut cut = 0;
         for end in ends {
             cut += end.await.unwrap_or(0);
