@@ -37,6 +37,11 @@ impl Holds {
     pub(super) fn bound(&self, bytes_max: u64) {
         self.bytes_max.store(bytes_max, Relaxed);
     }
+
+    /// What is held now.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
 }
 
 impl Share {

@@ -12,6 +12,7 @@ mod capture;
 mod changes;
 mod circumstances;
 mod connect;
+mod connections;
 mod download;
 mod error;
 mod gateway;
@@ -190,7 +191,7 @@ impl Worker {
         kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>,
     ) -> Worker {
         let Shared { snapshot, holds, turns, captures, .. } = shared;
-        let new = |upstream: &settings::Upstream| Rc::new(Upstream::new(upstream, &own.buffers));
+        let new = |upstream: &settings::Upstream| Rc::new(Upstream::new(upstream, &own.buffers, &own.meter));
         let upstreams = &snapshot.settings.upstreams;
         let upstreams =
             upstreams.iter().map(|upstream| kept(upstream).unwrap_or_else(|| new(upstream))).collect();
@@ -345,7 +346,8 @@ impl Worker {
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
 async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
-    let end = End::new(Bytes::new(), upstream.connect().await?);
+    let (wire, link) = upstream.connect().await?;
+    let end = End::new(Bytes::new(), wire, link);
     record.tunnelled();
     Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
@@ -442,7 +444,7 @@ impl Carried {
         offer: Option<&Offer>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
-        let Answer { status, phrase, mut headers, body: Switched { stream, first }, .. } = answer;
+        let Answer { status, phrase, mut headers, body: Switched { stream, link, first }, .. } = answer;
         record.answered(status);
         if !offer.is_some_and(|offer| offer.covers(&headers)) {
             return Err(UpstreamFault::Switched.into());
@@ -453,7 +455,7 @@ impl Carried {
         if let Some(chosen) = chosen {
             tunnel::write_upgrade(&mut headers, chosen);
         }
-        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream)))
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, link)))
     }
 
     fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {

@@ -8,7 +8,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use tracing::{debug, error, warn};
 use super::Shared;
 use super::capture::{Captures, Recordings};
 use super::changes::{Change, Changes};
+use super::connections::{Connections, Unserved};
 use super::refusal::Refusal;
 use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
@@ -87,9 +87,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
     let mut listener = tokio::net::TcpListener::from_std(listener)?;
-    let mut recordings = Recordings::start(&snapshot)?;
-    let shared = Shared::new(snapshot, meters, recordings.captures());
-    let mut workers = Workers::start(shared).await?;
+    let mut recordings = Recordings::start(&snapshot, &meters)?;
+    let mut workers = Workers::start(Shared::new(snapshot, meters, recordings.captures())).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -99,7 +98,7 @@ pub async fn run(
             Some(Change { snapshot, listener: next, done }) = changes.next() => {
                 let changed = async {
                     let next = next.map(tokio::net::TcpListener::from_std).transpose()?;
-                    let captures = recordings.follow(&workers.shared.snapshot, &snapshot)?;
+                    let captures = recordings.follow(&workers.shared, &snapshot)?;
                     let moves = next.is_some();
                     if let Some(next) = next {
                         workers.take_waiting(std::mem::replace(&mut listener, next));
@@ -113,7 +112,7 @@ pub async fn run(
                 Ok((ready(stream.into_std()?)?, peer))
             }) {
                 Ok((stream, peer)) => workers.take(stream, peer),
-                Err(error) => pause(error).await,
+                Err(error) => pause(error, &workers.connections).await,
             },
         }
     }
@@ -132,12 +131,13 @@ fn ready(stream: std::net::TcpStream) -> io::Result<std::net::TcpStream> {
 }
 
 /// A client that is gone before it was accepted is none of our trouble; running out of descriptors is.
-async fn pause(error: io::Error) {
+async fn pause(error: io::Error, connections: &Connections) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidInput => {
             debug!(%error, "a connection was gone before it was accepted");
         }
         _ => {
+            connections.unserved(Unserved::NotAccepted);
             warn!(%error, "a connection could not be accepted");
             sleep(ACCEPT_PAUSE).await;
         }
@@ -148,6 +148,7 @@ async fn pause(error: io::Error) {
 struct Workers {
     all: Vec<Lane>,
     turn: usize,
+    connections: Arc<Connections>,
     /// What they work under.
     shared: Shared,
 }
@@ -155,7 +156,6 @@ struct Workers {
 /// The way to one worker.
 struct Lane {
     messages: mpsc::UnboundedSender<Message>,
-    load: Arc<AtomicUsize>,
     cut: oneshot::Receiver<usize>,
 }
 
@@ -169,23 +169,28 @@ impl Workers {
             let (messages, receiver) = mpsc::unbounded_channel();
             let (cut_sender, cut) = oneshot::channel();
             worker::start(format!("worker-{index}"), shared.clone(), receiver, cut_sender).await?;
-            all.push(Lane { messages, load: Arc::default(), cut });
+            all.push(Lane { messages, cut });
         }
-        Ok(Workers { all, turn: 0, shared })
+        let connections = Connections::of(count, &shared.meters);
+        Ok(Workers { all, turn: 0, connections, shared })
     }
 
     fn take(&mut self, stream: std::net::TcpStream, peer: SocketAddr) {
         let connections_max = self.shared.snapshot.settings.server.limits.connections;
-        let loads = self.all.iter().map(|lane| lane.load.load(Ordering::Relaxed));
-        let connections: usize = loads.clone().sum();
+        let connections: usize = self.connections.loads().sum();
         if connections >= connections_max.saturating_add(REFUSED_MAX) {
+            self.connections.unserved(Unserved::FarOverLimit);
             return debug!(%peer, "a connection was closed: there are too many");
         }
         let refusal = (connections >= connections_max).then_some(Refusal::NoRoom);
-        let chosen = least_busy(loads, self.turn);
+        match refusal {
+            Some(_) => self.connections.unserved(Unserved::OverLimit),
+            None => self.connections.taken(),
+        }
+        let chosen = least_busy(self.connections.loads(), self.turn);
         self.turn = chosen + 1;
-        let Some(lane) = self.all.get(chosen) else { return };
-        let load = Load::on(&lane.load);
+        let (Some(lane), Some(load)) = (self.all.get(chosen), self.connections.load(chosen)) else { return };
+        let load = Load::on(load);
         let arrival = Message::Arrival(Arrival { stream, peer, refusal, load });
         if lane.messages.send(arrival).is_err() {
             error!(worker = chosen, "a worker is gone; its connection was closed");

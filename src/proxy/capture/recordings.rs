@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
+use super::super::Shared;
 use super::Captures;
 use crate::live::Snapshot;
+use crate::telemetry::meters::Meters;
 
 /// Those of the configuration in force, and those of earlier ones.
 #[derive(Debug)]
@@ -19,8 +21,8 @@ impl Recordings {
     ///
     /// # Errors
     /// When the folder cannot be had.
-    pub fn start(snapshot: &Snapshot) -> io::Result<Recordings> {
-        Ok(Recordings { captures: Captures::start(snapshot)?, earlier: Vec::new() })
+    pub fn start(snapshot: &Snapshot, meters: &Meters) -> io::Result<Recordings> {
+        Ok(Recordings { captures: Captures::start(snapshot, meters)?, earlier: Vec::new() })
     }
 
     /// Those of the configuration in force.
@@ -32,10 +34,10 @@ impl Recordings {
     ///
     /// # Errors
     /// As [`start`](Recordings::start); then those from before stay.
-    pub fn follow(&mut self, before: &Snapshot, next: &Snapshot) -> io::Result<Option<Arc<Captures>>> {
+    pub fn follow(&mut self, before: &Shared, next: &Snapshot) -> io::Result<Option<Arc<Captures>>> {
         let wanted = |snapshot: &Snapshot| (snapshot.settings.capture.clone(), snapshot.limits.inspect.clone());
-        if wanted(before) != wanted(next) {
-            let begun = Captures::start(next)?;
+        if wanted(&before.snapshot) != wanted(next) {
+            let begun = Captures::start(next, &before.meters)?;
             self.earlier.retain(|captures| Arc::strong_count(captures) > 1);
             self.earlier.extend(std::mem::replace(&mut self.captures, begun));
         }
