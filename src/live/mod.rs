@@ -4,6 +4,7 @@
 //! exchanges get, and [`Reloads`] tells of its replacements.
 
 mod deployment;
+pub mod endpoints;
 mod holds;
 mod in_force;
 mod reloads;

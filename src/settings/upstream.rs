@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
@@ -206,12 +207,26 @@ impl Upstream {
             let wrong = Diagnostic::error("`tls` for a URL without TLS").at(&node.place);
             diagnostics.push(wrong.help("begin the URL with `https://`"));
         }
+        let protocol = protocol.unwrap_or_default();
+        if let Some(node) = section.given("limits").and_then(|limits| limits.entry("connections"))
+            && protocol == Protocol::Http2
+            && limits.connections.is_some()
+        {
+            let wrong = Diagnostic::error("`connections` for an upstream over HTTP/2").at(&node.key_place);
+            diagnostics.push(wrong.help("each worker has one, and all its requests go on it"));
+        }
+        let mut tls = tls.map(|(_, tls)| tls).unwrap_or_default();
+        if written.is_some() && places.are_several() && tls.server_name.is_none() {
+            // They are addresses of what the URL names.
+            let host = url.authority.host().trim_matches(['[', ']']).to_owned();
+            tls.server_name = ServerName::try_from(host).ok();
+        }
         Some(Upstream {
-            tls: tls.map(|(_, tls)| tls).unwrap_or_default(),
+            tls,
             timeouts,
             limits,
             host: host.unwrap_or_default(),
-            protocol: protocol.unwrap_or_default(),
+            protocol,
             accept_encoding: accept_encoding.unwrap_or_default(),
             retry_budget,
             balance: balance.unwrap_or_default(),
