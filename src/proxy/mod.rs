@@ -21,8 +21,10 @@ mod headers;
 mod hold;
 mod http1;
 mod intake;
+mod lease;
 mod local;
 mod names;
+mod place;
 mod preface;
 mod record;
 mod refusal;
@@ -30,6 +32,7 @@ mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod several;
 mod tls;
 mod tunnel;
 mod upstream;
@@ -183,10 +186,10 @@ impl Worker {
 
     fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
         let Shared { snapshot, holds, turns, captures, .. } = shared;
-        let new = |upstream: &settings::Upstream| Rc::new(Upstream::new(upstream, &own.buffers, &own.meter));
-        let upstreams = &snapshot.settings.upstreams;
+        let new = |endpoints| Rc::new(Upstream::new(endpoints, &own.buffers, &own.meter));
+        let upstreams = snapshot.endpoints.iter();
         let upstreams =
-            upstreams.iter().map(|upstream| kept(upstream).unwrap_or_else(|| new(upstream))).collect();
+            upstreams.map(|endpoints| kept(&endpoints.settings).unwrap_or_else(|| new(endpoints))).collect();
         let terms = Rc::new(Terms::new(&snapshot));
         Worker { snapshot, upstreams, holds, turns, captures, terms, own }
     }
@@ -281,6 +284,7 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
+            tries.judge(&decided, status);
             let Some((again, pause)) = tries.again(&decided.outcome, self.own.draining.get(), record) else {
                 break (head, phrase, version, decided);
             };
@@ -341,8 +345,8 @@ impl Worker {
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
 async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
-    let (wire, link) = upstream.connect().await?;
-    let end = End::new(Bytes::new(), wire, link);
+    let (wire, lease) = upstream.connect().await?;
+    let end = End::new(Bytes::new(), wire, lease);
     record.tunnelled();
     Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
@@ -439,7 +443,7 @@ impl Carried {
         offer: Option<&Offer>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
-        let Answer { status, phrase, mut headers, body: Switched { stream, link, first }, .. } = answer;
+        let Answer { status, phrase, mut headers, body: Switched { stream, lease, first }, .. } = answer;
         record.answered(status);
         if !offer.is_some_and(|offer| offer.covers(&headers)) {
             return Err(UpstreamFault::Switched.into());
@@ -450,7 +454,7 @@ impl Carried {
         if let Some(chosen) = chosen {
             tunnel::write_upgrade(&mut headers, chosen);
         }
-        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, link)))
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, lease)))
     }
 
     fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {

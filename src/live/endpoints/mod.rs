@@ -6,7 +6,7 @@ mod gate;
 mod roll;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use gate::{Gate, Room, Shed, Waiting};
@@ -29,8 +29,8 @@ pub struct Endpoints {
     pub gate: Option<Gate>,
     /// What is counted of it, also by its predecessors.
     pub counts: Arc<Counts>,
-    /// When moments are counted from.
-    since: Instant,
+    /// When moments are counted from: the first one that was asked about.
+    since: OnceLock<Instant>,
     /// How often there have been others.
     changes: AtomicU64,
     requests: AtomicUsize,
@@ -136,7 +136,7 @@ impl Endpoint {
 
 impl Endpoints {
     /// Those of an upstream, none of which has done anything wrong. Those that were there `before` are taken over.
-    pub fn new(settings: &Upstream, before: Option<&Endpoints>, now: Instant) -> Arc<Endpoints> {
+    pub fn new(settings: &Upstream, before: Option<&Endpoints>) -> Arc<Endpoints> {
         let places = match &settings.places {
             Places::Listed(places) => places.clone(),
             // The addresses of a name are not known yet.
@@ -155,11 +155,11 @@ impl Endpoints {
         let endpoints = Endpoints {
             gate: Gate::new(&settings.limits),
             counts: before.map(|before| Arc::clone(&before.counts)).unwrap_or_default(),
-            since: before.map_or(now, |before| before.since),
+            since: before.map(|before| before.since.clone()).unwrap_or_default(),
             settings: settings.clone(),
             changes: AtomicU64::new(0),
             requests: AtomicUsize::new(0),
-            is_anyone_out: AtomicBool::new(true),
+            is_anyone_out: AtomicBool::new(known.is_anyone_out()),
             known: Mutex::new(known),
         };
         Arc::new(endpoints)
@@ -172,6 +172,7 @@ impl Endpoints {
             return false;
         }
         *known = known.succeeded_by(&self.settings, places);
+        self.is_anyone_out.store(known.is_anyone_out(), Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Release);
         true
     }
@@ -196,7 +197,7 @@ impl Endpoints {
         let is_avoided =
             |endpoint: &Arc<Endpoint>| avoid.is_some_and(|claim| Arc::ptr_eq(&claim.endpoint, endpoint));
         if self.is_anyone_out.load(Ordering::Relaxed) {
-            let now = now().saturating_duration_since(self.since);
+            let now = self.moment(now());
             let is_due =
                 |endpoint: &Arc<Endpoint>| endpoint.trial_at.load(Ordering::Relaxed) <= milliseconds(now);
             let due = all.iter().position(|endpoint| is_due(endpoint) && !is_avoided(endpoint));
@@ -223,6 +224,10 @@ impl Endpoints {
             ),
         }?;
         Some((index, self.claim(all.get(index)?, None)))
+    }
+
+    fn moment(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(*self.since.get_or_init(|| now))
     }
 
     fn claim(self: &Arc<Endpoints>, endpoint: &Arc<Endpoint>, trial: Option<Duration>) -> Claim {
@@ -270,13 +275,16 @@ impl Endpoints {
         if let Some(standing) = known.roll.standing(index) {
             endpoint.publish(standing);
         }
-        let is_out = |endpoint: &Arc<Endpoint>| endpoint.trial_at.load(Ordering::Relaxed) != NEVER;
-        self.is_anyone_out.store(known.all.iter().any(is_out), Ordering::Relaxed);
+        self.is_anyone_out.store(known.is_anyone_out(), Ordering::Relaxed);
         Some(written)
     }
 }
 
 impl Known {
+    fn is_anyone_out(&self) -> bool {
+        self.all.iter().any(|endpoint| endpoint.trial_at.load(Ordering::Relaxed) != NEVER)
+    }
+
     /// Endpoints at these places. What is known of those that stay is kept.
     fn succeeded_by(&self, settings: &Upstream, places: &[UpstreamUrl]) -> Known {
         let index = |url: &UpstreamUrl| self.all.iter().position(|endpoint| endpoint.url == *url);
@@ -302,6 +310,11 @@ impl Known {
 }
 
 impl Claim {
+    /// The upstream's name.
+    pub fn upstream(&self) -> &str {
+        &self.endpoints.settings.name
+    }
+
     /// Who the request goes to.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
@@ -315,7 +328,7 @@ impl Claim {
             return None;
         }
         self.settle();
-        let now = now().saturating_duration_since(self.endpoints.since);
+        let now = self.endpoints.moment(now());
         self.endpoints.with(&self.endpoint, |roll, index| roll.succeeded(index, now, on_trial))?
     }
 
@@ -323,7 +336,7 @@ impl Claim {
     pub fn failed(&self, now: impl FnOnce() -> Instant) -> Option<Change> {
         self.settle();
         self.endpoint.is_troubled.store(true, Ordering::Relaxed);
-        let now = now().saturating_duration_since(self.endpoints.since);
+        let now = self.endpoints.moment(now());
         let succeeded = self.endpoint.succeeded.load(Ordering::Relaxed);
         let change = self.endpoints.with(&self.endpoint, |roll, index| roll.failed(index, now, succeeded))?;
         if matches!(change, Some(Change::Ejected { .. })) {
