@@ -35,6 +35,7 @@ pub mod server;
 mod several;
 mod tls;
 mod tunnel;
+mod upkeep;
 mod upstream;
 mod visit;
 mod worker;

@@ -192,14 +192,8 @@ impl<'a> Tries<'a> {
 
     /// What is known now of the endpoint that gave the answer: it is judged by what the answer really says.
     pub fn judge(&self, decided: &Decided, status: StatusCode) {
-        let Some(choice) = &self.choice else { return };
-        match &decided.outcome.verdict {
-            _ if decided.broken.is_some() => choice.broke(),
-            Verdict::Rewrite { .. } => choice.answered(decided.outcome.mutation.status.unwrap_or(status)),
-            // What Candor makes of an answer that it could not decide about is none of the endpoint's doing.
-            Verdict::PassThrough { .. } | Verdict::Undecided { .. } | Verdict::Failed { .. } => {
-                choice.answered(status)
-            }
+        if let Some(choice) = &self.choice {
+            choice.answered(decided.really(status));
         }
     }
 

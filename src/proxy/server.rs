@@ -23,6 +23,7 @@ use super::capture::{Captures, Recordings};
 use super::changes::{Change, Changes};
 use super::connections::{Connections, Unserved};
 use super::refusal::Refusal;
+use super::upkeep::Upkeep;
 use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
@@ -89,6 +90,7 @@ pub async fn run(
     let mut listener = tokio::net::TcpListener::from_std(listener)?;
     let mut recordings = Recordings::start(&snapshot, &meters)?;
     let mut workers = Workers::start(Shared::new(snapshot, meters, recordings.captures())).await?;
+    let mut upkeep = Upkeep::start(&workers.shared.snapshot, &workers.shared.meters)?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -99,6 +101,7 @@ pub async fn run(
                 let changed = async {
                     let next = next.map(tokio::net::TcpListener::from_std).transpose()?;
                     let captures = recordings.follow(&workers.shared, &snapshot)?;
+                    upkeep = Upkeep::start(&snapshot, &workers.shared.meters)?;
                     let moves = next.is_some();
                     if let Some(next) = next {
                         workers.take_waiting(std::mem::replace(&mut listener, next));
@@ -117,6 +120,7 @@ pub async fn run(
         }
     }
     readiness.drain();
+    drop(upkeep);
     drop(listener);
     let drained = workers.drain().await;
     recordings.finish();

@@ -84,30 +84,31 @@ impl Several {
 }
 
 impl Choice {
-    /// The endpoint has answered, with this status when rules have had their say.
-    pub fn answered(&self, status: StatusCode) {
-        let change = match status.is_server_error() {
-            true => self.claim.failed(now),
-            false => self.claim.succeeded(now),
-        };
-        self.tell(change);
+    /// The endpoint has answered, with this status when rules have had their say, or not to the end.
+    pub fn answered(&self, status: Option<StatusCode>) {
+        match status {
+            Some(status) if status.is_server_error() => {
+                self.failing(&format_args!("status {}", status.as_u16()))
+            }
+            Some(_) => self.tell(self.claim.succeeded(now), None),
+            None => self.failing(&"the answer broke off"),
+        }
     }
 
     /// There was no answer.
     pub fn failed(&self, error: &ProxyError) {
         if error.upstream_fault().is_some_and(|fault| fault.is_of_endpoint()) {
-            self.broke();
+            self.failing(error);
         }
     }
 
-    /// There was no whole answer.
-    pub fn broke(&self) {
-        self.tell(self.claim.failed(now));
+    fn failing(&self, cause: &dyn fmt::Display) {
+        self.tell(self.claim.failed(now), Some(cause));
     }
 
-    fn tell(&self, change: Option<Change>) {
+    fn tell(&self, change: Option<Change>, cause: Option<&dyn fmt::Display>) {
         if let Some(change) = change {
-            tell(self.claim.upstream(), self.claim.endpoint().name(), change);
+            tell(self.claim.upstream(), self.claim.endpoint().name(), change, cause);
         }
     }
 }
@@ -118,15 +119,16 @@ impl fmt::Debug for Choice {
     }
 }
 
-/// Writes what has become of an endpoint to the log.
-pub(super) fn tell(upstream: &str, endpoint: &str, change: Change) {
+/// Writes what has become of an endpoint to the log, and what was the last that was heard of it.
+pub(super) fn tell(upstream: &str, endpoint: &str, change: Change, cause: Option<&dyn fmt::Display>) {
+    let cause = cause.map(tracing::field::display);
     match change {
         Change::Ejected { why, time } => {
             let seconds = time.as_secs_f64();
-            warn!(upstream, endpoint, %why, seconds, "an endpoint is left alone");
+            warn!(upstream, endpoint, %why, cause, seconds, "an endpoint is left alone");
         }
         Change::Returned => info!(upstream, endpoint, "an endpoint is in service again"),
-        Change::Unhealthy => warn!(upstream, endpoint, "an endpoint's health checks fail"),
+        Change::Unhealthy => warn!(upstream, endpoint, cause, "an endpoint's health checks fail"),
         Change::Healthy => info!(upstream, endpoint, "an endpoint's health checks succeed again"),
     }
 }

@@ -132,7 +132,7 @@ impl Sent<'_> {
         let answer = sent?;
         record.answered(answer.status);
         if let Some(choice) = &choice {
-            choice.answered(answer.status);
+            choice.answered(Some(answer.status));
         }
         let Answer { status, headers, body, .. } = answer;
         let headers = execute::Headers::from(&headers);
