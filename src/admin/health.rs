@@ -10,24 +10,24 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::live::{Phase, Readiness};
+use crate::live::{Phase, Readiness, Reloads, Told};
 
 /// What probes ask, over the sidecar's own state.
-pub fn router(readiness: Readiness) -> Router {
+pub fn router(readiness: Readiness, reloads: Reloads) -> Router {
     Router::new()
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(readyz))
         .route("/healthz", get(readyz))
-        .with_state(readiness)
+        .with_state((readiness, reloads))
 }
 
 async fn readyz(
-    State(readiness): State<Readiness>,
+    State((readiness, reloads)): State<(Readiness, Reloads)>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let phase = readiness.phase();
     let status = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let text = if query.contains_key("verbose") { verbose(phase) } else { brief(phase).to_owned() };
+    let text = if query.contains_key("verbose") { verbose(phase, &reloads.told()) } else { brief(phase).to_owned() };
     (status, text).into_response()
 }
 
@@ -39,14 +39,22 @@ fn brief(phase: Phase) -> &'static str {
     }
 }
 
-/// One line a check, as the Kubernetes API server writes them.
-fn verbose(phase: Phase) -> String {
-    let checks = [("listening", phase != Phase::Starting), ("accepting", phase == Phase::Ready)];
+/// One line a check, as the Kubernetes API server writes them. A configuration that was refused does not make the sidecar
+/// unready: it serves under the one from before.
+fn verbose(phase: Phase, reloads: &Told) -> String {
+    let checks = [
+        ("listening", phase != Phase::Starting),
+        ("accepting", phase == Phase::Ready),
+        ("reload", reloads.is_well()),
+    ];
     let mut lines = String::new();
     for (check, passed) in checks {
         let (sign, result) = if passed { ('+', "ok") } else { ('-', "failed") };
         // Writing to a `String` cannot fail.
         let _ = writeln!(lines, "[{sign}] {check} {result}");
+    }
+    if !reloads.is_well() {
+        let _ = writeln!(lines, "generation {} stays in force", reloads.generation);
     }
     lines + brief(phase) + "\n"
 }

@@ -7,11 +7,13 @@ mod bounds;
 mod capture;
 mod environment;
 mod ext_proc;
+mod fixed;
 mod hold;
 mod layers;
 mod log;
 mod overlay;
 mod quick;
+mod reload;
 mod retry;
 mod section;
 mod server;
@@ -32,6 +34,7 @@ pub use ext_proc::{ExtProc, ExtProcListen};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
+pub use reload::Reload;
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyStatus, Server, Token};
 pub use tls::{Identity, Tls, fill_in as fill_in_tls};
@@ -40,7 +43,7 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 use section::{Section, time};
 
 /// The top-level keys. The last four are decoded where rules and cases are.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "version",
     "server",
     "admin",
@@ -49,6 +52,7 @@ const KEYS: [&str; 15] = [
     "hold",
     "inspect",
     "drain",
+    "reload",
     "log",
     "capture",
     "api",
@@ -79,6 +83,8 @@ pub struct Settings {
     pub inspect: Inspect,
     /// How Candor stops.
     pub drain: Drain,
+    /// When the configuration is read again.
+    pub reload: Reload,
     /// What is logged.
     pub log: Log,
     /// What is recorded, if anything.
@@ -118,6 +124,7 @@ impl Settings {
             hold_total_bytes: hold::read_total(top, diagnostics),
             inspect: hold::read_inspect(top, diagnostics),
             drain: Drain::read(top, diagnostics),
+            reload: Reload::read(top, diagnostics),
             log: Log::read(top, diagnostics),
             capture: Capture::read(top, diagnostics),
         };
