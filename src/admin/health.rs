@@ -61,16 +61,30 @@ fn verbose(phase: Phase, reloads: &Told) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
     use tower::ServiceExt;
 
     use super::*;
+    use crate::live::Trigger;
 
+    /// What is answered where the configuration was never read again.
     async fn check(readiness: &Readiness, request: &str, status: u16, body: &str) {
+        check_reloaded(readiness, &Reloads::new(SystemTime::UNIX_EPOCH), request, status, body).await;
+    }
+
+    async fn check_reloaded(
+        readiness: &Readiness,
+        reloads: &Reloads,
+        request: &str,
+        status: u16,
+        body: &str,
+    ) {
         let (method, uri) = request.split_once(' ').unwrap();
         let asked = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
-        let answer = router(readiness.clone()).oneshot(asked).await.unwrap();
+        let answer = router(readiness.clone(), reloads.clone()).oneshot(asked).await.unwrap();
         assert_eq!(answer.status(), status, "{request}");
         assert_eq!(to_bytes(answer.into_body(), usize::MAX).await.unwrap(), body, "{request}");
     }
@@ -80,20 +94,33 @@ mod tests {
         let readiness = Readiness::new();
         check(&readiness, "GET /livez", 200, "ok").await;
         check(&readiness, "GET /readyz", 503, "starting").await;
-        let lines = "[-] listening failed\n[-] accepting failed\nstarting\n";
+        let lines = "[-] listening failed\n[-] accepting failed\n[+] reload ok\nstarting\n";
         check(&readiness, "GET /readyz?verbose", 503, lines).await;
 
         readiness.listening();
         check(&readiness, "GET /readyz", 200, "ok").await;
         check(&readiness, "GET /healthz", 200, "ok").await;
         check(&readiness, "HEAD /readyz", 200, "").await;
-        check(&readiness, "GET /readyz?verbose=1", 200, "[+] listening ok\n[+] accepting ok\nok\n").await;
+        check(&readiness, "GET /readyz?verbose=1", 200, "[+] listening ok\n[+] accepting ok\n[+] reload ok\nok\n").await;
 
         readiness.drain();
         check(&readiness, "GET /readyz", 503, "draining").await;
         check(&readiness, "GET /healthz", 503, "draining").await;
-        let lines = "[+] listening ok\n[-] accepting failed\ndraining\n";
+        let lines = "[+] listening ok\n[-] accepting failed\n[+] reload ok\ndraining\n";
         check(&readiness, "GET /healthz?verbose", 503, lines).await;
         check(&readiness, "GET /livez", 200, "ok").await;
+    }
+
+    #[tokio::test]
+    async fn a_refused_configuration_is_told_and_makes_nothing_unready() {
+        let (readiness, reloads) = (Readiness::new(), Reloads::new(SystemTime::UNIX_EPOCH));
+        readiness.listening();
+        reloads.failed(Trigger::File, "a secret".to_owned(), SystemTime::UNIX_EPOCH);
+        check_reloaded(&readiness, &reloads, "GET /readyz", 200, "ok").await;
+        let lines = "[+] listening ok\n[+] accepting ok\n[-] reload failed\ngeneration 1 stays in force\nok\n";
+        check_reloaded(&readiness, &reloads, "GET /readyz?verbose", 200, lines).await;
+        reloads.succeeded(Trigger::File, SystemTime::UNIX_EPOCH);
+        let lines = "[+] listening ok\n[+] accepting ok\n[+] reload ok\nok\n";
+        check_reloaded(&readiness, &reloads, "GET /readyz?verbose", 200, lines).await;
     }
 }
