@@ -27,7 +27,8 @@ async fn readyz(
 ) -> Response {
     let phase = readiness.phase();
     let status = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let text = if query.contains_key("verbose") { verbose(phase, &reloads.told()) } else { brief(phase).to_owned() };
+    let text =
+        if query.contains_key("verbose") { verbose(phase, &reloads.told()) } else { brief(phase).to_owned() };
     (status, text).into_response()
 }
 
@@ -101,7 +102,13 @@ mod tests {
         check(&readiness, "GET /readyz", 200, "ok").await;
         check(&readiness, "GET /healthz", 200, "ok").await;
         check(&readiness, "HEAD /readyz", 200, "").await;
-        check(&readiness, "GET /readyz?verbose=1", 200, "[+] listening ok\n[+] accepting ok\n[+] reload ok\nok\n").await;
+        check(
+            &readiness,
+            "GET /readyz?verbose=1",
+            200,
+            "[+] listening ok\n[+] accepting ok\n[+] reload ok\nok\n",
+        )
+        .await;
 
         readiness.drain();
         check(&readiness, "GET /readyz", 503, "draining").await;
@@ -117,7 +124,8 @@ mod tests {
         readiness.listening();
         reloads.failed(Trigger::File, "a secret".to_owned(), SystemTime::UNIX_EPOCH);
         check_reloaded(&readiness, &reloads, "GET /readyz", 200, "ok").await;
-        let lines = "[+] listening ok\n[+] accepting ok\n[-] reload failed\ngeneration 1 stays in force\nok\n";
+        let lines =
+            "[+] listening ok\n[+] accepting ok\n[-] reload failed\ngeneration 1 stays in force\nok\n";
         check_reloaded(&readiness, &reloads, "GET /readyz?verbose", 200, lines).await;
         reloads.succeeded(Trigger::File, SystemTime::UNIX_EPOCH);
         let lines = "[+] listening ok\n[+] accepting ok\n[+] reload ok\nok\n";

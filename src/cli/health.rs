@@ -132,7 +132,9 @@ mod tests {
     #[tokio::test]
     async fn the_default_url_follows_readiness() {
         let readiness = Readiness::new();
-        let admin = listen(admin::health::router(readiness.clone(), Reloads::new(std::time::SystemTime::UNIX_EPOCH))).await;
+        let admin =
+            listen(admin::health::router(readiness.clone(), Reloads::new(std::time::SystemTime::UNIX_EPOCH)))
+                .await;
         assert_eq!(run(None, admin).await, Health::Unhealthy);
         readiness.listening();
         assert_eq!(run(None, admin).await, Health::Healthy);

@@ -163,7 +163,8 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
         let rules = rules::read(Some(&document), lines, &names, &mut diagnostics);
         let mut settings = settings?;
         if let Some((path, place)) = settings.admin.token_file.take() {
-            settings.admin.token = token(&path, &place, files).map_err(|problem| diagnostics.push(problem)).ok();
+            settings.admin.token =
+                token(&path, &place, files).map_err(|problem| diagnostics.push(problem)).ok();
         }
         check_captured(&settings, &rules, &mut diagnostics);
         let deployment = match settings.api.clone() {
@@ -196,12 +197,7 @@ fn token(path: &str, place: &Place, files: &Files) -> Result<Token, Diagnostic> 
 }
 
 /// The API that a configuration has: one that it says itself, or one whose definition it names.
-fn api(
-    said: &settings::Api,
-    document: &Node,
-    files: &Files,
-    diagnostics: &mut Diagnostics,
-) -> Option<Api> {
+fn api(said: &settings::Api, document: &Node, files: &Files, diagnostics: &mut Diagnostics) -> Option<Api> {
     let options = apigateway::read::Options {
         api: said.resource.clone(),
         stage: said.stage.clone(),

@@ -136,11 +136,7 @@ struct Reply {
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(
-        peer: IpAddr,
-        session: Option<Rc<RefCell<Session>>>,
-        stopping: watch::Receiver<()>,
-    ) -> Downstream {
+    fn new(peer: IpAddr, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
         Downstream { peer: Peer::new(peer), session, stopping }
     }
 
@@ -185,11 +181,7 @@ impl Worker {
         })
     }
 
-    fn with(
-        shared: Shared,
-        own: Own,
-        kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>,
-    ) -> Worker {
+    fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
         let Shared { snapshot, holds, turns, captures, .. } = shared;
         let new = |upstream: &settings::Upstream| Rc::new(Upstream::new(upstream, &own.buffers, &own.meter));
         let upstreams = &snapshot.settings.upstreams;
@@ -339,7 +331,10 @@ impl Worker {
     }
 
     fn upstream(&self, index: usize) -> Result<&Upstream, ProxyError> {
-        self.upstreams.get(index).map(|upstream| &**upstream).ok_or(ProxyError::Internal("the route's upstream does not exist"))
+        self.upstreams
+            .get(index)
+            .map(|upstream| &**upstream)
+            .ok_or(ProxyError::Internal("the route's upstream does not exist"))
     }
 }
 

@@ -137,6 +137,21 @@ impl Doors {
     }
 }
 
+impl Moves {
+    /// Where the admin listener is now, and the one for Envoy, where they have moved.
+    pub fn addresses(&self) -> (Option<String>, Option<String>) {
+        let admin = match &self.admin {
+            Move::Opens(_, listener) => listener.local_addr().ok().map(|address| address.to_string()),
+            Move::Stays | Move::Closes => None,
+        };
+        let ext_proc = match &self.ext_proc {
+            Move::Opens(_, listener) => Some(listener.address()),
+            Move::Stays | Move::Closes => None,
+        };
+        (admin, ext_proc)
+    }
+}
+
 impl Behind {
     fn open_admin(&self, at: SocketAddr, listener: TcpListener) -> io::Result<Door<SocketAddr>> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -165,7 +180,11 @@ impl Behind {
 }
 
 impl<A: PartialEq + Clone, L> Move<A, L> {
-    fn from(at: Option<&A>, wanted: Option<&A>, bind: impl FnOnce(&A) -> io::Result<L>) -> io::Result<Move<A, L>> {
+    fn from(
+        at: Option<&A>,
+        wanted: Option<&A>,
+        bind: impl FnOnce(&A) -> io::Result<L>,
+    ) -> io::Result<Move<A, L>> {
         Ok(match wanted {
             _ if at == wanted => Move::Stays,
             None => Move::Closes,

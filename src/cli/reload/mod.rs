@@ -76,11 +76,7 @@ struct Read {
 
 impl Reloader {
     /// The sidecar serves what was read with these options from these files, if anything was.
-    pub fn new(
-        sidecar: Changeable,
-        read: Option<(Options, Held)>,
-        asked: mpsc::Receiver<Asked>,
-    ) -> Reloader {
+    pub fn new(sidecar: Changeable, read: Option<(Options, Held)>, asked: mpsc::Receiver<Asked>) -> Reloader {
         let mut watch = Watch::default();
         let options = read.map(|(options, files)| {
             watch.follow(files);
@@ -235,14 +231,20 @@ impl Reloader {
         let (before, snapshot) = (sidecar.snapshot.now(), Arc::clone(next.snapshot()));
         let (old, new) = (&before.settings, &snapshot.settings);
         let moves = sidecar.doors.prepare(new).map_err(text)?;
+        let mut listen = None;
         if let Some(control) = &sidecar.control {
-            let moved = old.server.listen != new.server.listen;
-            let listener = moved.then(|| proxy::bind(new.server.listen)).transpose().map_err(text)?;
+            let moves = old.server.listen != new.server.listen;
+            let listener = moves.then(|| proxy::bind(new.server.listen)).transpose().map_err(text)?;
+            listen = listener.as_ref().and_then(|listener| listener.local_addr().ok());
             control.change(Arc::clone(&snapshot), listener).await.map_err(text)?;
         }
         snapshot.takes_over();
         sidecar.snapshot.replace(Arc::clone(&snapshot));
         self.earlier.push(sidecar.playground.replace(Arc::new(next)));
+        let (admin, ext_proc) = moves.addresses();
+        if listen.is_some() || admin.is_some() || ext_proc.is_some() {
+            info!(listen = listen.map(|address| address.to_string()), ext_proc, admin, "listening");
+        }
         if let Err(error) = sidecar.doors.change(moves) {
             error!(%error, "a listener that was moved does not listen");
         }
@@ -270,6 +272,9 @@ fn read_once(options: &Options) -> (Result<Loaded, String>, Held) {
 
 /// A time to be told to people.
 pub fn now() -> SystemTime {
-    #[expect(clippy::disallowed_methods, reason = "a time to be told; nothing of an exchange is decided by it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a time to be told; nothing of an exchange is decided by it"
+    )]
     SystemTime::now()
 }

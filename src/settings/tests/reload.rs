@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn wrong_values_are_told() {
-    check_message("reload: { wach: on }", "`reload` has no `wach`");
+    check_message("reload: { wach: on }", "unknown key `wach` in `reload`");
     check_message("reload: { watch: yes }", "`yes` is not a choice of `watch`");
     check_message("reload: { poll: 1ms }", "files cannot be looked at more than every 10 ms");
     check_message("reload: { poll: 2d }", "longer than a day");
-    check_message("reload: { poll: soon }", "`soon` is not a duration");
-    check_message("reload: on", "x");
+    check_message("reload: { poll: soon }", "expected a time, found `soon`");
+    check_message("reload: on", "expected `reload` (a map), found text");
     assert_eq!(read("reload: { poll: 10ms, watch: on }").reload.poll, Duration::from_millis(10));
     assert_eq!(read("").reload, Reload { watch: true, poll: Duration::from_secs(1) });
 }
