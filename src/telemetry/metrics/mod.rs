@@ -49,13 +49,13 @@ impl Source for Counts {
         let times = || TIMES.map(|exponent| 1 << exponent);
         for (route, durations) in &self.durations {
             let labels = [("route", named(route))];
-            samples.spread(&f::REQUEST_DURATION, &labels, &durations.total.spread(times(), 1e-6, 1e-9));
+            samples.spread(&f::REQUEST_DURATION, &labels, &durations.total.spread(times(), 1e6, 1e9));
             if durations.upstream.count() > 0 {
-                let spread = durations.upstream.spread(times(), 1e-6, 1e-9);
+                let spread = durations.upstream.spread(times(), 1e6, 1e9);
                 samples.spread(&f::UPSTREAM_DURATION, &labels, &spread);
             }
         }
-        samples.spread(&f::HOLD_DURATION, &[], &self.hold_time.spread(times(), 1e-6, 1e-9));
+        samples.spread(&f::HOLD_DURATION, &[], &self.hold_time.spread(times(), 1e6, 1e9));
         let sizes = SIZES.map(|exponent| 1 << (2 * exponent));
         samples.spread(&f::HOLD_SIZE, &[], &self.hold_bytes.spread(sizes, 1.0, 1.0));
         for (upstream, Linked { opened, busy, idle }) in &self.links {
