@@ -39,7 +39,7 @@ struct Counter {
     times: AtomicU64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Exchanges(Exchanges),
     Rule(Arc<str>, Role, Statuses),
@@ -67,8 +67,8 @@ pub(super) struct Route {
     exchanges: FastMap<Exchanges, Arc<Counter>>,
     /// What the last exchange was, which is often what the next is.
     last: Option<(Exchanges, Arc<Counter>)>,
-    /// By the address of the rule's name, which the counter keeps.
-    rules: FastMap<(usize, Role, Statuses), Arc<Counter>>,
+    /// By the address of the rule's name, which is kept beside, so that no other name can come to be there.
+    rules: FastMap<(usize, Role, Statuses), (Arc<str>, Option<Arc<Counter>>)>,
     /// There are so few of these that looking through them takes no longer than anything else.
     misfits: Vec<(Arc<str>, Arc<Counter>)>,
     retries: Vec<(&'static str, Arc<Counter>)>,
@@ -174,10 +174,16 @@ impl Route {
     pub fn rule(&mut self, rule: &Arc<str>, role: Role, statuses: Statuses) {
         let key = (rule.as_ptr().addr(), role, statuses);
         match self.rules.get(&key) {
-            Some(counter) => counter.add(),
+            Some((_, counter)) => {
+                counter.as_ref().inspect(|counter| counter.add());
+            }
             None => {
-                let counter = self.shared.put_up(Kind::Rule(Arc::clone(rule), role, statuses));
-                self.rules.extend(counter.map(|counter| (key, counter)));
+                // With another configuration the same names are elsewhere, and those of the last one are of no use.
+                if self.rules.len() >= COUNTERS_MAX {
+                    self.rules.clear();
+                }
+                let counter = self.shared.put_up_once(Kind::Rule(Arc::clone(rule), role, statuses));
+                self.rules.insert(key, (Arc::clone(rule), counter));
             }
         }
     }
@@ -193,6 +199,12 @@ impl OfRoute {
     fn new(name: &str) -> OfRoute {
         let (took, upstream) = (Histogram::default(), Histogram::default());
         OfRoute { name: name.into(), took, upstream, counters: Mutex::default() }
+    }
+
+    /// The counter of what is counted now, which may have been put up before.
+    fn put_up_once(&self, of: Kind) -> Option<Arc<Counter>> {
+        let known = lock(&self.counters).iter().find(|counter| counter.of == of).cloned();
+        known.inspect(|counter| counter.add()).or_else(|| self.put_up(of))
     }
 
     /// A counter for what is counted for the first time, now.

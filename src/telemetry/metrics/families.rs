@@ -102,8 +102,10 @@ pub static UPSTREAM_CONNECTIONS: Family =
     Family::gauge("candor_upstream_connections", "Connections to an upstream now");
 
 /// `upstream`.
-pub static UPSTREAM_CONNECTIONS_TOTAL: Family =
-    Family::counter("candor_upstream_connections_opened_total", "Connections to an upstream that were opened");
+pub static UPSTREAM_CONNECTIONS_TOTAL: Family = Family::counter(
+    "candor_upstream_connections_opened_total",
+    "Connections to an upstream that were opened",
+);
 
 /// `upstream`, `error`.
 pub static UPSTREAM_ERRORS: Family =
