@@ -67,12 +67,19 @@ pub(super) struct Route {
     exchanges: FastMap<Exchanges, Arc<Counter>>,
     /// What the last exchange was, which is often what the next is.
     last: Option<(Exchanges, Arc<Counter>)>,
-    /// By the address of the rule's name, which is kept beside, so that no other name can come to be there.
-    rules: FastMap<(usize, Role, Statuses), (Arc<str>, Option<Arc<Counter>>)>,
+    /// By the address of the rule's name, which is kept, so that no other name can come to be there.
+    rules: FastMap<(usize, Role, Statuses), OfRule>,
     /// There are so few of these that looking through them takes no longer than anything else.
     misfits: Vec<(Arc<str>, Arc<Counter>)>,
     retries: Vec<(&'static str, Arc<Counter>)>,
     faults: Vec<(Arc<str>, &'static str, Arc<Counter>)>,
+}
+
+/// The counter of a rule and its name, whose address finds it.
+#[derive(Debug)]
+struct OfRule {
+    _name: Arc<str>,
+    counter: Option<Arc<Counter>>,
 }
 
 impl Own {
@@ -174,7 +181,7 @@ impl Route {
     pub fn rule(&mut self, rule: &Arc<str>, role: Role, statuses: Statuses) {
         let key = (rule.as_ptr().addr(), role, statuses);
         match self.rules.get(&key) {
-            Some((_, counter)) => {
+            Some(OfRule { counter, .. }) => {
                 counter.as_ref().inspect(|counter| counter.add());
             }
             None => {
@@ -183,7 +190,7 @@ impl Route {
                     self.rules.clear();
                 }
                 let counter = self.shared.put_up_once(Kind::Rule(Arc::clone(rule), role, statuses));
-                self.rules.insert(key, (Arc::clone(rule), counter));
+                self.rules.insert(key, OfRule { _name: Arc::clone(rule), counter });
             }
         }
     }
