@@ -248,6 +248,11 @@ impl Meters {
 }
 
 impl Meter {
+    /// Another configuration is in force: rules are counted on by their names.
+    pub fn forget_rules(&self) {
+        self.own.borrow_mut().forget_rules();
+    }
+
     /// Counts an exchange.
     pub fn count(&self, counted: &Counted<'_>) {
         let mut own = self.own.borrow_mut();

@@ -67,19 +67,12 @@ pub(super) struct Route {
     exchanges: FastMap<Exchanges, Arc<Counter>>,
     /// What the last exchange was, which is often what the next is.
     last: Option<(Exchanges, Arc<Counter>)>,
-    /// By the address of the rule's name, which is kept, so that no other name can come to be there.
-    rules: FastMap<(usize, Role, Statuses), OfRule>,
+    /// By the address of the rule's name, which stays what it is as long as it is kept here.
+    rules: FastMap<(usize, Role, Statuses), (Arc<str>, Arc<Counter>)>,
     /// There are so few of these that looking through them takes no longer than anything else.
     misfits: Vec<(Arc<str>, Arc<Counter>)>,
     retries: Vec<(&'static str, Arc<Counter>)>,
     faults: Vec<(Arc<str>, &'static str, Arc<Counter>)>,
-}
-
-/// The counter of a rule and its name, whose address finds it.
-#[derive(Debug)]
-struct OfRule {
-    _name: Arc<str>,
-    counter: Option<Arc<Counter>>,
 }
 
 impl Own {
@@ -89,6 +82,11 @@ impl Own {
             self.last = self.index(shelf, name);
         }
         self.routes.get_mut(self.last)
+    }
+
+    /// Another configuration is in force.
+    pub fn forget_rules(&mut self) {
+        self.routes.iter_mut().for_each(Route::forget_rules);
     }
 
     fn index(&mut self, shelf: &Shelf, name: &str) -> usize {
@@ -181,18 +179,17 @@ impl Route {
     pub fn rule(&mut self, rule: &Arc<str>, role: Role, statuses: Statuses) {
         let key = (rule.as_ptr().addr(), role, statuses);
         match self.rules.get(&key) {
-            Some(OfRule { counter, .. }) => {
-                counter.as_ref().inspect(|counter| counter.add());
-            }
+            Some((_, counter)) => counter.add(),
             None => {
-                // With another configuration the same names are elsewhere, and those of the last one are of no use.
-                if self.rules.len() >= COUNTERS_MAX {
-                    self.rules.clear();
-                }
                 let counter = self.shared.put_up_once(Kind::Rule(Arc::clone(rule), role, statuses));
-                self.rules.insert(key, OfRule { _name: Arc::clone(rule), counter });
+                self.rules.extend(counter.map(|counter| (key, (Arc::clone(rule), counter))));
             }
         }
+    }
+
+    /// Rules of the same names come from another configuration now, and are counted on.
+    fn forget_rules(&mut self) {
+        self.rules.clear();
     }
 
     /// A rule in shadow mode would have done something.
@@ -208,10 +205,16 @@ impl OfRoute {
         OfRoute { name: name.into(), took, upstream, counters: Mutex::default() }
     }
 
-    /// The counter of what is counted now, which may have been put up before.
+    /// The counter of something that may have been counted before, under another configuration; it is counted now.
     fn put_up_once(&self, of: Kind) -> Option<Arc<Counter>> {
-        let known = lock(&self.counters).iter().find(|counter| counter.of == of).cloned();
-        known.inspect(|counter| counter.add()).or_else(|| self.put_up(of))
+        let known = lock(&self.counters).iter().find(|counter| counter.of == of).map(Arc::clone);
+        match known {
+            Some(counter) => {
+                counter.add();
+                Some(counter)
+            }
+            None => self.put_up(of),
+        }
     }
 
     /// A counter for what is counted for the first time, now.
