@@ -8,12 +8,14 @@ mod capture;
 mod endpoints;
 mod environment;
 mod ext_proc;
+mod fixed;
 mod health;
 mod hold;
 mod layers;
 mod log;
 mod overlay;
 mod quick;
+mod reload;
 mod retry;
 mod section;
 mod server;
@@ -36,6 +38,7 @@ pub use health::{Health, Statuses};
 pub use layers::Layers;
 pub use log::{Log, LogFormat};
 pub use quick::{Flag, Quick};
+pub use reload::Reload;
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyStatus, Server, Token};
 pub use tls::{Identity, Tls, fill_in as fill_in_tls};
@@ -44,7 +47,7 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 use section::{Section, time};
 
 /// The top-level keys. The last four are decoded where rules and cases are.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "version",
     "server",
     "admin",
@@ -53,6 +56,7 @@ const KEYS: [&str; 15] = [
     "hold",
     "inspect",
     "drain",
+    "reload",
     "log",
     "capture",
     "api",
@@ -83,6 +87,8 @@ pub struct Settings {
     pub inspect: Inspect,
     /// How Candor stops.
     pub drain: Drain,
+    /// When the configuration is read again.
+    pub reload: Reload,
     /// What is logged.
     pub log: Log,
     /// What is recorded, if anything.
@@ -122,6 +128,7 @@ impl Settings {
             hold_total_bytes: hold::read_total(top, diagnostics),
             inspect: hold::read_inspect(top, diagnostics),
             drain: Drain::read(top, diagnostics),
+            reload: Reload::read(top, diagnostics),
             log: Log::read(top, diagnostics),
             capture: Capture::read(top, diagnostics),
         };

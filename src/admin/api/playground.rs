@@ -42,7 +42,7 @@ async fn tried(
     let Ok(permit) = Arc::clone(&shared.trials).acquire_owned().await else {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "too many trials at one time");
     };
-    let playground = Arc::clone(&shared.admin.playground);
+    let playground = shared.admin.playground.now();
     let trying = spawn_blocking(move || {
         let _permit = permit;
         let json: Value = serde_json::from_slice(&body).map_err(|error| Wrong::Json(error.to_string()))?;
@@ -133,7 +133,7 @@ fn decision(played: &Played) -> Value {
             "overridden": trace.as_ref().map(|trace| &trace.overridden),
             "sent": sent(&played.sent),
             "integration_response": chosen.as_ref().map(|chosen| {
-                json!({ "subject": chosen.subject, "pattern": chosen.pattern, "status": chosen.status.as_u16() })
+                json!({ "subject": chosen.subject, "pattern": chosen.pattern.as_deref(), "status": chosen.status.as_u16() })
             }),
             "gateway_response": fault.as_ref().map(|fault| json!({ "kind": fault.kind.name(), "cause": fault.cause })),
             "misfits": misfits.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -28,6 +28,10 @@ pub static ALL: &[&Family] = &[
     &ENDPOINT_HEALTHY,
     &EJECTIONS,
     &CAPTURES_DROPPED,
+    &CONFIG_GENERATION,
+    &CONFIG_RELOADS,
+    &CONFIG_LAST_RELOAD_SUCCESSFUL,
+    &CONFIG_LAST_RELOAD_SUCCESS_TIME,
     &BUILD_INFO,
     &PROCESS_RESIDENT_MEMORY,
     &PROCESS_CPU,
@@ -94,7 +98,7 @@ pub static CONNECTIONS: Family = Family::gauge("candor_connections", "Connection
 
 /// No labels.
 pub static CONNECTIONS_TOTAL: Family =
-    Family::counter("candor_connections_total", "Connections of clients that were taken");
+    Family::counter("candor_connections_opened_total", "Connections of clients that were taken");
 
 /// `reason`.
 pub static CONNECTIONS_REFUSED: Family =
@@ -105,8 +109,10 @@ pub static UPSTREAM_CONNECTIONS: Family =
     Family::gauge("candor_upstream_connections", "Connections to an upstream now");
 
 /// `upstream`.
-pub static UPSTREAM_CONNECTIONS_TOTAL: Family =
-    Family::counter("candor_upstream_connections_total", "Connections to an upstream that were opened");
+pub static UPSTREAM_CONNECTIONS_TOTAL: Family = Family::counter(
+    "candor_upstream_connections_opened_total",
+    "Connections to an upstream that were opened",
+);
 
 /// `upstream`, `error`.
 pub static UPSTREAM_ERRORS: Family =
@@ -134,6 +140,28 @@ pub static EJECTIONS: Family = Family::counter(
 pub static CAPTURES_DROPPED: Family = Family::counter(
     "candor_captures_dropped_total",
     "Exchanges that were not captured because more waited than could be written",
+);
+
+/// No labels.
+pub static CONFIG_GENERATION: Family = Family::gauge(
+    "candor_config_generation",
+    "Which configuration is in force; the one of the start is 1, and each that takes its place is one more",
+);
+
+/// `result`: `success`, `failure`.
+pub static CONFIG_RELOADS: Family =
+    Family::counter("candor_config_reloads_total", "Attempts to put another configuration in force");
+
+/// No labels.
+pub static CONFIG_LAST_RELOAD_SUCCESSFUL: Family = Family::gauge(
+    "candor_config_last_reload_successful",
+    "1 unless the last attempt to put another configuration in force failed",
+);
+
+/// No labels.
+pub static CONFIG_LAST_RELOAD_SUCCESS_TIME: Family = Family::gauge(
+    "candor_config_last_reload_success_timestamp_seconds",
+    "Since when the configuration is in force",
 );
 
 /// `version`.

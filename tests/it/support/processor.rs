@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use candor::ext_proc::{Listener, run};
-use candor::live::Snapshot;
+use candor::live::{InForce, Snapshot};
 use candor::settings::ExtProcListen;
 use candor::telemetry::meters::Meters;
 use tokio::sync::oneshot;
@@ -56,7 +56,7 @@ impl Processor {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run(listener, snapshot, Meters::start(), shutdown)).unwrap();
+            runtime.block_on(run(listener, InForce::new(snapshot), Meters::start(), shutdown)).unwrap();
         });
         Processor { stop, ended }
     }
