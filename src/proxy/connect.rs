@@ -54,7 +54,7 @@ impl Dialer {
         let stream = connected.map_err(|error| ProxyError::not_connected(error.into()))?.into_inner();
         match &self.security {
             Security::None => Ok(stream.into()),
-            Security::Tls(handshake) => match timeout(self.time_max, handshake.begin(stream)).await {
+            Security::Tls(handshake) => match timeout(self.time_max, handshake.begin(stream.into())).await {
                 Ok(begun) => begun,
                 Err(_) => Err(UpstreamFault::ConnectTimeout.into()),
             },

@@ -19,6 +19,7 @@ mod headers;
 mod hold;
 mod http1;
 mod intake;
+mod listener;
 mod local;
 mod names;
 mod preface;
@@ -28,6 +29,7 @@ mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod socket;
 mod tls;
 mod tunnel;
 mod upstream;
@@ -46,7 +48,9 @@ use http::header;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tokio::time::sleep;
 
-pub use server::{Drained, StopSignals, bind, run};
+pub use listener::{Listener, SocketFile, bind};
+pub use server::{Drained, StopSignals, run};
+pub(crate) use socket::Loose;
 pub use visit::Visit;
 
 use body::{Body, Content};

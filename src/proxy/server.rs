@@ -5,14 +5,13 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -21,13 +20,12 @@ use tracing::{debug, error, warn};
 
 use super::Shared;
 use super::capture::Captures;
+use super::listener::Listener;
 use super::refusal::Refusal;
+use super::socket::Loose;
 use super::worker::{self, Arrival, Load};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
-
-/// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
 
 /// How long to wait when a connection cannot be accepted, which is usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -43,47 +41,19 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Takes the address for traffic. Clients can connect from now on; they are served once [`run`] runs.
-///
-/// # Errors
-/// When the address cannot be had; the message says which and what to do about it.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    listen(address).map_err(|error| {
-        let why = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "it is in use: stop what listens there, or give another with `--listen`"
-            }
-            io::ErrorKind::AddrNotAvailable => "it is no address of this machine",
-            io::ErrorKind::PermissionDenied => "this user may not: ports below 1024 need a privilege",
-            _ => return io::Error::new(error.kind(), format!("cannot listen on `{address}`: {error}")),
-        };
-        io::Error::new(error.kind(), format!("cannot listen on `{address}`: {why}"))
-    })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for the last run's connections to be forgotten.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the exchanges in flight within
-/// `drain.timeout`, and says how many connections had to be cut.
+/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the
+/// exchanges in flight within `drain.timeout`, and says how many connections had to be cut.
 ///
 /// # Errors
 /// When the listener, a worker or the capture of exchanges cannot be started.
 pub async fn run(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     snapshot: Arc<Snapshot>,
     meters: Meters,
     readiness: Readiness,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let listener = listener.into().start()?;
     let captures = Captures::start(&snapshot)?;
     let mut workers = Workers::start(&snapshot, &meters, captures.clone()).await?;
     let mut shutdown = pin!(shutdown);
@@ -92,10 +62,7 @@ pub async fn run(
         select! {
             biased;
             () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted.and_then(|(stream, peer)| {
-                stream.set_nodelay(true)?;
-                Ok((stream.into_std()?, peer))
-            }) {
+            accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => workers.take(stream, peer),
                 Err(error) => pause(error).await,
             },
@@ -157,7 +124,7 @@ impl Workers {
         Ok(Workers { all, turn: 0, connections_max: snapshot.settings.server.limits.connections })
     }
 
-    fn take(&mut self, stream: std::net::TcpStream, peer: SocketAddr) {
+    fn take(&mut self, stream: Loose, peer: SocketAddr) {
         let loads = self.all.iter().map(|lane| lane.load.load(Ordering::Relaxed));
         let connections: usize = loads.clone().sum();
         if connections >= self.connections_max.saturating_add(REFUSED_MAX) {
@@ -239,16 +206,5 @@ mod tests {
         check(&[1, 0, 0], 0, 1);
         check(&[0, 1, 0], 1, 2);
         check(&[], 3, 0);
-    }
-
-    #[test]
-    fn an_address_in_use_is_named_with_advice() {
-        let taken = bind("127.0.0.1:0".parse().unwrap()).unwrap().local_addr().unwrap();
-        let listener = bind(taken).unwrap();
-        let error = bind(taken).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        let advice = "it is in use: stop what listens there, or give another with `--listen`";
-        assert_eq!(error.to_string(), format!("cannot listen on `{taken}`: {advice}"));
-        drop(listener);
     }
 }

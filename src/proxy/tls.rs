@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{Error, InvalidMessage};
 
 use super::error::{ProxyError, UpstreamFault};
 use super::http1::Wire;
+use super::socket::Socket;
 use crate::settings::{Protocol, Tls, UpstreamUrl};
 
 /// How TLS is begun with one upstream.
@@ -45,7 +45,7 @@ impl Handshake {
     ///
     /// # Errors
     /// When the upstream is not who it should be, or the two do not understand each other.
-    pub async fn begin(&self, stream: TcpStream) -> Result<Wire, ProxyError> {
+    pub async fn begin(&self, stream: Socket) -> Result<Wire, ProxyError> {
         let begun = self.connector.connect(self.name.clone(), stream).await;
         let wire =
             Wire::Tls(Box::new(begun.map_err(|error| ProxyError::no_tls(fault(&error), error))?.into()));

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,13 +32,14 @@ use super::intake::Source;
 use super::local::Local;
 use super::preface::{Begun, Spoken, recognize};
 use super::refusal::Refusal;
+use super::socket::{Loose, Socket};
 use super::{Downstream, Shared, Worker};
 
 /// A connection that was accepted, on its way to a worker.
 #[derive(Debug)]
 pub(super) struct Arrival {
     /// Non-blocking.
-    pub stream: TcpStream,
+    pub stream: Loose,
     /// The client's address.
     pub peer: SocketAddr,
     /// Why it gets no more than an answer that says so.
@@ -134,7 +135,7 @@ fn note(ended: Result<(), JoinError>) {
 /// connection closed; a tunnel goes on until it ends or is cut.
 async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
     let Arrival { stream, peer, refusal, load: _load } = arrival;
-    let mut stream = match tokio::net::TcpStream::from_std(stream) {
+    let mut stream = match stream.bound() {
         Ok(stream) => stream,
         Err(error) => return debug!(%error, "a connection could not be taken over"),
     };
@@ -162,7 +163,7 @@ async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::R
 
 async fn http1(
     worker: &Worker,
-    stream: tokio::net::TcpStream,
+    stream: Socket,
     inbound: BytesMut,
     peer: SocketAddr,
     refusal: Option<Refusal>,
@@ -183,7 +184,7 @@ async fn http1(
 
 async fn http2(
     worker: Rc<Worker>,
-    stream: Begun<tokio::net::TcpStream>,
+    stream: Begun<Socket>,
     peer: SocketAddr,
     mut stopping: watch::Receiver<()>,
 ) {

@@ -64,7 +64,7 @@ fn told(file: &str, beside: &Beside) -> String {
 fn defaults_are_complete() {
     let seconds = Duration::from_secs;
     let settings = read("");
-    assert_eq!(settings.server.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(settings.server.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(settings.server.workers, None);
     assert_eq!(settings.server.trusted_proxies, []);
     assert_eq!(settings.server.proxy_status, ProxyStatus::Off);
@@ -150,7 +150,8 @@ rule_sets: {}
     };
     let expected = Settings {
         server: Server {
-            listen: "[::1]:80".parse().unwrap(),
+            listen: Listen::Tcp("[::1]:80".parse().unwrap()),
+            socket_mode: None,
             workers: Some(512),
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
