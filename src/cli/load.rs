@@ -122,13 +122,12 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
     let mut diagnostics = Diagnostics::default();
     let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
         rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
-        settings::fill_in_tls(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             let nobody = ExtProc::is_alone(&document).then_some("http://127.0.0.1");
             quick.upstream =
                 upstream_if_none.or(nobody).map(|url| Node::scalar(&Source::new("--upstream", url)));
         }
-        let settings = Settings::read(&document, &quick, &mut diagnostics);
+        let settings = Settings::read_with_files(&document, &quick, &beside, &mut diagnostics);
         let names = match &settings {
             Some(settings) => settings.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect(),
             None => upstream_names(&document, quick.upstream.is_some()),

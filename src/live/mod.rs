@@ -2,6 +2,7 @@
 //! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API. [`Snapshot`] is the
 //! configuration, one and the same for an exchange from its first byte to its last.
 
+mod credentials;
 mod deployment;
 mod holds;
 
@@ -13,6 +14,7 @@ use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::settings::Settings;
 
+pub use credentials::{Credential, Credentials, ForUpstream, Refreshed};
 pub use deployment::{Callee, Deployment};
 pub use holds::{Holds, Share};
 
@@ -31,6 +33,8 @@ pub struct Snapshot {
     pub deployment: Option<Box<Deployment>>,
     /// What all exchanges hold together.
     pub holds: Arc<Holds>,
+    /// What TLS is spoken with. Files that change are taken in while the rest stays as it is.
+    pub credentials: Arc<Credentials>,
 }
 
 impl Snapshot {
@@ -38,7 +42,8 @@ impl Snapshot {
     pub fn new(settings: Settings, routes: Routes, selection: Option<Selection>) -> Snapshot {
         let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
         let holds = Holds::new(settings.hold_total_bytes);
-        Snapshot { settings, limits, routes, selection, deployment: None, holds }
+        let credentials = Arc::new(Credentials::new(&settings));
+        Snapshot { settings, limits, routes, selection, deployment: None, holds, credentials }
     }
 
     /// The same with an API.

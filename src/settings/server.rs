@@ -12,6 +12,7 @@ use super::bounds::{ServerLimits, ServerTimeouts};
 use super::listen::{Listen, address};
 use super::retry;
 use super::section::{Section, list};
+use super::server_tls::ServerTls;
 
 /// The listener for traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,10 @@ pub struct Server {
     /// Who may use the socket in the file system that is listened on: the bits of `chmod`; `None` leaves them to the
     /// process's mask.
     pub socket_mode: Option<u32>,
+    /// How TLS is spoken there, where it is.
+    pub tls: Option<ServerTls>,
+    /// Whether connections begin with a header that says who the client is.
+    pub proxy_protocol: ProxyProtocol,
     /// Threads that carry traffic, 1 to 512; `None` takes what the cgroup allows.
     pub workers: Option<usize>,
     /// Peers whose `X-Forwarded-*` headers are believed.
@@ -39,6 +44,18 @@ pub struct Server {
     pub timeouts: ServerTimeouts,
     /// How much clients may send.
     pub limits: ServerLimits,
+}
+
+/// Whether connections begin with a header of the PROXY protocol, in which a load balancer says who the client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyProtocol {
+    /// They do not.
+    #[default]
+    Off,
+    /// Those of trusted proxies may.
+    Optional,
+    /// All must; others are closed, as are those of peers that are no trusted proxies where there are any.
+    Required,
 }
 
 /// What a `CONNECT` request gets.
@@ -114,6 +131,8 @@ impl Default for Server {
         Server {
             listen: Listen::Tcp(Server::LISTEN),
             socket_mode: None,
+            tls: None,
+            proxy_protocol: ProxyProtocol::Off,
             workers: None,
             trusted_proxies: Vec::new(),
             proxy_status: ProxyStatus::Off,
@@ -140,6 +159,8 @@ impl Server {
         let keys = [
             "listen",
             "socket_mode",
+            "tls",
+            "proxy_protocol",
             "workers",
             "trusted_proxies",
             "proxy_status",
@@ -161,6 +182,8 @@ impl Server {
                 diagnostics,
             ),
             listen,
+            tls: section.read("tls", ServerTls::read, diagnostics),
+            proxy_protocol: proxy_protocol(section, diagnostics),
             workers: section.read("workers", workers, diagnostics),
             trusted_proxies: section.read("trusted_proxies", networks, diagnostics).unwrap_or_default(),
             proxy_status: section.read("proxy_status", proxy_status, diagnostics).unwrap_or_default(),
@@ -241,6 +264,20 @@ fn workers(node: &Node, diagnostics: &mut Diagnostics) -> Option<usize> {
 fn connect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Connect> {
     let choices = [("refuse", Connect::Refuse), ("tunnel", Connect::Tunnel)];
     node.word("a choice of `connect`", &choices, diagnostics)
+}
+
+fn proxy_protocol(section: Section<'_>, diagnostics: &mut Diagnostics) -> ProxyProtocol {
+    let choices =
+        [("off", ProxyProtocol::Off), ("optional", ProxyProtocol::Optional), ("required", ProxyProtocol::Required)];
+    let read = |node: &Node, found: &mut Diagnostics| {
+        let chosen = node.word("a choice of `proxy_protocol`", &choices, found)?;
+        if chosen == ProxyProtocol::Optional && section.given("trusted_proxies").is_none() {
+            let message = "`proxy_protocol: optional` would let every client say who it is";
+            found.push(Diagnostic::error(message).at(&node.place).help("name those who may in `trusted_proxies`"));
+        }
+        Some(chosen)
+    };
+    section.read("proxy_protocol", read, diagnostics).unwrap_or_default()
 }
 
 fn proxy_status(node: &Node, diagnostics: &mut Diagnostics) -> Option<ProxyStatus> {

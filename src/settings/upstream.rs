@@ -83,6 +83,16 @@ pub enum Protocol {
     Http2,
 }
 
+impl Protocol {
+    /// Its name in TLS (RFC 7301).
+    pub fn alpn(self) -> &'static [u8] {
+        match self {
+            Protocol::Http1 => b"http/1.1",
+            Protocol::Http2 => b"h2",
+        }
+    }
+}
+
 impl Upstream {
     /// All upstreams in the order written; the one of `--upstream` goes last unless `upstreams.default` is there.
     pub(super) fn read_all(top: Section<'_>, quick: &Quick, diagnostics: &mut Diagnostics) -> Vec<Upstream> {
