@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::uri::Scheme;
 use tokio::sync::watch;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{ClientConfig, Error, ServerConfig};
+use tokio_rustls::rustls::{ClientConfig, Error};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 

@@ -89,8 +89,7 @@ impl Acceptor {
         match self {
             Acceptor::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                Ok((Loose::Tcp(stream.into_std()?), peer))
+                Ok((ready(stream.into_std()?)?, peer))
             }
             Acceptor::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
@@ -98,6 +97,36 @@ impl Acceptor {
             }
         }
     }
+}
+
+impl Acceptor {
+    /// Gives the place up; the connections that wait there come along.
+    pub fn close(self) -> io::Result<Vec<(Loose, SocketAddr)>> {
+        let mut waiting = Vec::new();
+        match self {
+            Acceptor::Tcp(listener) => {
+                let listener = listener.into_std()?;
+                while let Ok((stream, peer)) = listener.accept() {
+                    waiting.extend(ready(stream).map(|stream| (stream, peer)));
+                }
+            }
+            Acceptor::Unix(listener, _file) => {
+                let listener = listener.into_std()?;
+                while let Ok((stream, _)) = listener.accept() {
+                    stream.set_nonblocking(true)?;
+                    waiting.push((Loose::Unix(stream), UNIX_PEER));
+                }
+            }
+        }
+        Ok(waiting)
+    }
+}
+
+/// A connection as workers take it.
+fn ready(stream: std::net::TcpStream) -> io::Result<Loose> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    Ok(Loose::Tcp(stream))
 }
 
 /// Takes an address.

@@ -9,8 +9,10 @@ mod body;
 mod budget;
 mod busy;
 mod capture;
+mod changes;
 mod circumstances;
 mod connect;
+mod connections;
 mod download;
 mod error;
 mod gateway;
@@ -46,8 +48,10 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
+pub use changes::{Changes, Control, control};
 pub use listener::{Listener, SocketFile, bind};
 pub use server::{Drained, StopSignals, run};
 pub(crate) use socket::Loose;
@@ -60,7 +64,7 @@ use error::{DownstreamError, ProxyError, UpstreamFault};
 use gateway::Turns;
 use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::Decided;
-use http1::{Answer, Buffers, Session, Switched};
+use http1::{Answer, Buffers, Session, Switched, Terms};
 use intake::{Intake, Source};
 use record::Record;
 use refusal::Refusal;
@@ -74,10 +78,10 @@ use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::{Holds, Snapshot};
-use crate::settings::{ProxyStatus, Server};
+use crate::settings::{self, ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
-/// What all workers have in common.
+/// What all workers have in common under one configuration.
 #[derive(Debug, Clone)]
 struct Shared {
     /// Borrowed by exchanges: counting their uses would have all workers write to one place.
@@ -88,18 +92,25 @@ struct Shared {
     captures: Option<Arc<Captures>>,
 }
 
-/// What one thread needs to carry exchanges.
+/// What one thread needs to carry exchanges under one configuration. An exchange keeps the one that it began with.
 struct Worker {
     snapshot: Arc<Snapshot>,
-    upstreams: Vec<Upstream>,
+    upstreams: Vec<Rc<Upstream>>,
     holds: Arc<Holds>,
     turns: Arc<Turns>,
     captures: Option<Arc<Captures>>,
+    terms: Rc<Terms>,
+    own: Own,
+}
+
+/// What a thread has under all configurations.
+#[derive(Clone)]
+struct Own {
     buffers: Rc<Buffers>,
-    date: Date,
+    date: Rc<Date>,
     meter: Rc<Meter>,
     /// Whether exchanges in flight are the last.
-    draining: Cell<bool>,
+    draining: Rc<Cell<bool>>,
 }
 
 /// A client's connection.
@@ -107,6 +118,8 @@ struct Downstream {
     peer: Peer,
     /// Where interim answers go. On HTTP/2 Candor has no way to send them.
     session: Option<Rc<RefCell<Session>>>,
+    /// Says when it is to be closed after the exchange under way.
+    stopping: watch::Receiver<()>,
 }
 
 /// What came of carrying an exchange.
@@ -127,8 +140,17 @@ struct Reply {
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(peer: IpAddr, session: Option<Rc<RefCell<Session>>>) -> Downstream {
-        Downstream { peer: Peer::new(peer), session }
+    fn new(
+        peer: IpAddr,
+        session: Option<Rc<RefCell<Session>>>,
+        stopping: watch::Receiver<()>,
+    ) -> Downstream {
+        Downstream { peer: Peer::new(peer), session, stopping }
+    }
+
+    /// Whether the exchange under way is its last. Who says so says it by letting go of the other end.
+    fn is_leaving(&self) -> bool {
+        self.stopping.has_changed().is_err()
     }
 }
 
@@ -139,25 +161,53 @@ impl Shared {
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
         Shared { snapshot, holds, turns, meters, captures }
     }
+
+    /// The same under another configuration: who waits for a turn goes on waiting where nothing has changed.
+    fn after(&self, snapshot: Arc<Snapshot>, captures: Option<Arc<Captures>>) -> Shared {
+        let holds = Arc::clone(&snapshot.holds);
+        let before = (&*self.turns, self.snapshot.deployment.as_deref());
+        let turns = Arc::new(Turns::after(before, snapshot.deployment.as_deref()));
+        Shared { snapshot, holds, turns, meters: self.meters.clone(), captures }
+    }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let Shared { snapshot, holds, turns, meters, captures } = shared;
-        let buffers = Rc::default();
+        let meter = Rc::new(shared.meters.meter());
+        let own = Own { buffers: Rc::default(), date: Rc::default(), meter, draining: Rc::default() };
+        Worker::with(shared, own, |_| None)
+    }
+
+    /// The same thread's worker under another configuration. Upstreams that stay as they are keep their connections.
+    fn after(&self, shared: Shared) -> Worker {
+        let known = &self.snapshot.settings.upstreams;
+        self.own.meter.forget_rules();
+        Worker::with(shared, self.own.clone(), |wanted| {
+            let index = known.iter().position(|upstream| upstream == wanted)?;
+            self.upstreams.get(index).map(Rc::clone)
+        })
+    }
+
+    fn with(
+        shared: Shared,
+        own: Own,
+        kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>,
+    ) -> Worker {
+        let Shared { snapshot, holds, turns, captures, .. } = shared;
+        let new = |upstream: &settings::Upstream| Rc::new(Upstream::new(upstream, &own.buffers, &own.meter));
         let upstreams = &snapshot.settings.upstreams;
-        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers)).collect();
-        let (date, draining) = (Date::default(), Cell::new(false));
-        let meter = Rc::new(meters.meter());
-        Worker { snapshot, upstreams, holds, turns, captures, buffers, date, meter, draining }
+        let upstreams =
+            upstreams.iter().map(|upstream| kept(upstream).unwrap_or_else(|| new(upstream))).collect();
+        let terms = Rc::new(Terms::new(&snapshot));
+        Worker { snapshot, upstreams, holds, turns, captures, terms, own }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
     /// exchange's id on it.
     async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, request);
+        let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, request);
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
         let mut carried =
@@ -173,7 +223,7 @@ impl Worker {
     fn refuse(&self, downstream: &Downstream, refusal: Refusal) -> Reply {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
-        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, &unread);
+        let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, &unread);
         record.unread();
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);
@@ -243,7 +293,7 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
-            let Some((again, pause)) = tries.again(&decided.outcome, self.draining.get(), record) else {
+            let Some((again, pause)) = tries.again(&decided.outcome, self.own.draining.get(), record) else {
                 break (head, phrase, version, decided);
             };
             decided.content.discard();
@@ -293,14 +343,15 @@ impl Worker {
     }
 
     fn upstream(&self, index: usize) -> Result<&Upstream, ProxyError> {
-        self.upstreams.get(index).ok_or(ProxyError::Internal("the route's upstream does not exist"))
+        self.upstreams.get(index).map(|upstream| &**upstream).ok_or(ProxyError::Internal("the route's upstream does not exist"))
     }
 }
 
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
 async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
-    let end = End::new(Bytes::new(), upstream.connect().await?);
+    let (wire, link) = upstream.connect().await?;
+    let end = End::new(Bytes::new(), wire, link);
     record.tunnelled();
     Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
@@ -397,7 +448,7 @@ impl Carried {
         offer: Option<&Offer>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
-        let Answer { status, phrase, mut headers, body: Switched { stream, first }, .. } = answer;
+        let Answer { status, phrase, mut headers, body: Switched { stream, link, first }, .. } = answer;
         record.answered(status);
         if !offer.is_some_and(|offer| offer.covers(&headers)) {
             return Err(UpstreamFault::Switched.into());
@@ -408,7 +459,7 @@ impl Carried {
         if let Some(chosen) = chosen {
             tunnel::write_upgrade(&mut headers, chosen);
         }
-        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream)))
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, link)))
     }
 
     fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {

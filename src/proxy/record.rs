@@ -14,7 +14,7 @@ use tokio::time::{Duration, Instant};
 use tracing::{Level, event};
 
 use super::download::DownloadError;
-use super::error::ProxyError;
+use super::error::{ProxyError, UpstreamFault};
 use super::headers::TraceId;
 use super::names;
 use super::retry::Obstacle;
@@ -22,7 +22,7 @@ use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
-use crate::telemetry::meters::{Counted, Ended, Meter};
+use crate::telemetry::meters::{Counted, Door, Ended, Meter, Verb};
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
 macro_rules! exchange_target {
@@ -37,7 +37,7 @@ macro_rules! write_event {
         event!(
             target: exchange_target!(),
             $level,
-            door = $entry.door,
+            door = $entry.door(),
             request_id = $entry.request_id.to_str().ok(),
             trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
             client = %$entry.client,
@@ -73,6 +73,9 @@ macro_rules! write_event {
 /// What stands in place of a rule where none was the reason to send a request again.
 const LOST_CONNECTION: &str = "lost connection";
 
+/// What metrics say of a request that a rule has had sent again; logs have the rule.
+const SENT_AGAIN: &str = "sent again";
+
 /// One exchange; by default none at all.
 #[derive(Debug, Default)]
 pub(super) struct Record(Option<Box<Entry>>);
@@ -81,7 +84,7 @@ pub(super) struct Record(Option<Box<Entry>>);
 struct Entry {
     meter: Rc<Meter>,
     began: Instant,
-    door: Option<&'static str>,
+    door: Door,
     request_id: HeaderValue,
     trace_id: Option<TraceId>,
     client: IpAddr,
@@ -100,6 +103,10 @@ struct Entry {
     attempts: u32,
     retried_by: Option<Arc<str>>,
     not_retried: Option<Obstacle>,
+    /// What metrics say of tries after the first.
+    retries: Vec<&'static str>,
+    /// The type of what went wrong with the upstream (RFC 9209, section 2.3).
+    fault: Option<&'static str>,
     integration_response: Option<String>,
     gateway_response: Option<&'static str>,
     /// The model that the answer does not fit, and how.
@@ -121,9 +128,9 @@ impl Record {
     }
 
     /// Somebody else carries the exchange, and asks through this door.
-    pub fn came_through(&mut self, door: &'static str) {
+    pub fn came_through(&mut self, door: Door) {
         if let Some(entry) = &mut self.0 {
-            entry.door = Some(door);
+            entry.door = door;
         }
     }
 
@@ -189,13 +196,17 @@ impl Record {
     /// The request is sent again because its connection was lost.
     pub fn tried_after_loss(&mut self) {
         self.tried();
-        self.retried_by(LOST_CONNECTION.into());
+        if let Some(entry) = &mut self.0 {
+            entry.retried_by = Some(LOST_CONNECTION.into());
+            entry.retries.push(LOST_CONNECTION);
+        }
     }
 
     /// The request is to be sent again because this rule wants it.
     pub fn retried_by(&mut self, rule: Arc<str>) {
         if let Some(entry) = &mut self.0 {
             entry.retried_by = Some(rule);
+            entry.retries.push(SENT_AGAIN);
         }
     }
 
@@ -203,6 +214,7 @@ impl Record {
     pub fn not_retried(&mut self, obstacle: Obstacle) {
         if let Some(entry) = &mut self.0 {
             entry.not_retried = Some(obstacle);
+            entry.retries.push(obstacle.kind());
         }
     }
 
@@ -230,6 +242,7 @@ impl Record {
     pub fn failed(&mut self, error: &ProxyError) {
         if let Some(entry) = &mut self.0 {
             entry.alarming |= error.status().is_server_error();
+            entry.fault = error.upstream_fault().map(UpstreamFault::kind);
             entry.error = Some(error.to_string());
         }
     }
@@ -252,6 +265,7 @@ impl Record {
     pub fn broken_off(&mut self, error: &DownloadError) {
         if let Some(entry) = &mut self.0 {
             entry.alarming = true;
+            entry.fault = Some(UpstreamFault::of_download(error).kind());
             entry.error = Some(error.to_string());
         }
     }
@@ -290,7 +304,7 @@ impl Entry {
         Entry {
             meter,
             began: Instant::now(),
-            door: None,
+            door: Door::Proxy,
             request_id,
             trace_id: TraceId::of(request.headers()),
             client,
@@ -309,6 +323,8 @@ impl Entry {
             attempts: 0,
             retried_by: None,
             not_retried: None,
+            retries: Vec::new(),
+            fault: None,
             integration_response: None,
             gateway_response: None,
             misfit: None,
@@ -341,7 +357,12 @@ impl Entry {
             route: self.route.as_deref().unwrap_or_default(),
             statuses,
             verdict: self.verdict.as_ref(),
+            verb: self.method.as_ref().map_or(Verb::None, Verb::from),
+            door: self.door,
             shadows: &self.shadows,
+            held: self.held,
+            retries: &self.retries,
+            fault: self.upstream.as_deref().zip(self.fault),
             misfit: self.misfit.as_ref().map(|(model, _)| model.as_str()),
             took,
             upstream_time: self.upstream_time,
@@ -376,6 +397,11 @@ impl Entry {
             error: self.error.as_deref().or(self.misfit.as_ref().map(|(_, how)| how.as_str())),
             alarming: self.alarming,
         }
+    }
+
+    /// How it came in, where Candor does not carry it itself.
+    fn door(&self) -> Option<&'static str> {
+        (self.door != Door::Proxy).then(|| self.door.text())
     }
 
     /// How often the request was sent, where it was more than once.
@@ -422,7 +448,7 @@ mod tests {
     use super::*;
     use crate::engine::outcome::Undecided;
     use crate::proxy::error::UpstreamFault;
-    use crate::telemetry::meters::{Count, Meters, Word};
+    use crate::telemetry::meters::{Count, Decision, Exchanges, Meters};
 
     /// The events that `exchanges` leave at this level and above, times left out.
     fn logged(level: Level, exchanges: impl FnOnce()) -> Vec<Value> {
@@ -590,7 +616,16 @@ mod tests {
             (seen.path.as_deref(), seen.upstream_status, seen.status),
             (Some("/orders/17"), Some(200), Some(404))
         );
-        let exchanges = Count::Exchanges { route: "".into(), from: 200, to: 404, verdict: Word::Rewrite };
-        assert_eq!(meters.counts().0.get(&exchanges), Some(&1));
+        let exchanges = Count::Exchanges {
+            route: "".into(),
+            of: Exchanges {
+                from: 200,
+                to: 404,
+                decision: Decision::Rewrite,
+                verb: Verb::Get,
+                door: Door::Proxy,
+            },
+        };
+        assert_eq!(meters.counts().times.get(&exchanges), Some(&1));
     }
 }

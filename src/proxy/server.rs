@@ -8,7 +8,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -19,11 +18,13 @@ use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
 use super::Shared;
-use super::capture::Captures;
-use super::listener::Listener;
+use super::capture::Recordings;
+use super::changes::{Change, Changes};
+use super::connections::{Connections, Unserved};
+use super::listener::{Acceptor, Listener};
 use super::refusal::Refusal;
 use super::socket::Loose;
-use super::worker::{self, Arrival, Load};
+use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
 
@@ -41,8 +42,9 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the
-/// exchanges in flight within `drain.timeout`, and says how many connections had to be cut.
+/// Serves and counts what it serves in `meters`, under this configuration and those of `changes`, until `shutdown`
+/// completes; then refuses new connections, finishes the exchanges in flight within `drain.timeout`, and says how many
+/// connections had to be cut.
 ///
 /// # Errors
 /// When the listener, a worker or the capture of exchanges cannot be started.
@@ -51,39 +53,52 @@ pub async fn run(
     snapshot: Arc<Snapshot>,
     meters: Meters,
     readiness: Readiness,
+    mut changes: Changes,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
-    let listener = listener.into().start()?;
-    let captures = Captures::start(&snapshot)?;
-    let mut workers = Workers::start(&snapshot, &meters, captures.clone()).await?;
+    let mut listener = listener.into().start()?;
+    let mut recordings = Recordings::start(&snapshot, &meters)?;
+    let mut workers = Workers::start(Shared::new(snapshot, meters, recordings.captures())).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
         select! {
             biased;
             () = &mut shutdown => break,
+            Some(Change { snapshot, listener: next, done }) = changes.next() => {
+                let changed = async {
+                    let next = next.map(Listener::start).transpose()?;
+                    let captures = recordings.follow(&workers.shared, &snapshot)?;
+                    let moves = next.is_some();
+                    if let Some(next) = next {
+                        workers.take_waiting(std::mem::replace(&mut listener, next));
+                    }
+                    Ok(workers.succeed(snapshot, captures, moves))
+                };
+                // Who asked may be gone; it was done all the same.
+                let _ = done.send(changed.await);
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => workers.take(stream, peer),
-                Err(error) => pause(error).await,
+                Err(error) => pause(error, &workers.connections).await,
             },
         }
     }
     readiness.drain();
     drop(listener);
     let drained = workers.drain().await;
-    if let Some(captures) = captures {
-        captures.finish();
-    }
+    recordings.finish();
     Ok(drained)
 }
 
 /// A client that is gone before it was accepted is none of our trouble; running out of descriptors is.
-async fn pause(error: io::Error) {
+async fn pause(error: io::Error, connections: &Connections) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidInput => {
             debug!(%error, "a connection was gone before it was accepted");
         }
         _ => {
+            connections.unserved(Unserved::NotAccepted);
             warn!(%error, "a connection could not be accepted");
             sleep(ACCEPT_PAUSE).await;
         }
@@ -94,57 +109,87 @@ async fn pause(error: io::Error) {
 struct Workers {
     all: Vec<Lane>,
     turn: usize,
-    connections_max: usize,
+    connections: Arc<Connections>,
+    /// What they work under.
+    shared: Shared,
 }
 
 /// The way to one worker.
 struct Lane {
-    arrivals: mpsc::UnboundedSender<Arrival>,
-    load: Arc<AtomicUsize>,
+    messages: mpsc::UnboundedSender<Message>,
     cut: oneshot::Receiver<usize>,
 }
 
 impl Workers {
-    async fn start(
-        snapshot: &Arc<Snapshot>,
-        meters: &Meters,
-        captures: Option<Arc<Captures>>,
-    ) -> io::Result<Workers> {
+    async fn start(shared: Shared) -> io::Result<Workers> {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
-        let count = snapshot.settings.server.workers.unwrap_or_else(available);
-        let shared = Shared::new(Arc::clone(snapshot), meters.clone(), captures);
+        let count = shared.snapshot.settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
-            let (arrivals, receiver) = mpsc::unbounded_channel();
+            let (messages, receiver) = mpsc::unbounded_channel();
             let (cut_sender, cut) = oneshot::channel();
             worker::start(format!("worker-{index}"), shared.clone(), receiver, cut_sender).await?;
-            all.push(Lane { arrivals, load: Arc::default(), cut });
+            all.push(Lane { messages, cut });
         }
-        Ok(Workers { all, turn: 0, connections_max: snapshot.settings.server.limits.connections })
+        let connections = Connections::of(count, &shared.meters);
+        Ok(Workers { all, turn: 0, connections, shared })
     }
 
     fn take(&mut self, stream: Loose, peer: SocketAddr) {
-        let loads = self.all.iter().map(|lane| lane.load.load(Ordering::Relaxed));
-        let connections: usize = loads.clone().sum();
-        if connections >= self.connections_max.saturating_add(REFUSED_MAX) {
+        let connections_max = self.shared.snapshot.settings.server.limits.connections;
+        let connections: usize = self.connections.loads().sum();
+        if connections >= connections_max.saturating_add(REFUSED_MAX) {
+            self.connections.unserved(Unserved::FarOverLimit);
             return debug!(%peer, "a connection was closed: there are too many");
         }
-        let refusal = (connections >= self.connections_max).then_some(Refusal::NoRoom);
-        let chosen = least_busy(loads, self.turn);
+        let refusal = (connections >= connections_max).then_some(Refusal::NoRoom);
+        match refusal {
+            Some(_) => self.connections.unserved(Unserved::OverLimit),
+            None => self.connections.taken(),
+        }
+        let chosen = least_busy(self.connections.loads(), self.turn);
         self.turn = chosen + 1;
-        let Some(lane) = self.all.get(chosen) else { return };
-        let load = Load::on(&lane.load);
-        if lane.arrivals.send(Arrival { stream, peer, refusal, load }).is_err() {
+        let (Some(lane), Some(load)) = (self.all.get(chosen), self.connections.load(chosen)) else { return };
+        let load = Load::on(load);
+        let arrival = Message::Arrival(Arrival { stream, peer, refusal, load });
+        if lane.messages.send(arrival).is_err() {
             error!(worker = chosen, "a worker is gone; its connection was closed");
         }
     }
 
+    /// Takes the connections that wait at a listener, and closes it: nobody who could connect is turned away.
+    fn take_waiting(&mut self, listener: Acceptor) {
+        match listener.close() {
+            Ok(waiting) => waiting.into_iter().for_each(|(stream, peer)| self.take(stream, peer)),
+            Err(error) => warn!(%error, "connections that waited at the listener from before were closed"),
+        }
+    }
+
+    /// Tells the workers of another configuration. The end of what is returned is when all have it.
+    fn succeed(
+        &mut self,
+        snapshot: Arc<Snapshot>,
+        captures: Option<Arc<Captures>>,
+        closes: bool,
+    ) -> mpsc::Receiver<()> {
+        snapshot.takes_over();
+        self.shared = self.shared.after(snapshot, captures);
+        let (taken, all_taken) = mpsc::channel(1);
+        for (index, lane) in self.all.iter().enumerate() {
+            let successor = Successor { shared: self.shared.clone(), closes, taken: taken.clone() };
+            if lane.messages.send(Message::Successor(Box::new(successor))).is_err() {
+                error!(worker = index, "a worker is gone; it was not told of a new configuration");
+            }
+        }
+        all_taken
+    }
+
     /// Tells the workers that nothing more will arrive, and waits for them.
     async fn drain(self) -> Drained {
-        let (arrivals, ends): (Vec<_>, Vec<_>) =
-            self.all.into_iter().map(|lane| (lane.arrivals, lane.cut)).unzip();
-        drop(arrivals);
+        let (messages, ends): (Vec<_>, Vec<_>) =
+            self.all.into_iter().map(|lane| (lane.messages, lane.cut)).unzip();
+        drop(messages);
         let mut cut = 0;
         for end in ends {
             cut += end.await.unwrap_or(0);

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::server::{
 };
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{Error, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{Error, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
@@ -155,8 +155,8 @@ impl OfFiles for ServerTls {
     }
 
     fn config(&self) -> Result<ServerConfig, Error> {
-        let versions = match self.min_version {
-            TlsVersion::Tls12 => [&TLS13, &TLS12].as_slice(),
+        let versions: &[&SupportedProtocolVersion] = match self.min_version {
+            TlsVersion::Tls12 => &[&TLS13, &TLS12],
             TlsVersion::Tls13 => &[&TLS13],
         };
         let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -9,7 +9,7 @@ use candor::cli::load;
 use candor::diagnostic::{Diagnostics, Source};
 use candor::document;
 use candor::live::{Readiness, Snapshot};
-use candor::proxy::{Drained, bind, run};
+use candor::proxy::{Drained, bind, control, run};
 use candor::rules::{self, Quick};
 use candor::settings::{Admin, Drain, Flag, Layers, Log, Server, Settings, Upstream, UpstreamUrl};
 use candor::telemetry::meters::Meters;
@@ -72,7 +72,7 @@ impl Sidecar {
                         std::future::pending::<()>().await;
                     }
                 };
-                runtime.block_on(run(listener, snapshot, meters, readiness, shutdown)).unwrap()
+                runtime.block_on(run(listener, snapshot, meters, readiness, control().1, shutdown)).unwrap()
             })
         };
         Sidecar { address, readiness, stop, drained }
