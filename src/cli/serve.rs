@@ -133,8 +133,15 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         let traffic = async {
             match traffic {
                 Some(listener) => {
-                    proxy::run(listener, Arc::clone(&snapshot), meters.clone(), readiness.clone(), proxy::control().1, shutdown())
-                        .await
+                    proxy::run(
+                        listener,
+                        Arc::clone(&snapshot),
+                        meters.clone(),
+                        readiness.clone(),
+                        proxy::control().1,
+                        shutdown(),
+                    )
+                    .await
                 }
                 None => {
                     readiness.listening();

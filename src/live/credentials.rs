@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::uri::Scheme;
@@ -43,7 +45,19 @@ pub struct Refreshed {
     /// The files.
     pub files: Vec<Arc<str>>,
     /// What is wrong with them, for which everything was left as it was; nothing when they are in use now.
-    pub problems: Vec<Diagnostic>,
+    pub problems: Vec<String>,
+}
+
+/// Reads a file.
+pub type Read<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+/// What is made of files, whatever it is.
+pub trait Refresh: fmt::Debug + Send + Sync {
+    /// Whether there are any.
+    fn is_of_files(&self) -> bool;
+
+    /// Takes in files that have changed; says what came of it, where anything did.
+    fn refresh(&self, read: Read<'_>) -> Option<Refreshed>;
 }
 
 /// TLS to an upstream, and what is to be spoken within.
@@ -89,17 +103,11 @@ impl Credentials {
         }
     }
 
-    /// Whether any of it is made of files.
-    pub fn is_of_files(&self) -> bool {
-        let listener = self.listener.iter().any(|credential| credential.is_of_files());
-        listener || self.upstreams.iter().flatten().any(|credential| credential.is_of_files())
-    }
-
-    /// Takes in files that have changed; says which, and which do not fit.
-    pub fn refresh(&self, read_file: ReadFile<'_>) -> Vec<Refreshed> {
-        let listener = self.listener.iter().filter_map(|credential| credential.refresh(read_file));
+    /// All of it that can change.
+    pub fn all(&self) -> Vec<Arc<dyn Refresh>> {
+        let listener = self.listener.iter().map(|credential| Arc::clone(credential) as Arc<dyn Refresh>);
         let upstreams = self.upstreams.iter().flatten();
-        listener.chain(upstreams.filter_map(|credential| credential.refresh(read_file))).collect()
+        listener.chain(upstreams.map(|credential| Arc::clone(credential) as Arc<dyn Refresh>)).collect()
     }
 
     /// When what Candor shows of itself expires, in seconds since 1970, by the file it is in.
@@ -127,18 +135,30 @@ impl<M: OfFiles> Credential<M> {
         Arc::clone(&self.now.borrow())
     }
 
-    fn is_of_files(&self) -> bool {
-        self.with(|made_of| !made_of.material.files().is_empty())
-    }
-
     fn with<T>(&self, use_it: impl FnOnce(&mut MadeOf<M>) -> T) -> T {
         use_it(&mut self.made_of.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn refresh(&self, read_file: ReadFile<'_>) -> Option<Refreshed> {
+    fn tell_expiries(&self, expiries: &mut BTreeMap<Arc<str>, u64>) {
+        self.with(|made_of| {
+            for (file, certificates) in made_of.material.shown() {
+                let Some(first) = certificates.iter().filter_map(expiry).min() else { continue };
+                let known = expiries.entry(Arc::clone(&file.name)).or_insert(first);
+                *known = first.min(*known);
+            }
+        });
+    }
+}
+
+impl<M: OfFiles> Refresh for Credential<M> {
+    fn is_of_files(&self) -> bool {
+        self.with(|made_of| !made_of.material.files().is_empty())
+    }
+
+    fn refresh(&self, read: Read<'_>) -> Option<Refreshed> {
         // Nobody waits for a slow disk: what is locked is only what is there already.
         let before = self.with(|made_of| made_of.material.clone());
-        let held: Held = before.files().into_iter().map(|file| (file.clone(), file.source(read_file))).collect();
+        let held = Held(before.files().into_iter().map(|file| (file.clone(), source(file, read))).collect());
         let seen = held.number();
         if self.with(|made_of| made_of.seen.replace(seen)) == Some(seen) {
             return None;
@@ -157,17 +177,8 @@ impl<M: OfFiles> Credential<M> {
             }
             Err(problem) => diagnostics.push(Diagnostic::error(problem.to_string())),
         }
-        Some(Refreshed { files, problems: diagnostics.into_sorted() })
-    }
-
-    fn tell_expiries(&self, expiries: &mut BTreeMap<Arc<str>, u64>) {
-        self.with(|made_of| {
-            for (file, certificates) in made_of.material.shown() {
-                let Some(first) = certificates.iter().filter_map(expiry).min() else { continue };
-                let known = expiries.entry(Arc::clone(&file.name)).or_insert(first);
-                *known = first.min(*known);
-            }
-        });
+        let problems = diagnostics.into_sorted().into_iter().map(|problem| problem.message).collect();
+        Some(Refreshed { files, problems })
     }
 }
 
@@ -179,12 +190,6 @@ impl<M: OfFiles> fmt::Debug for Credential<M> {
 
 /// What files hold, or why they cannot be read.
 struct Held(Vec<(PemFile, Result<Arc<Source>, Diagnostic>)>);
-
-impl FromIterator<(PemFile, Result<Arc<Source>, Diagnostic>)> for Held {
-    fn from_iter<I: IntoIterator<Item = (PemFile, Result<Arc<Source>, Diagnostic>)>>(files: I) -> Held {
-        Held(files.into_iter().collect())
-    }
-}
 
 impl Held {
     /// A number that is another when any of it is.
@@ -201,8 +206,16 @@ impl Held {
 
     fn read(&self, name: &str, place: &Place) -> Result<Arc<Source>, Diagnostic> {
         let found = self.0.iter().find(|(file, _)| file.is(name, place));
-        found.map_or_else(|| Err(Diagnostic::error(format!("`{name}` was not read"))), |(_, held)| held.clone())
+        found.map_or_else(
+            || Err(Diagnostic::error(format!("`{name}` was not read"))),
+            |(_, held)| held.clone(),
+        )
     }
+}
+
+fn source(file: &PemFile, read: Read<'_>) -> Result<Arc<Source>, Diagnostic> {
+    let cannot = |error| Diagnostic::error(format!("cannot read `{}`: {error}", file.name));
+    Ok(Source::new(&*file.name, read(&file.path()).map_err(cannot)?))
 }
 
 /// When a certificate expires, in seconds since 1970; `None` where it cannot be told.

@@ -17,7 +17,7 @@ use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::settings::Settings;
 
-pub use credentials::{Credential, Credentials, ForUpstream, Refreshed};
+pub use credentials::{Credential, Credentials, ForUpstream, Refresh, Refreshed};
 pub use deployment::{Callee, Deployment};
 pub use holds::{Holds, Share};
 pub use in_force::InForce;

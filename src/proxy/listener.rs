@@ -41,7 +41,7 @@ pub struct SocketFile {
 pub(crate) enum Acceptor {
     Tcp(tokio::net::TcpListener),
     /// The file is removed when this is dropped.
-    Unix(tokio::net::UnixListener, #[expect(dead_code, reason = "held until the listener goes")] SocketFile),
+    Unix(tokio::net::UnixListener, SocketFile),
 }
 
 impl From<TcpListener> for Listener {

@@ -14,6 +14,7 @@ mod circumstances;
 mod connect;
 mod connections;
 mod download;
+mod entrance;
 mod error;
 mod gateway;
 mod h2c;
@@ -25,6 +26,7 @@ mod listener;
 mod local;
 mod names;
 mod preface;
+mod proxy_protocol;
 mod record;
 mod refusal;
 mod request_body;
@@ -40,7 +42,6 @@ mod worker;
 
 use std::cell::{Cell, RefCell};
 use std::mem::take;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -69,6 +70,7 @@ use intake::{Intake, Source};
 use record::Record;
 use refusal::Refusal;
 use retry::{Prospect, Tries};
+use tls::{Failures, Handshake, Underway};
 use tunnel::{End, Offer};
 use upstream::{RequestHead, Taken, Upstream};
 
@@ -99,6 +101,8 @@ struct Worker {
     holds: Arc<Holds>,
     turns: Arc<Turns>,
     captures: Option<Arc<Captures>>,
+    failures: Failures,
+    meters: Meters,
     terms: Rc<Terms>,
     own: Own,
 }
@@ -109,6 +113,8 @@ struct Own {
     buffers: Rc<Buffers>,
     date: Rc<Date>,
     meter: Rc<Meter>,
+    /// Clients with whom TLS is being begun.
+    handshakes: Rc<Underway>,
     /// Whether exchanges in flight are the last.
     draining: Rc<Cell<bool>>,
 }
@@ -140,12 +146,8 @@ struct Reply {
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(
-        peer: IpAddr,
-        session: Option<Rc<RefCell<Session>>>,
-        stopping: watch::Receiver<()>,
-    ) -> Downstream {
-        Downstream { peer: Peer::new(peer), session, stopping }
+    fn new(peer: Peer, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
+        Downstream { peer, session, stopping }
     }
 
     /// Whether the exchange under way is its last. Who says so says it by letting go of the other end.
@@ -175,7 +177,13 @@ impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
         let meter = Rc::new(shared.meters.meter());
-        let own = Own { buffers: Rc::default(), date: Rc::default(), meter, draining: Rc::default() };
+        let own = Own {
+            buffers: Rc::default(),
+            date: Rc::default(),
+            meter,
+            handshakes: Rc::default(),
+            draining: Rc::default(),
+        };
         Worker::with(shared, own, |_| None)
     }
 
@@ -189,18 +197,21 @@ impl Worker {
         })
     }
 
-    fn with(
-        shared: Shared,
-        own: Own,
-        kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>,
-    ) -> Worker {
-        let Shared { snapshot, holds, turns, captures, .. } = shared;
-        let new = |upstream: &settings::Upstream| Rc::new(Upstream::new(upstream, &own.buffers, &own.meter));
-        let upstreams = &snapshot.settings.upstreams;
+    fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
+        let Shared { snapshot, holds, turns, captures, meters } = shared;
+        let failures = Failures::told_with(&meters);
+        let new = |(index, upstream): (usize, &settings::Upstream)| {
+            let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
+            let handshake =
+                credential.and_then(|credential| Handshake::new(upstream, credential, failures.clone()));
+            Rc::new(Upstream::new(upstream, handshake, &own.buffers, &own.meter))
+        };
+        let upstreams = snapshot.settings.upstreams.iter().enumerate();
         let upstreams =
-            upstreams.iter().map(|upstream| kept(upstream).unwrap_or_else(|| new(upstream))).collect();
+            upstreams.map(|(index, upstream)| kept(upstream).unwrap_or_else(|| new((index, upstream))));
+        let upstreams = upstreams.collect();
         let terms = Rc::new(Terms::new(&snapshot));
-        Worker { snapshot, upstreams, holds, turns, captures, terms, own }
+        Worker { snapshot, upstreams, holds, turns, captures, failures, meters, terms, own }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
@@ -343,7 +354,10 @@ impl Worker {
     }
 
     fn upstream(&self, index: usize) -> Result<&Upstream, ProxyError> {
-        self.upstreams.get(index).map(|upstream| &**upstream).ok_or(ProxyError::Internal("the route's upstream does not exist"))
+        self.upstreams
+            .get(index)
+            .map(|upstream| &**upstream)
+            .ok_or(ProxyError::Internal("the route's upstream does not exist"))
     }
 }
 

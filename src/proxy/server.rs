@@ -18,12 +18,13 @@ use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
 use super::Shared;
-use super::capture::Recordings;
+use super::capture::{Captures, Recordings};
 use super::changes::{Change, Changes};
 use super::connections::{Connections, Unserved};
 use super::listener::{Acceptor, Listener};
 use super::refusal::Refusal;
 use super::socket::Loose;
+use super::tls::Files;
 use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
@@ -58,6 +59,7 @@ pub async fn run(
 ) -> io::Result<Drained> {
     let mut listener = listener.into().start()?;
     let mut recordings = Recordings::start(&snapshot, &meters)?;
+    let files = Files::watch(&snapshot.credentials, &meters);
     let mut workers = Workers::start(Shared::new(snapshot, meters, recordings.captures())).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
@@ -73,6 +75,7 @@ pub async fn run(
                     if let Some(next) = next {
                         workers.take_waiting(std::mem::replace(&mut listener, next));
                     }
+                    files.follow(&snapshot.credentials);
                     Ok(workers.succeed(snapshot, captures, moves))
                 };
                 // Who asked may be gone; it was done all the same.

@@ -35,7 +35,7 @@ pub use ext_proc::ExtProc;
 pub use layers::Layers;
 pub use listen::Listen;
 pub use log::{Log, LogFormat};
-pub use pem::{Identity, OfFiles, PemFile, ReadFile};
+pub use pem::{Identity, IdentityFiles, OfFiles, PemFile, ReadFile};
 pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyProtocol, ProxyStatus, Server, Token};

@@ -1,6 +1,7 @@
 //! Files of certificates and keys, in PEM (RFC 7468), that settings name. Settings are read before the files are, and
 //! the files are read again while Candor runs.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::Error;
@@ -73,21 +74,19 @@ impl PemFile {
         diagnostics.error(&self.place, message);
     }
 
+    /// Where it is: beside the file that names it, unless the path is a whole one.
+    pub fn path(&self) -> PathBuf {
+        let folder = Path::new(&self.place.source.name).parent().unwrap_or(Path::new(""));
+        folder.join(&*self.name)
+    }
+
     /// Whether it is the one that is named so there.
     pub fn is(&self, name: &str, place: &Place) -> bool {
         *self.name == *name && self.place == *place
     }
 
-    /// What it holds.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn source(&self, read_file: ReadFile<'_>) -> Result<Arc<Source>, Diagnostic> {
-        read_file(&self.name, &self.place)
-    }
-
     fn text(&self, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) -> Option<Arc<Source>> {
-        self.source(read_file).map_err(|problem| diagnostics.push(problem)).ok()
+        read_file(&self.name, &self.place).map_err(|problem| diagnostics.push(problem)).ok()
     }
 
     /// The certificates in it, of which there must be one.

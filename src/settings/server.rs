@@ -267,13 +267,18 @@ fn connect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Connect> {
 }
 
 fn proxy_protocol(section: Section<'_>, diagnostics: &mut Diagnostics) -> ProxyProtocol {
-    let choices =
-        [("off", ProxyProtocol::Off), ("optional", ProxyProtocol::Optional), ("required", ProxyProtocol::Required)];
+    let choices = [
+        ("off", ProxyProtocol::Off),
+        ("optional", ProxyProtocol::Optional),
+        ("required", ProxyProtocol::Required),
+    ];
     let read = |node: &Node, found: &mut Diagnostics| {
         let chosen = node.word("a choice of `proxy_protocol`", &choices, found)?;
         if chosen == ProxyProtocol::Optional && section.given("trusted_proxies").is_none() {
             let message = "`proxy_protocol: optional` would let every client say who it is";
-            found.push(Diagnostic::error(message).at(&node.place).help("name those who may in `trusted_proxies`"));
+            found.push(
+                Diagnostic::error(message).at(&node.place).help("name those who may in `trusted_proxies`"),
+            );
         }
         Some(chosen)
     };

@@ -43,8 +43,10 @@ pub struct ServerTls {
     pub client_ca: Vec<CertificateDer<'static>>,
     /// Whether upstreams are told a client's certificate in `Client-Cert` (RFC 9440).
     pub client_certificate_header: bool,
-    identity_files: Vec<IdentityFiles>,
-    client_ca_file: Option<PemFile>,
+    /// Where `identities` are from.
+    pub identity_files: Vec<IdentityFiles>,
+    /// Where `client_ca` is from.
+    pub client_ca_file: Option<PemFile>,
 }
 
 /// A version of TLS. Older ones are not safe (RFC 8996).

@@ -23,8 +23,10 @@ pub struct Tls {
     pub server_name: Option<ServerName<'static>>,
     /// What Candor shows when it is asked who it is.
     pub identity: Option<Identity>,
-    ca_file: Option<PemFile>,
-    identity_files: Option<IdentityFiles>,
+    /// Where `ca` is from.
+    pub ca_file: Option<PemFile>,
+    /// Where `identity` is from.
+    pub identity_files: Option<IdentityFiles>,
 }
 
 impl Tls {

@@ -35,7 +35,8 @@ impl Recordings {
     /// # Errors
     /// As [`start`](Recordings::start); then those from before stay.
     pub fn follow(&mut self, before: &Shared, next: &Snapshot) -> io::Result<Option<Arc<Captures>>> {
-        let wanted = |snapshot: &Snapshot| (snapshot.settings.capture.clone(), snapshot.limits.inspect.clone());
+        let wanted =
+            |snapshot: &Snapshot| (snapshot.settings.capture.clone(), snapshot.limits.inspect.clone());
         if wanted(&before.snapshot) != wanted(next) {
             let begun = Captures::start(next, &before.meters)?;
             self.earlier.retain(|captures| Arc::strong_count(captures) > 1);

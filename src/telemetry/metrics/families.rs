@@ -24,6 +24,8 @@ pub static ALL: &[&Family] = &[
     &UPSTREAM_CONNECTIONS,
     &UPSTREAM_CONNECTIONS_TOTAL,
     &UPSTREAM_ERRORS,
+    &TLS_CERTIFICATE_EXPIRY,
+    &TLS_HANDSHAKE_FAILURES,
     &CAPTURES_DROPPED,
     &BUILD_INFO,
     &PROCESS_RESIDENT_MEMORY,
@@ -108,6 +110,16 @@ pub static UPSTREAM_CONNECTIONS_TOTAL: Family =
 /// `upstream`, `error`.
 pub static UPSTREAM_ERRORS: Family =
     Family::counter("candor_upstream_errors_total", "Exchanges for which the upstream gave no whole answer");
+
+/// `certificate`.
+pub static TLS_CERTIFICATE_EXPIRY: Family = Family::gauge(
+    "candor_tls_certificate_expiry_timestamp_seconds",
+    "When a certificate that Candor shows expires, since 1970",
+);
+
+/// `side`, `reason`.
+pub static TLS_HANDSHAKE_FAILURES: Family =
+    Family::counter("candor_tls_handshake_failures_total", "Connections on which TLS could not be begun");
 
 /// No labels.
 pub static CAPTURES_DROPPED: Family = Family::counter(
