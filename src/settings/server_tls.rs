@@ -224,7 +224,7 @@ fn names(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<IdentityFiles
         }
         IdentityFiles::read(section, diagnostics)
     };
-    let items = node.list("`names`", diagnostics)?;
+    let items = node.list("certificates and keys", diagnostics)?;
     Some(items.iter().filter_map(|item| read(item, diagnostics)).collect())
 }
 

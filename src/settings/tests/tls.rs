@@ -94,7 +94,7 @@ fn the_listener_shows_what_files_hold() {
     );
     check("names: [{ certificate: cert.pem }]", &["`certificate` and `key` belong together"]);
     check("names: [{}]", &["one of `names` needs `certificate` and `key`"]);
-    check("names: { a: b }", &["expected `names` (a list), found a map"]);
+    check("names: { a: b }", &["expected a list of certificates and keys, found a map"]);
     check(
         "names: [{ host: a }]",
         &["one of `names` needs `certificate` and `key`", "unknown key `host` in one of `names`"],
