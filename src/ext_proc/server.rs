@@ -1,6 +1,7 @@
 //! The listener for Envoy, and the threads that serve its connections. Envoy opens one for each of its workers, all
 //! equally busy, so they are handed out in turn.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -24,7 +25,7 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::stream::Outbound;
-use crate::live::Snapshot;
+use crate::live::{InForce, Snapshot};
 use crate::proxy::{Listener, Loose};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -35,17 +36,18 @@ const STREAMS_MAX: u32 = 4096;
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// Serves until `shutdown` completes, then takes no more connections, and finishes exchanges within `drain.timeout`.
+/// Serves until `shutdown` completes, then takes no more connections, and finishes exchanges within `drain.timeout`. A
+/// stream keeps the configuration that was in force when it began.
 ///
 /// # Errors
 /// When the listener or a thread cannot be started.
 pub async fn run(
     listener: impl Into<Listener>,
-    snapshot: Arc<Snapshot>,
+    in_force: InForce<Snapshot>,
     meters: Meters,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut workers = Workers::start(&snapshot, &meters).await?;
+    let mut workers = Workers::start(&in_force, &meters).await?;
     let mut shutdown = pin!(shutdown);
     let listener = listener.into().start()?;
     loop {
@@ -62,8 +64,22 @@ pub async fn run(
 /// What one thread needs to serve exchanges.
 #[derive(Clone)]
 pub(super) struct Worker {
-    pub snapshot: Arc<Snapshot>,
+    in_force: InForce<Snapshot>,
     pub meter: Rc<Meter>,
+    /// Where the configuration of the last exchange is.
+    last: Rc<Cell<usize>>,
+}
+
+impl Worker {
+    /// The configuration that an exchange is carried under which begins now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let snapshot = self.in_force.now();
+        let address = Arc::as_ptr(&snapshot).addr();
+        if self.last.replace(address) != address {
+            self.meter.forget_rules();
+        }
+        snapshot
+    }
 }
 
 /// The threads, and whose turn it is.
@@ -73,14 +89,14 @@ struct Workers {
 }
 
 impl Workers {
-    async fn start(snapshot: &Arc<Snapshot>, meters: &Meters) -> io::Result<Workers> {
+    async fn start(in_force: &InForce<Snapshot>, meters: &Meters) -> io::Result<Workers> {
         let available = || available_parallelism().map_or(1, Into::into);
-        let count = snapshot.settings.server.workers.unwrap_or_else(available);
+        let count = in_force.now().settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (connections, arrivals) = mpsc::unbounded_channel();
             let ended =
-                start(format!("ext-proc-{index}"), Arc::clone(snapshot), meters.clone(), arrivals).await?;
+                start(format!("ext-proc-{index}"), in_force.clone(), meters.clone(), arrivals).await?;
             all.push((connections, ended));
         }
         Ok(Workers { all, turn: 0 })
@@ -112,7 +128,7 @@ impl Workers {
 /// Starts a thread; what it returns ends with it.
 async fn start(
     name: String,
-    snapshot: Arc<Snapshot>,
+    in_force: InForce<Snapshot>,
     meters: Meters,
     arrivals: mpsc::UnboundedReceiver<Loose>,
 ) -> io::Result<oneshot::Receiver<()>> {
@@ -124,7 +140,7 @@ async fn start(
                 // Nobody waits for it when the server itself was dropped.
                 let _ = started.send(Ok(()));
                 let meter = Rc::new(meters.meter());
-                runtime.block_on(serve(Worker { snapshot, meter }, arrivals));
+                runtime.block_on(serve(Worker { in_force, meter, last: Rc::default() }, arrivals));
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -152,7 +168,7 @@ async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Loose>) {
     }
     drop(stop);
     let all = async { while connections.join_next().await.is_some() {} };
-    let _ = timeout(worker.snapshot.settings.drain.timeout, all).await;
+    let _ = timeout(worker.in_force.now().settings.drain.timeout, all).await;
 }
 
 async fn converse(connection: Loose, worker: Worker, stopping: watch::Receiver<()>) {

@@ -176,7 +176,6 @@ impl Workers {
         captures: Option<Arc<Captures>>,
         closes: bool,
     ) -> mpsc::Receiver<()> {
-        snapshot.takes_over();
         self.shared = self.shared.after(snapshot, captures);
         let (taken, all_taken) = mpsc::channel(1);
         for (index, lane) in self.all.iter().enumerate() {

@@ -139,11 +139,13 @@ async fn serve(shared: Shared, mut messages: mpsc::UnboundedReceiver<Message>) -
                     drop(connections.spawn_local(connection(Rc::clone(&current), arrival, stopping.clone())));
                 }
                 Some(Message::Successor(successor)) => {
-                    if successor.closes {
+                    let Successor { shared, closes, taken } = *successor;
+                    if closes {
                         // The old end is dropped, which is what connections wait for.
                         (stop, stopping) = watch::channel(());
                     }
-                    current.succeed(successor.shared);
+                    current.succeed(shared);
+                    drop(taken);
                 }
                 None => break,
             },

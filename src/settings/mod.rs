@@ -7,6 +7,7 @@ mod bounds;
 mod capture;
 mod environment;
 mod ext_proc;
+mod fixed;
 mod hold;
 mod layers;
 mod listen;
@@ -14,6 +15,7 @@ mod log;
 mod overlay;
 mod pem;
 mod quick;
+mod reload;
 mod retry;
 mod section;
 mod server;
@@ -37,6 +39,7 @@ pub use listen::Listen;
 pub use log::{Log, LogFormat};
 pub use pem::{Identity, IdentityFiles, OfFiles, PemFile, ReadFile};
 pub use quick::{Flag, Quick};
+pub use reload::Reload;
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyProtocol, ProxyStatus, Server, Token};
 pub use server_tls::{ClientCertificate, ServerTls, TlsVersion};
@@ -46,7 +49,7 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 use section::{Section, time};
 
 /// The top-level keys. The last four are decoded where rules and cases are.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "version",
     "server",
     "admin",
@@ -55,6 +58,7 @@ const KEYS: [&str; 15] = [
     "hold",
     "inspect",
     "drain",
+    "reload",
     "log",
     "capture",
     "api",
@@ -85,6 +89,8 @@ pub struct Settings {
     pub inspect: Inspect,
     /// How Candor stops.
     pub drain: Drain,
+    /// When the configuration is read again.
+    pub reload: Reload,
     /// What is logged.
     pub log: Log,
     /// What is recorded, if anything.
@@ -148,6 +154,7 @@ impl Settings {
             hold_total_bytes: hold::read_total(top, diagnostics),
             inspect: hold::read_inspect(top, diagnostics),
             drain: Drain::read(top, diagnostics),
+            reload: Reload::read(top, diagnostics),
             log: Log::read(top, diagnostics),
             capture: Capture::read(top, diagnostics),
         }

@@ -1,6 +1,7 @@
 mod admin;
 mod api;
 mod capture;
+mod reload;
 mod tls;
 
 use std::fmt::Write as _;
@@ -119,6 +120,7 @@ upstreams:
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { timeout: 1m 30s }
+reload: { watch: off, poll: 5s }
 log: { filter: 'info,candor=trace', format: json }
 capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
   file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
@@ -188,6 +190,7 @@ rule_sets: {}
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },
         drain: Drain { timeout: Duration::from_secs(90) },
+        reload: Reload { watch: false, poll: seconds(5) },
         log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json },
         capture: Some(Capture {
             folder: "/tmp/c".into(),

@@ -29,6 +29,7 @@ mod properties;
 mod protocols;
 mod proxy;
 mod recordings;
+mod reload;
 mod render;
 mod retry;
 mod schema;

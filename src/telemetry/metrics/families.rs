@@ -27,6 +27,10 @@ pub static ALL: &[&Family] = &[
     &TLS_CERTIFICATE_EXPIRY,
     &TLS_HANDSHAKE_FAILURES,
     &CAPTURES_DROPPED,
+    &CONFIG_GENERATION,
+    &CONFIG_RELOADS,
+    &CONFIG_LAST_RELOAD_SUCCESSFUL,
+    &CONFIG_LAST_RELOAD_SUCCESS_TIME,
     &BUILD_INFO,
     &PROCESS_RESIDENT_MEMORY,
     &PROCESS_CPU,
@@ -125,6 +129,28 @@ pub static TLS_HANDSHAKE_FAILURES: Family =
 pub static CAPTURES_DROPPED: Family = Family::counter(
     "candor_captures_dropped_total",
     "Exchanges that were not captured because more waited than could be written",
+);
+
+/// No labels.
+pub static CONFIG_GENERATION: Family = Family::gauge(
+    "candor_config_generation",
+    "Which configuration is in force; the one of the start is 1, and each that takes its place is one more",
+);
+
+/// `result`: `success`, `failure`.
+pub static CONFIG_RELOADS: Family =
+    Family::counter("candor_config_reloads_total", "Attempts to put another configuration in force");
+
+/// No labels.
+pub static CONFIG_LAST_RELOAD_SUCCESSFUL: Family = Family::gauge(
+    "candor_config_last_reload_successful",
+    "1 unless the last attempt to put another configuration in force failed",
+);
+
+/// No labels.
+pub static CONFIG_LAST_RELOAD_SUCCESS_TIME: Family = Family::gauge(
+    "candor_config_last_reload_success_timestamp_seconds",
+    "Since when the configuration is in force",
 );
 
 /// `version`.

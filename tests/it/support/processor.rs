@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use candor::ext_proc::run;
-use candor::live::Snapshot;
+use candor::live::{InForce, Snapshot};
 use candor::proxy::Listener;
 use candor::settings::Listen;
 use candor::telemetry::meters::Meters;
@@ -57,7 +57,7 @@ impl Processor {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run(listener, snapshot, Meters::start(), shutdown)).unwrap();
+            runtime.block_on(run(listener, InForce::new(snapshot), Meters::start(), shutdown)).unwrap();
         });
         Processor { stop, ended }
     }

@@ -125,6 +125,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
         inspect: Default::default(),
         drain: Drain::default(),
+        reload: Default::default(),
         log: Log::default(),
         capture: None,
     }
