@@ -153,7 +153,9 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
             quick.upstream =
                 upstream_if_none.or(nobody).map(|url| Node::scalar(&Source::new("--upstream", url)));
         }
-        let settings = Settings::read_with_files(&document, &quick, &beside, &mut diagnostics);
+        // Certificates are looked at by those who use them, and taken in without a reload.
+        let unwatched = |path: &str, place: &Place| Files::default().beside(path, place);
+        let settings = Settings::read_with_files(&document, &quick, &unwatched, &mut diagnostics);
         let names = match &settings {
             Some(settings) => settings.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect(),
             None => upstream_names(&document, quick.upstream.is_some()),

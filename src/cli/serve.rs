@@ -11,7 +11,6 @@ use tracing::{info, warn};
 
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
-use crate::ext_proc;
 use crate::live::{Holds, InForce, Readiness, Reloads, Snapshot};
 use crate::proxy::{self, Drained};
 use crate::telemetry;

@@ -51,6 +51,9 @@ enum Kind {
 /// The upstream's status and the client's.
 pub(super) type Statuses = (u16, u16);
 
+/// A rule's name and its counter.
+type OfRule = (Arc<str>, Arc<Counter>);
+
 /// How the worker finds what is on its shelf.
 #[derive(Debug, Default)]
 pub(super) struct Own {
@@ -68,7 +71,7 @@ pub(super) struct Route {
     /// What the last exchange was, which is often what the next is.
     last: Option<(Exchanges, Arc<Counter>)>,
     /// By the address of the rule's name, which stays what it is as long as it is kept here.
-    rules: FastMap<(usize, Role, Statuses), (Arc<str>, Arc<Counter>)>,
+    rules: FastMap<(usize, Role, Statuses), OfRule>,
     /// There are so few of these that looking through them takes no longer than anything else.
     misfits: Vec<(Arc<str>, Arc<Counter>)>,
     retries: Vec<(&'static str, Arc<Counter>)>,
