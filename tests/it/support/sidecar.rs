@@ -10,10 +10,11 @@ use candor::cli::load;
 use candor::diagnostic::{Diagnostics, Source};
 use candor::document;
 use candor::live::{Readiness, Snapshot};
-use candor::proxy::{Drained, bind, control, run};
+use candor::proxy::{Drained, Listener, bind, control, run};
 use candor::rules::{self, Quick};
-use candor::settings::{Admin, Drain, Flag, Layers, Log, Server, Settings, Upstream, UpstreamUrl};
+use candor::settings::{Admin, Drain, Flag, Layers, Listen, Log, Server, Settings, Upstream, UpstreamUrl};
 use candor::telemetry::meters::Meters;
+use candor::telemetry::metrics::{Format, gather};
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
