@@ -3,6 +3,7 @@
 //! configuration, one and the same for an exchange from its first byte to its last; [`InForce`] is the one that new
 //! exchanges get, and [`Reloads`] tells of its replacements.
 
+mod credentials;
 mod deployment;
 pub mod endpoints;
 mod holds;
@@ -18,6 +19,7 @@ use crate::engine::selection::Selection;
 use crate::engine::{Limits, RuleSet};
 use crate::settings::{Settings, Upstream};
 
+pub use credentials::{Credential, Credentials, ForUpstream, Refresh, Refreshed};
 pub use deployment::{Callee, Deployment};
 pub use endpoints::Endpoints;
 pub use holds::{Holds, Share};
@@ -46,6 +48,8 @@ pub struct Snapshot {
     pub resolver: Resolver,
     /// What all exchanges hold together, those under earlier configurations among them.
     pub holds: Arc<Holds>,
+    /// What TLS is spoken with. Files that change are taken in while the rest stays as it is.
+    pub credentials: Arc<Credentials>,
 }
 
 impl Snapshot {
@@ -55,7 +59,19 @@ impl Snapshot {
         let holds = Holds::new(settings.hold_total_bytes);
         let endpoints = settings.upstreams.iter().map(|upstream| Endpoints::new(upstream, None)).collect();
         let (deployment, checks, resolver) = (None, Vec::new(), Resolver::system());
-        Snapshot { settings, limits, routes, selection, deployment, endpoints, checks, resolver, holds }
+        let credentials = Arc::new(Credentials::new(&settings));
+        Snapshot {
+            settings,
+            limits,
+            routes,
+            selection,
+            deployment,
+            endpoints,
+            checks,
+            resolver,
+            holds,
+            credentials,
+        }
     }
 
     /// The same with rule sets for health checks, by the names of their upstreams.

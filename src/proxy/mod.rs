@@ -14,6 +14,7 @@ mod circumstances;
 mod connect;
 mod connections;
 mod download;
+mod entrance;
 mod error;
 mod gateway;
 mod h2c;
@@ -22,10 +23,12 @@ mod hold;
 mod http1;
 mod intake;
 mod lease;
+mod listener;
 mod local;
 mod names;
 mod place;
 mod preface;
+mod proxy_protocol;
 mod record;
 mod refusal;
 mod request_body;
@@ -33,6 +36,7 @@ mod retry;
 mod select;
 pub mod server;
 mod several;
+mod socket;
 mod tls;
 mod tunnel;
 mod upkeep;
@@ -42,7 +46,6 @@ mod worker;
 
 use std::cell::{Cell, RefCell};
 use std::mem::take;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -54,7 +57,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
-pub use server::{Drained, StopSignals, bind, run};
+pub use listener::{Listener, SocketFile, bind};
+pub use server::{Drained, StopSignals, run};
+pub(crate) use socket::Loose;
 pub use visit::Visit;
 
 use body::{Body, Content};
@@ -66,9 +71,11 @@ use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::Decided;
 use http1::{Answer, Buffers, Session, Switched, Terms};
 use intake::{Intake, Source};
+use place::Means;
 use record::Record;
 use refusal::Refusal;
 use retry::{Prospect, Tries};
+use tls::{Failures, Underway};
 use tunnel::{End, Offer};
 use upstream::{RequestHead, Taken, Upstream};
 
@@ -77,7 +84,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::{Holds, Snapshot};
+use crate::live::{Endpoints, Holds, Snapshot};
 use crate::settings::{self, ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -99,6 +106,8 @@ struct Worker {
     holds: Arc<Holds>,
     turns: Arc<Turns>,
     captures: Option<Arc<Captures>>,
+    failures: Failures,
+    meters: Meters,
     terms: Rc<Terms>,
     own: Own,
 }
@@ -109,6 +118,8 @@ struct Own {
     buffers: Rc<Buffers>,
     date: Rc<Date>,
     meter: Rc<Meter>,
+    /// Clients with whom TLS is being begun.
+    handshakes: Rc<Underway>,
     /// Whether exchanges in flight are the last.
     draining: Rc<Cell<bool>>,
 }
@@ -140,8 +151,8 @@ struct Reply {
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(peer: IpAddr, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
-        Downstream { peer: Peer::new(peer), session, stopping }
+    fn new(peer: Peer, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
+        Downstream { peer, session, stopping }
     }
 
     /// Whether the exchange under way is its last. Who says so says it by letting go of the other end.
@@ -171,7 +182,13 @@ impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
         let meter = Rc::new(shared.meters.meter());
-        let own = Own { buffers: Rc::default(), date: Rc::default(), meter, draining: Rc::default() };
+        let own = Own {
+            buffers: Rc::default(),
+            date: Rc::default(),
+            meter,
+            handshakes: Rc::default(),
+            draining: Rc::default(),
+        };
         Worker::with(shared, own, |_| None)
     }
 
@@ -186,13 +203,19 @@ impl Worker {
     }
 
     fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
-        let Shared { snapshot, holds, turns, captures, .. } = shared;
-        let new = |endpoints| Rc::new(Upstream::new(endpoints, &own.buffers, &own.meter));
-        let upstreams = snapshot.endpoints.iter();
-        let upstreams =
-            upstreams.map(|endpoints| kept(&endpoints.settings).unwrap_or_else(|| new(endpoints))).collect();
+        let Shared { snapshot, holds, turns, captures, meters } = shared;
+        let failures = Failures::told_with(&meters);
+        let new = |(index, endpoints): (usize, &Arc<Endpoints>)| {
+            let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
+            let links = own.meter.links(&endpoints.settings.name);
+            let means =
+                Means { buffers: Rc::clone(&own.buffers), links, credential, failures: failures.clone() };
+            Rc::new(Upstream::new(endpoints, &means))
+        };
+        let upstreams = snapshot.endpoints.iter().enumerate();
+        let upstreams = upstreams.map(|it| kept(&it.1.settings).unwrap_or_else(|| new(it))).collect();
         let terms = Rc::new(Terms::new(&snapshot));
-        Worker { snapshot, upstreams, holds, turns, captures, terms, own }
+        Worker { snapshot, upstreams, holds, turns, captures, failures, meters, terms, own }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the

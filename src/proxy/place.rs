@@ -12,8 +12,9 @@ use super::error::{ProxyError, UpstreamFault};
 use super::h2c::H2c;
 use super::http1::{Buffers, Line, Pool, Wire};
 use super::lease::Lease;
-use crate::live::Endpoints;
+use super::tls::{Failures, Handshake};
 use crate::live::endpoints::{Gate, Shed};
+use crate::live::{Credential, Endpoints, ForUpstream};
 use crate::settings::{self, Protocol};
 use crate::telemetry::meters::Links;
 
@@ -24,6 +25,17 @@ pub(super) struct Place {
     pub connections: Connections,
     links: Arc<Links>,
     endpoints: Arc<Endpoints>,
+}
+
+/// What a worker's ways to an upstream are made with.
+#[derive(Clone)]
+pub(super) struct Means {
+    pub buffers: Rc<Buffers>,
+    /// Count the connections.
+    pub links: Arc<Links>,
+    /// What TLS is spoken with, where it is.
+    pub credential: Option<Arc<Credential<ForUpstream>>>,
+    pub failures: Failures,
 }
 
 /// The connections, by what is spoken on them.
@@ -43,21 +55,18 @@ pub(super) enum Way {
 
 impl Place {
     /// Where the URL of these settings says, without connections yet. Call it inside the worker's runtime.
-    pub fn new(
-        settings: &settings::Upstream,
-        endpoints: &Arc<Endpoints>,
-        buffers: &Rc<Buffers>,
-        links: &Arc<Links>,
-    ) -> Place {
+    pub fn new(settings: &settings::Upstream, endpoints: &Arc<Endpoints>, means: &Means) -> Place {
+        let Means { buffers, links, credential, failures } = means.clone();
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(settings.timeouts.connect));
         connector.set_nodelay(true);
         // TLS begins on connections that are opened as all others.
         connector.enforce_http(false);
-        let dialer = Dialer::new(connector, settings);
+        let handshake = credential.and_then(|credential| Handshake::new(settings, credential, failures));
+        let dialer = Dialer::new(connector, settings, handshake);
         let connections = match settings.protocol {
-            Protocol::Http1 => Connections::Http1(Rc::new(Pool::to(endpoints)), Rc::clone(buffers)),
-            Protocol::Http2 => Connections::H2c(H2c::new(dialer.clone(), Arc::clone(links))),
+            Protocol::Http1 => Connections::Http1(Rc::new(Pool::to(endpoints)), buffers),
+            Protocol::Http2 => Connections::H2c(H2c::new(dialer.clone(), Arc::clone(&links))),
         };
         if let (Connections::Http1(pool, _), Some(gate)) = (&connections, &endpoints.gate) {
             let (pool, mut demand) = (Rc::downgrade(pool), gate.demand());
@@ -68,7 +77,7 @@ impl Place {
                 }
             });
         }
-        Place { dialer, connections, links: Arc::clone(links), endpoints: Arc::clone(endpoints) }
+        Place { dialer, connections, links, endpoints: Arc::clone(endpoints) }
     }
 
     /// A connection that no exchange uses, and what goes with it.

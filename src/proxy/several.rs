@@ -10,11 +10,9 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::error::ProxyError;
-use super::http1::Buffers;
-use super::place::Place;
+use super::place::{Means, Place};
 use crate::live::Endpoints;
 use crate::live::endpoints::{Change, Claim, Endpoint};
-use crate::telemetry::meters::Links;
 
 /// They.
 pub(super) struct Several {
@@ -22,8 +20,7 @@ pub(super) struct Several {
     /// How often they had changed when they were looked at.
     seen: Cell<u64>,
     known: RefCell<Known>,
-    buffers: Rc<Buffers>,
-    links: Arc<Links>,
+    means: Means,
 }
 
 #[derive(Default)]
@@ -42,13 +39,12 @@ pub(super) struct Choice {
 
 impl Several {
     /// Those, without connections yet. Call it inside the worker's runtime.
-    pub fn new(endpoints: &Arc<Endpoints>, buffers: &Rc<Buffers>, links: &Arc<Links>) -> Several {
+    pub fn new(endpoints: &Arc<Endpoints>, means: &Means) -> Several {
         let several = Several {
             endpoints: Arc::clone(endpoints),
             seen: Cell::default(),
             known: RefCell::default(),
-            buffers: Rc::clone(buffers),
-            links: Arc::clone(links),
+            means: means.clone(),
         };
         several.look();
         several
@@ -75,7 +71,7 @@ impl Several {
             let index = known.all.iter().position(|it| Arc::ptr_eq(it, endpoint));
             index.and_then(|index| known.places.get(index)).map(Rc::clone).unwrap_or_else(|| {
                 let settings = self.endpoints.settings.endpoint(&endpoint.url);
-                Rc::new(Place::new(&settings, &self.endpoints, &self.buffers, &self.links))
+                Rc::new(Place::new(&settings, &self.endpoints, &self.means))
             })
         };
         let places = all.iter().map(place).collect();
@@ -108,14 +104,14 @@ impl Choice {
 
     fn tell(&self, change: Option<Change>, cause: Option<&dyn fmt::Display>) {
         if let Some(change) = change {
-            tell(self.claim.upstream(), self.claim.endpoint().name(), change, cause);
+            tell(self.claim.upstream(), &self.claim.endpoint().name, change, cause);
         }
     }
 }
 
 impl fmt::Debug for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Choice").field(&self.claim.endpoint().name()).finish()
+        f.debug_tuple("Choice").field(&self.claim.endpoint().name).finish()
     }
 }
 

@@ -19,15 +19,14 @@ use super::budget::Budget;
 use super::download::{Bounds, Download, Origin};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
 use super::headers::{self, accept_encoding};
-use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched, Wire};
+use super::http1::{Answer, Call, Line, Pool, Session, Switched, Wire};
 use super::lease::Lease;
-use super::place::{Connections, Place, Way};
+use super::place::{Connections, Means, Place, Way};
 use super::request_body::RequestBody;
 use super::several::{Choice, Several};
 use crate::engine::hold::is_endless;
 use crate::live::Endpoints;
 use crate::settings::{AcceptEncoding, HostHeader, Limits, Timeouts, UpstreamUrl};
-use crate::telemetry::meters::Meter;
 
 /// A backend and the connections to it. Belongs to one worker.
 pub(super) struct Upstream {
@@ -79,12 +78,11 @@ pub(super) struct Patience {
 
 impl Upstream {
     /// An upstream without connections yet. Call it inside the worker's runtime.
-    pub fn new(endpoints: &Arc<Endpoints>, buffers: &Rc<Buffers>, meter: &Meter) -> Upstream {
+    pub fn new(endpoints: &Arc<Endpoints>, means: &Means) -> Upstream {
         let upstream = &endpoints.settings;
-        let links = meter.links(&upstream.name);
         let several = upstream.places.are_several();
-        let several = several.then(|| Box::new(Several::new(endpoints, buffers, &links)));
-        let place = Place::new(upstream, endpoints, buffers, &links);
+        let several = several.then(|| Box::new(Several::new(endpoints, means)));
+        let place = Place::new(upstream, endpoints, means);
         let host = match upstream.host {
             HostHeader::Preserve => None,
             HostHeader::Upstream => HeaderValue::from_str(upstream.url.authority.as_str()).ok(),

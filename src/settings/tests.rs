@@ -65,7 +65,7 @@ fn told(file: &str, beside: &Beside) -> String {
 fn defaults_are_complete() {
     let seconds = Duration::from_secs;
     let settings = read("");
-    assert_eq!(settings.server.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(settings.server.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(settings.server.workers, None);
     assert_eq!(settings.server.trusted_proxies, []);
     assert_eq!(settings.server.proxy_status, ProxyStatus::Off);
@@ -94,6 +94,7 @@ fn every_key_is_read() {
 version: 1
 server:
   listen: '[::1]:80'
+  proxy_protocol: required
   workers: 512
   trusted_proxies: [10.0.0.0/8, 127.0.0.1, 'fd00::/8']
   proxy_status: [192.168.0.0/16]
@@ -101,7 +102,7 @@ server:
   connect: tunnel
   via: true
   forwarded: true
-  timeouts: { request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
+  timeouts: { handshake: 5s, request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
   limits:
     header_bytes: 8KiB
     headers: 256
@@ -152,7 +153,10 @@ rule_sets: {}
     };
     let expected = Settings {
         server: Server {
-            listen: "[::1]:80".parse().unwrap(),
+            listen: Listen::Tcp("[::1]:80".parse().unwrap()),
+            socket_mode: None,
+            tls: None,
+            proxy_protocol: ProxyProtocol::Required,
             workers: Some(512),
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
@@ -161,6 +165,7 @@ rule_sets: {}
             via: true,
             forwarded: true,
             timeouts: ServerTimeouts {
+                handshake: seconds(5),
                 request_head: seconds(1),
                 request_body_idle: seconds(2),
                 answer_idle: seconds(3),

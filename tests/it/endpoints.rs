@@ -198,7 +198,7 @@ fn an_endpoint_whose_answers_are_translated_to_errors_is_left_alone() {
     assert_eq!(good.asked(), 57);
     assert_eq!(in_service(&endpoints), [false, true]);
     assert_eq!(endpoints.counts.ejections.load(SeqCst), 1);
-    let event = log::said("an endpoint is left alone", "endpoint", &bad.address.to_string());
+    let event = log::about("an endpoint is left alone", &bad.address.to_string());
     assert_eq!((&event["upstream"], &event["cause"]), (&"legacy".into(), &"status 503".into()));
     assert_eq!(event["why"], "3 failures one after the other");
 }
@@ -239,7 +239,7 @@ fn an_endpoint_that_is_well_again_comes_back() {
     let before = bad.asked();
     assert_eq!(count(&statuses(&sidecar, 40), 200), 40);
     assert!(bad.asked() > before);
-    log::said("an endpoint is in service again", "endpoint", &bad.address.to_string());
+    log::about("an endpoint is in service again", &bad.address.to_string());
 }
 
 #[test]
@@ -411,7 +411,7 @@ fn health_is_what_the_body_says() {
     let before = sick.asked();
     assert_eq!(count(&statuses(&sidecar, 20), 200), 20);
     assert_eq!(sick.asked(), before);
-    let event = log::said("an endpoint's health checks fail", "endpoint", &sick.address.to_string());
+    let event = log::about("an endpoint's health checks fail", &sick.address.to_string());
     assert_eq!(event["cause"], "status 503");
     sick.says(200, r#"{"status":"UP"}"#);
     until("it is back", || in_service(&endpoints) == [true, true]);
@@ -477,7 +477,7 @@ fn endpoints_are_what_the_name_stands_for() {
 
     // What it stood for last is better than nothing.
     *answer.lock().unwrap() = None;
-    log::said("a name cannot be looked up; what it last stood for stays in use", "name", "app.test");
+    log::about("a name cannot be looked up; what it last stood for stays in use", "app.test");
     *answer.lock().unwrap() = Some(Vec::new());
     assert_eq!(count(&statuses(&sidecar, 20), 200), 20);
     assert_eq!(names(&endpoints), sorted(&addresses[1..]));

@@ -61,6 +61,8 @@ struct Known {
 pub struct Endpoint {
     /// Where it is.
     pub url: UpstreamUrl,
+    /// It in words: host and port, or the path of its socket.
+    pub name: String,
     /// Requests under way, until the end of the answer.
     in_flight: AtomicUsize,
     /// Requests that have not failed.
@@ -91,7 +93,7 @@ struct Trial {
 /// An endpoint as others are told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// Host and port.
+    /// Host and port, or the path of its socket.
     pub name: String,
     /// Whether requests go to it.
     pub is_in_service: bool,
@@ -105,19 +107,19 @@ pub struct Seen {
 
 impl Endpoint {
     fn new(url: UpstreamUrl) -> Arc<Endpoint> {
+        let name = match &url.socket {
+            Some(path) => path.display().to_string(),
+            None => url.authority.to_string(),
+        };
         Arc::new(Endpoint {
             url,
+            name,
             in_flight: AtomicUsize::new(0),
             succeeded: AtomicU64::new(0),
             is_troubled: AtomicBool::new(false),
             is_well: AtomicBool::new(true),
             trial_at: AtomicU64::new(NEVER),
         })
-    }
-
-    /// Host and port.
-    pub fn name(&self) -> &str {
-        self.url.authority.as_str()
     }
 
     fn candidate(&self) -> Candidate {
@@ -248,7 +250,7 @@ impl Endpoints {
         let seen = |(index, endpoint): (usize, &Arc<Endpoint>)| {
             let standing = known.roll.standing(index)?;
             Some(Seen {
-                name: endpoint.name().to_owned(),
+                name: endpoint.name.clone(),
                 is_in_service: standing.is_in_service(),
                 is_ejected: standing.is_ejected(),
                 is_sick: standing.is_sick(),

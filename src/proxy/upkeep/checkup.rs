@@ -12,16 +12,17 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::super::error::ProxyError;
 use super::super::hold::{self, Decided};
-use super::super::http1::{Answer, Buffers, write_close};
-use super::super::place::Way;
+use super::super::http1::{Answer, write_close};
+use super::super::place::{Means, Way};
 use super::super::request_body::RequestBody;
 use super::super::several::tell;
+use super::super::tls::Failures;
 use super::super::upstream::{Patience, RequestHead, Taken, Upstream};
 use super::about;
 use crate::engine::outcome::Outcome;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot, RuleSet};
 use crate::live::endpoints::Endpoint;
-use crate::live::{Endpoints, Snapshot};
+use crate::live::{Credential, Endpoints, ForUpstream, Snapshot};
 use crate::settings::{Health, Limits, Protocol};
 use crate::telemetry::meters::Meters;
 
@@ -64,10 +65,13 @@ pub(super) async fn keep(
     endpoints: Arc<Endpoints>,
     health: Health,
     rules: Option<Arc<RuleSet>>,
+    credential: Option<Arc<Credential<ForUpstream>>>,
     snapshot: Arc<Snapshot>,
 ) {
     // What is asked here is no traffic, and not counted as such.
-    let (buffers, meter) = (Rc::<Buffers>::default(), Meters::start().meter());
+    let nobody = Meters::start();
+    let links = nobody.meter().links(&endpoints.settings.name);
+    let means = Means { buffers: Rc::default(), links, credential, failures: Failures::told_with(&nobody) };
     let request = request(&endpoints, &health);
     let checkup = Rc::new(Checkup { health, rules, snapshot, request });
     let mut patients: Vec<Rc<Patient>> = Vec::new();
@@ -79,7 +83,7 @@ pub(super) async fn keep(
                 let alone = endpoints.settings.endpoint(&endpoint.url);
                 let limits = Limits { connections: None, ..alone.limits };
                 let alone = Endpoints::new(&crate::settings::Upstream { limits, ..alone }, None);
-                let upstream = Upstream::new(&alone, &buffers, &meter);
+                let upstream = Upstream::new(&alone, &means);
                 patients.push(Rc::new(Patient { endpoint: Arc::clone(endpoint), upstream }));
             }
         }
@@ -114,7 +118,7 @@ impl Checkup {
         let finding = finding.await.unwrap_or(Finding::TooLate);
         let is_good = matches!(&finding, Finding::Status(status) if self.health.good.contains(*status));
         if let Some(change) = endpoints.checked(&patient.endpoint, is_good) {
-            tell(&endpoints.settings.name, patient.endpoint.name(), change, Some(&finding));
+            tell(&endpoints.settings.name, &patient.endpoint.name, change, Some(&finding));
         }
     }
 

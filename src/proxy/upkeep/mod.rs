@@ -79,7 +79,9 @@ fn begin(snapshot: &Arc<Snapshot>) {
         }
         if let Some(health) = endpoints.settings.health.clone() {
             let rules = snapshot.checks.get(index).cloned().flatten();
-            spawn_local(checkup::keep(Arc::clone(endpoints), health, rules, Arc::clone(snapshot)));
+            let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
+            let snapshot = Arc::clone(snapshot);
+            spawn_local(checkup::keep(Arc::clone(endpoints), health, rules, credential, snapshot));
         }
     }
 }

@@ -27,6 +27,8 @@ pub static ALL: &[&Family] = &[
     &SHED,
     &ENDPOINT_HEALTHY,
     &EJECTIONS,
+    &TLS_CERTIFICATE_EXPIRY,
+    &TLS_HANDSHAKE_FAILURES,
     &CAPTURES_DROPPED,
     &CONFIG_GENERATION,
     &CONFIG_RELOADS,
@@ -135,6 +137,15 @@ pub static EJECTIONS: Family = Family::counter(
     "candor_upstream_ejections_total",
     "Times that an endpoint was left alone because of its answers",
 );
+/// `certificate`.
+pub static TLS_CERTIFICATE_EXPIRY: Family = Family::gauge(
+    "candor_tls_certificate_expiry_timestamp_seconds",
+    "When a certificate that Candor shows expires, since 1970",
+);
+
+/// `side`, `reason`.
+pub static TLS_HANDSHAKE_FAILURES: Family =
+    Family::counter("candor_tls_handshake_failures_total", "Connections on which TLS could not be begun");
 
 /// No labels.
 pub static CAPTURES_DROPPED: Family = Family::counter(
