@@ -51,12 +51,12 @@ fn certificates_change_under_load_without_a_failed_request() {
     let sidecar = sidecar(&folder, "swapped", &format!("url: 'http://{}'", upstream.address));
     let (ends, exchanges) = (AtomicBool::new(false), AtomicU64::new(0));
     let (authority, sidecar) = (&authority, &sidecar);
+    let ask = |client: &mut Client| {
+        assert_eq!(client.exchange("GET /", &[]).status(), 200);
+        exchanges.fetch_add(1, Relaxed);
+    };
+    let connect = || Client::connect(sidecar.address, "sidecar.test", &authority.client(None));
     thread::scope(|scope| {
-        let ask = |client: &mut Client| {
-            assert_eq!(client.exchange("GET /", &[]).status(), 200);
-            exchanges.fetch_add(1, Relaxed);
-        };
-        let connect = || Client::connect(sidecar.address, "sidecar.test", &authority.client(None));
         // Some connect anew each time, one keeps its connection across the change.
         for _ in 0..2 {
             scope.spawn(|| {
