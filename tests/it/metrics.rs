@@ -13,9 +13,12 @@ use crate::cli::{candor, file};
 use crate::support::client::{Answered, Client};
 use crate::support::exposition::{self, Exposition};
 use crate::support::upstream::{After, Nowhere, Upstream};
-use crate::support::{files, json};
+use crate::support::{files, gate, h2, json};
 
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.4";
+
+/// How often is asked before what should have happened has not.
+const TRIES_MAX: usize = 20_000;
 
 /// `candor serve`; ends with the value.
 struct Serving {
@@ -63,14 +66,16 @@ impl Serving {
     /// They, when as many exchanges are counted: one is counted when its worker has let go of it, which may be after
     /// the client has the answer.
     fn metrics_after(&self, exchanges: f64) -> Exposition {
-        loop {
-            let metrics = self.metrics();
-            let counted = sum(&metrics, "candor_requests_total", &[]);
-            if counted >= exchanges {
-                assert_eq!(counted, exchanges);
-                return metrics;
-            }
-        }
+        let counted = |metrics: &Exposition| sum(metrics, "candor_requests_total", &[]);
+        let metrics = self.metrics_when(|metrics| counted(metrics) >= exchanges);
+        assert_eq!(counted(&metrics), exchanges);
+        metrics
+    }
+
+    /// They, as soon as they say so.
+    fn metrics_when(&self, say_so: impl Fn(&Exposition) -> bool) -> Exposition {
+        let mut tries = (0..TRIES_MAX).map(|_| self.metrics());
+        tries.find(|metrics| say_so(metrics)).expect("what should have happened is told in time")
     }
 }
 
@@ -294,7 +299,7 @@ fn connections_are_counted_and_those_that_are_too_many() {
     assert_eq!(sum(&metrics, "candor_connections_opened_total", &[]), 2.0);
     assert_eq!(sum(&metrics, "candor_connections_refused_total", &[("reason", "over limit")]), 1.0);
     drop(clients);
-    while sum(&serving.metrics(), "candor_connections", &[]) > 0.0 {}
+    serving.metrics_when(|metrics| sum(metrics, "candor_connections", &[]) == 0.0);
 }
 
 #[test]
@@ -307,4 +312,53 @@ fn no_token_is_asked_for_under_any_name() {
     assert_eq!(client.answer(false).status(), 200);
     client.send("POST /metrics HTTP/1.1\r\nhost: candor\r\ncontent-length: 0\r\n\r\n");
     assert_eq!(client.answer(false).status(), 405);
+}
+
+#[test]
+fn what_is_under_way_is_told_until_it_is_over() {
+    let (open, wait) = gate();
+    let legacy = Upstream::scripted(move |request, stream| {
+        if request.head.header("upgrade").is_some() {
+            let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+            stream.write_all(switch.as_bytes()).unwrap();
+            return After::KeepOpen;
+        }
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 12\r\n\r\n";
+        stream.write_all(format!("{head}{{\"state\"").as_bytes()).unwrap();
+        wait();
+        stream.write_all(b":1}\n").unwrap();
+        After::KeepOpen
+    });
+    let modern = h2::Upstream::answering(&[], "{}");
+    let serving = Serving::with(&format!(
+        "upstreams: {{ legacy: {{ url: 'http://{}' }}, nobody: {{ url: 'http://{}', protocol: h2c }} }}\n{RULES}",
+        legacy.address, modern.address
+    ));
+    let held = |metrics: &Exposition| sum(metrics, "candor_held_bytes", &[]);
+    let links = |metrics: &Exposition, name: &str| {
+        let of = |state: &str| {
+            sum(metrics, "candor_upstream_connections", &[("upstream", name), ("state", state)])
+        };
+        (of("busy"), of("idle"))
+    };
+
+    let mut client = Client::connect(serving.traffic);
+    client.ask("GET /legacy/held", &[]);
+    let metrics = serving.metrics_when(|metrics| held(metrics) == 8.0);
+    assert_eq!(links(&metrics, "legacy"), (1.0, 0.0));
+    open();
+    assert_eq!(client.answer(false).status(), 200);
+    let metrics = serving.metrics_when(|metrics| links(metrics, "legacy") == (0.0, 1.0));
+    assert_eq!(held(&metrics), 0.0);
+
+    client.ask("GET /legacy/tunnel", &["connection: upgrade", "upgrade: x"]);
+    assert_eq!(client.head().status(), 101);
+    assert_eq!(links(&serving.metrics(), "legacy"), (1.0, 0.0));
+    drop(client);
+    serving.metrics_when(|metrics| links(metrics, "legacy") == (0.0, 0.0));
+
+    assert_eq!(serving.ask("/nobody"), 200);
+    let metrics = serving.metrics();
+    assert_eq!(links(&metrics, "nobody"), (1.0, 0.0));
+    assert_eq!(sum(&metrics, "candor_upstream_connections_opened_total", &[]), 2.0);
 }

@@ -180,3 +180,31 @@ fn an_exchange_is_counted_also_where_nobody_reads_the_log() {
     };
     assert_eq!(meters.counts().times.get(&exchanges), Some(&1));
 }
+
+#[test]
+fn further_tries_and_faults_of_the_upstream_are_counted() {
+    let counted = |happens: &dyn Fn(&mut Record)| {
+        let meters = Meters::start();
+        let mut record = of(&meters, &Request::new(()));
+        record.called(&"legacy".into());
+        record.tried();
+        happens(&mut record);
+        drop(record);
+        let counts = meters.counts();
+        let words = counts.iter().filter_map(|(count, times)| match count {
+            Count::Retries { outcome, .. } => Some(format!("{outcome} {times}")),
+            Count::Faults { upstream, error, .. } => Some(format!("{upstream} {error} {times}")),
+            _ => None,
+        });
+        words.collect::<Vec<_>>()
+    };
+    let check = |happens: &dyn Fn(&mut Record), expected: &[&str]| assert_eq!(counted(happens), expected);
+    check(&|_| {}, &[]);
+    check(&|record| record.tried_after_loss(), &["lost connection 1"]);
+    check(&|record| record.not_retried(Obstacle::Body { bytes_max: 9 }), &["request body too long 1"]);
+    let twice = |record: &mut Record| (0..2).for_each(|_| record.retried_by("orders/busy".into()));
+    check(&twice, &["sent again 2"]);
+    check(&|record| record.failed(&UpstreamFault::Refused.into()), &["legacy connection_refused 1"]);
+    check(&|record| record.failed(&ProxyError::Internal("a bug")), &[]);
+    check(&|record| record.broken_off(&DownloadError::Late), &["legacy http_response_timeout 1"]);
+}
