@@ -33,6 +33,7 @@ fn is_shown(sidecar: &Sidecar, authority: &Authority, signed: &Signed) -> bool {
 }
 
 /// Waits for what others bring about.
+#[expect(clippy::disallowed_methods, reason = "to give up, as sockets do")]
 fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let began = Instant::now();
     while !happened() {
