@@ -1,9 +1,13 @@
 //! What comes before HTTP on a client's connection: a header that says who the client is, and TLS.
 
+use std::cell::Cell;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::atomic::Ordering::Relaxed;
 
 use ipnet::IpNet;
+use tokio::select;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -39,6 +43,7 @@ pub(super) async fn enter(
     socket: Socket,
     peer: IpAddr,
     refusal: Option<Refusal>,
+    stopping: &mut watch::Receiver<()>,
 ) -> Option<Entered> {
     let server = &worker.snapshot.settings.server;
     if refusal.is_some() {
@@ -46,12 +51,13 @@ pub(super) async fn enter(
         let entered = Entered { wire: socket.into(), peer: Peer::new(peer), spoken: None, refusal };
         return server.tls.is_none().then_some(entered);
     }
-    // Where the time is over matters only to who counts.
-    let mut stage = Stage::Header;
-    match timeout(server.timeouts.handshake, pass(worker, socket, peer, &mut stage)).await {
+    // Where the time is over matters only to who counts, which is done before the connection is closed.
+    let stage = Cell::new(Stage::Header);
+    let mut passing = pin!(pass(worker, socket, peer, &stage, stopping));
+    match timeout(server.timeouts.handshake, passing.as_mut()).await {
         Ok(entered) => entered,
         Err(_) => {
-            match stage {
+            match stage.get() {
                 Stage::Header => unserved(worker, "no proxy header"),
                 Stage::Tls => worker.failures.count(Side::Downstream, Reason::Timeout),
             }
@@ -61,12 +67,19 @@ pub(super) async fn enter(
 }
 
 /// Where a connection stands.
+#[derive(Debug, Clone, Copy)]
 enum Stage {
     Header,
     Tls,
 }
 
-async fn pass(worker: &Worker, socket: Socket, peer: IpAddr, stage: &mut Stage) -> Option<Entered> {
+async fn pass(
+    worker: &Worker,
+    socket: Socket,
+    peer: IpAddr,
+    stage: &Cell<Stage>,
+    stopping: &mut watch::Receiver<()>,
+) -> Option<Entered> {
     let server = &worker.snapshot.settings.server;
     let client = match named(&socket, peer, server.proxy_protocol, &server.trusted_proxies).await {
         Ok(client) => client,
@@ -79,25 +92,31 @@ async fn pass(worker: &Worker, socket: Socket, peer: IpAddr, stage: &mut Stage) 
             return None;
         }
     };
-    *stage = Stage::Tls;
+    stage.set(Stage::Tls);
     let peer = Peer::new(client);
     let Some(credential) = &worker.snapshot.credentials.listener else {
         let wire = socket.into();
         // Settings that have TLS and nothing to speak it with are not served without.
         return server.tls.is_none().then_some(Entered { wire, peer, spoken: None, refusal: None });
     };
-    let tells = server.tls.as_ref().is_some_and(|tls| tls.client_certificate_header);
-    match tls::accept(socket, credential, tells, &worker.own.handshakes, &worker.failures).await {
-        Ok(Secured::Tls { wire, spoken, certificate }) => {
-            let peer = peer.within_tls(certificate);
-            Some(Entered { wire, peer, spoken: Some(spoken), refusal: None })
-        }
-        Ok(Secured::Plain(socket)) => {
-            let (wire, refusal) = (socket.into(), Some(Refusal::NoTls));
-            Some(Entered { wire, peer, spoken: None, refusal })
-        }
-        Err(_) => None,
+    select! {
+        speaks = tls::is_spoken(&socket) => match speaks {
+            Ok(true) => {}
+            Ok(false) => {
+                worker.failures.count(Side::Downstream, Reason::NoTls);
+                let (wire, refusal) = (socket.into(), Some(Refusal::NoTls));
+                return Some(Entered { wire, peer, spoken: None, refusal });
+            }
+            // One that looks whether somebody listens, and no more.
+            Err(_) => return None,
+        },
+        // Whoever has not begun is better served by somebody else.
+        _ = stopping.changed() => return None,
     }
+    let tells = server.tls.as_ref().is_some_and(|tls| tls.client_certificate_header);
+    let begun = tls::accept(socket, credential, tells, &worker.own.handshakes, &worker.failures).await?;
+    let Secured { wire, spoken, certificate } = begun;
+    Some(Entered { wire, peer: peer.within_tls(certificate), spoken: Some(spoken), refusal: None })
 }
 
 /// The peer closed its connection before it said anything.

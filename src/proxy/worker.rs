@@ -190,7 +190,7 @@ async fn connection(current: Rc<Current>, arrival: Arrival, mut stopping: watch:
     let Entered { mut wire, peer, spoken, refusal } = if entrance::is_needed(&worker.snapshot.settings.server)
     {
         // On the heap, as it is over soon.
-        let entered = Box::pin(entrance::enter(&worker, socket, peer.ip(), refusal));
+        let entered = Box::pin(entrance::enter(&worker, socket, peer.ip(), refusal, &mut stopping));
         let Some(entered) = entered.await else { return };
         entered
     } else {

@@ -33,6 +33,7 @@ fn is_shown(sidecar: &Sidecar, authority: &Authority, signed: &Signed) -> bool {
 }
 
 /// Waits for what others bring about.
+#[expect(clippy::disallowed_methods, reason = "to give up, as sockets do")]
 fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let began = Instant::now();
     while !happened() {
@@ -51,12 +52,12 @@ fn certificates_change_under_load_without_a_failed_request() {
     let sidecar = sidecar(&folder, "swapped", &format!("url: 'http://{}'", upstream.address));
     let (ends, exchanges) = (AtomicBool::new(false), AtomicU64::new(0));
     let (authority, sidecar) = (&authority, &sidecar);
+    let ask = |client: &mut Client| {
+        assert_eq!(client.exchange("GET /", &[]).status(), 200);
+        exchanges.fetch_add(1, Relaxed);
+    };
+    let connect = || Client::connect(sidecar.address, "sidecar.test", &authority.client(None));
     thread::scope(|scope| {
-        let ask = |client: &mut Client| {
-            assert_eq!(client.exchange("GET /", &[]).status(), 200);
-            exchanges.fetch_add(1, Relaxed);
-        };
-        let connect = || Client::connect(sidecar.address, "sidecar.test", &authority.client(None));
         // Some connect anew each time, one keeps its connection across the change.
         for _ in 0..2 {
             scope.spawn(|| {

@@ -307,7 +307,8 @@ fn connections_are_closed_in_order() {
 
 #[test]
 fn what_candor_shows_is_told_with_when_it_expires() {
-    let setup = Setup::new(&format!("{OWN}, client_ca: ca.pem"));
+    let setup = Setup::new(&format!("{OWN}, client_ca: ca.pem, client_certificate: optional"));
+    assert_eq!(setup.client("sidecar.test").exchange("GET /", &[]).status(), 200);
     let metric = r#"candor_tls_certificate_expiry_timestamp_seconds{certificate="own.pem"}"#;
     // The first of January 2099.
     assert_eq!(setup.sidecar.metric(metric), Some(4_070_908_800.0));

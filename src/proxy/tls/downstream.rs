@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 
 use base64::Engine as _;
@@ -31,17 +32,12 @@ pub(in crate::proxy) struct Underway(Cell<usize>);
 /// One of them; it is over when this is dropped.
 struct Turn(Rc<Underway>);
 
-/// What came of it.
-pub(in crate::proxy) enum Secured {
-    /// A connection within TLS.
-    Tls {
-        wire: Wire,
-        spoken: Spoken,
-        /// The value of `Client-Cert` for a client that has said who it is, where that is to be told.
-        certificate: Option<HeaderValue>,
-    },
-    /// The client speaks something else.
-    Plain(Socket),
+/// A client's connection within TLS.
+pub(in crate::proxy) struct Secured {
+    pub wire: Wire,
+    pub spoken: Spoken,
+    /// The value of `Client-Cert` for a client that has said who it is, where that is to be told.
+    pub certificate: Option<HeaderValue>,
 }
 
 impl Underway {
@@ -61,43 +57,48 @@ impl Drop for Turn {
     }
 }
 
-/// Begins TLS with a client, whose first byte tells whether it wants to. Where it cannot be begun that is counted.
+/// Whether a client wants to speak TLS, by its first byte, which is left where it is.
 ///
 /// # Errors
-/// Why there is no TLS.
+/// When it leaves without a word.
+pub(in crate::proxy) async fn is_spoken(socket: &Socket) -> io::Result<bool> {
+    let mut first = [0];
+    match poll_fn(|context| socket.poll_peek(&mut first, context)).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(first == [HANDSHAKE]),
+    }
+}
+
+/// Begins TLS with a client. Where it cannot be begun that is counted.
 pub(in crate::proxy) async fn accept(
     socket: Socket,
     credential: &Credential<ServerTls>,
     tells_certificate: bool,
     underway: &Rc<Underway>,
     failures: &Failures,
-) -> Result<Secured, Reason> {
-    let failed = |reason: Reason| {
-        failures.count(Side::Downstream, reason);
-        reason
+) -> Option<Secured> {
+    let failed = |reason: Reason| failures.count(Side::Downstream, reason);
+    let Some(turn) = underway.turn() else {
+        failed(Reason::OverLimit);
+        return None;
     };
-    let mut first = [0];
-    match poll_fn(|context| socket.poll_peek(&mut first, context)).await {
-        // One that looks whether somebody listens, and no more.
-        Ok(0) | Err(_) => return Err(Reason::Closed),
-        Ok(_) if first == [HANDSHAKE] => {}
-        Ok(_) => {
-            failed(Reason::NoTls);
-            return Ok(Secured::Plain(socket));
-        }
-    }
-    let Some(turn) = underway.turn() else { return Err(failed(Reason::OverLimit)) };
     let acceptor = TlsAcceptor::from(credential.now());
-    let stream = acceptor.accept(socket).await.map_err(|error: io::Error| {
-        debug!(%error, "no TLS with a client");
-        failed(Reason::of(&error))
-    })?;
+    // It is counted before the connection is closed.
+    let mut accepting = pin!(acceptor.accept(socket));
+    let stream = match accepting.as_mut().await {
+        Ok(stream) => stream,
+        Err(error) => {
+            debug!(%error, "no TLS with a client");
+            failed(Reason::of(&error));
+            return None;
+        }
+    };
     drop(turn);
     let (_, connection) = stream.get_ref();
     let spoken = if connection.alpn_protocol() == Some(b"h2") { Spoken::Http2 } else { Spoken::Http1 };
     let shown = connection.peer_certificates().and_then(<[_]>::first).filter(|_| tells_certificate);
     let certificate = shown.and_then(|certificate| client_cert(certificate));
-    Ok(Secured::Tls { wire: Wire::Tls(Box::new(stream.into())), spoken, certificate })
+    Some(Secured { wire: Wire::Tls(Box::new(stream.into())), spoken, certificate })
 }
 
 /// A certificate as `Client-Cert` has it (RFC 9440, section 2.1): the bytes of DER, as structured fields write bytes.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio_rustls::rustls::Error;
 
-pub(super) use downstream::{Secured, Underway, accept};
+pub(super) use downstream::{Secured, Underway, accept, is_spoken};
 pub(super) use files::Files;
 pub(super) use upstream::Handshake;
 
