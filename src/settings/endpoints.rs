@@ -82,6 +82,10 @@ impl Places {
         diagnostics: &mut Diagnostics,
     ) -> Places {
         let every = upstream.read("resolve", patience, diagnostics);
+        if let Some(node) = upstream.given("resolve").filter(|_| url.is_some_and(|url| url.socket.is_some()))
+        {
+            diagnostics.error(&node.place, "`resolve` for a socket in the file system");
+        }
         let Some(node) = upstream.given("endpoints") else {
             return every.map_or(Places::Url, |every| Places::Resolved { every });
         };
@@ -116,7 +120,7 @@ impl Places {
 
 /// `host:port`, with the rest as the upstream's URL has it, or a whole URL.
 fn endpoint(node: &Node, url: Option<&UpstreamUrl>, diagnostics: &mut Diagnostics) -> Option<UpstreamUrl> {
-    let text = node.text("an endpoint, `host:port`,", diagnostics)?;
+    let text = node.text("an endpoint, `host:port`", diagnostics)?;
     if text.contains("://") || text.starts_with("unix:") {
         let read = UpstreamUrl::read(node, diagnostics)?;
         if let Some(url) = url.filter(|url| url.scheme != read.scheme || url.base_path != read.base_path) {

@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::document::Node;
+use crate::document::{Node, Value};
 use crate::engine::pattern::{Extent, Pattern};
 
 use super::section::{Section, patience};
@@ -78,7 +78,7 @@ impl Health {
         let node = upstream.given("health")?;
         let section = upstream.section("health", &Health::KEYS, diagnostics);
         let path = section.read("path", path, diagnostics);
-        if section.given("path").is_none() {
+        if matches!(node.value, Value::Map(_)) && section.given("path").is_none() {
             diagnostics.error(&node.place, "`health` needs `path`");
         }
         let mut count = |key: &str, default: u32| {

@@ -206,12 +206,12 @@ impl Upstream {
         let written = quick_url.or_else(|| section.given("url"));
         let own = written.map(|url| UpstreamUrl::read(url, diagnostics));
         let places = Places::read(section, own.as_ref().and_then(Option::as_ref), diagnostics);
-        endpoints::check_choice(section, &places, diagnostics);
         if written.is_none() && section.given("endpoints").is_none() {
             let needs = Diagnostic::error(format!("{what} needs `url`")).at(&entry.key_place);
             diagnostics.push(needs.help("or `endpoints`, where there are several"));
             return None;
         }
+        endpoints::check_choice(section, &places, diagnostics);
         let tls = section.given("tls").map(|node| (node, Tls::read(node, &what, diagnostics)));
         let url = match (own, &places) {
             (Some(url), _) => url?,
