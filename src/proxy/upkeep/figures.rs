@@ -34,3 +34,41 @@ impl Source for Figures {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::settings::{Places, Upstream, UpstreamUrl};
+    use crate::telemetry::meters::Meters;
+    use crate::telemetry::metrics::{Format, gather};
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a moment, for who is told of moments")]
+    fn what_is_known_of_endpoints_is_in_metrics() {
+        let url = |text: &str| UpstreamUrl::parse(text).unwrap();
+        let places = Places::Listed(vec![url("http://a:1"), url("http://b:2")]);
+        let ejection = Some(crate::settings::Ejection { consecutive: Some(1), ..Default::default() });
+        let settings = Upstream { places, ejection, ..Upstream::new("legacy", url("http://a:1")) };
+        let endpoints = Endpoints::new(&settings, None);
+        let all = endpoints.all();
+        let (chosen, claim) = endpoints.choose(&all, None, Instant::now).unwrap();
+        claim.failed(Instant::now).unwrap();
+        endpoints.shed(Shed::TooLong);
+        let figures: Arc<dyn Source> = Arc::new(Figures(vec![endpoints]));
+        let meters = Meters::start();
+        meters.listen_while_it_lives(Arc::downgrade(&figures));
+        let text = Format::OpenMetrics.write(&gather(&meters));
+        let bad = &all[chosen].name;
+        let good = &all[1 - chosen].name;
+        for line in [
+            format!("candor_upstream_endpoint_healthy{{upstream=\"legacy\",endpoint=\"{bad}\"}} 0"),
+            format!("candor_upstream_endpoint_healthy{{upstream=\"legacy\",endpoint=\"{good}\"}} 1"),
+            "candor_upstream_ejections_total{upstream=\"legacy\"} 1".to_owned(),
+            "candor_upstream_shed_total{upstream=\"legacy\",reason=\"pending too long\"} 1".to_owned(),
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+        }
+    }
+}

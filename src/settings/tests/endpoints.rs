@@ -1,3 +1,5 @@
+//! What upstreams say of several endpoints, of health and of bounds.
+
 use super::*;
 
 /// The upstream of these keys.
