@@ -9,11 +9,12 @@ use std::fmt::Write as _;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
@@ -85,9 +86,15 @@ impl Reloader {
         Reloader { sidecar, options, watch, asked, earlier: Vec::new() }
     }
 
-    /// The sidecar's other ways in.
-    pub fn doors(&mut self) -> &mut Doors {
-        &mut self.sidecar.doors
+    /// Changes nothing any more, and waits until what came in by the other ways is finished.
+    ///
+    /// # Errors
+    /// When one of them could not go on.
+    pub async fn close(&mut self) -> io::Result<()> {
+        self.asked.close();
+        // Who waits is told by being let go of.
+        while self.asked.try_recv().is_ok() {}
+        self.sidecar.doors.close().await
     }
 
     /// Changes the sidecar whenever somebody wants it.
@@ -106,7 +113,7 @@ impl Reloader {
                 _ = hangups.recv() => (Trigger::Signal, None),
                 Some(asked) = self.asked.recv() => (Trigger::Request, Some(asked)),
                 () = pause => {
-                    self.let_go();
+                    self.let_go().await;
                     look = self.look().await;
                     if look != Look::Changed {
                         continue;
@@ -151,13 +158,14 @@ impl Reloader {
             (watch, look)
         });
         // A look that panicked has said so; there is nothing to look at any more.
-        let (watch, look) = looked.await.unwrap_or((Watch::default(), Look::Same));
+        let (watch, look) = looked.await.unwrap_or_default();
         self.watch = watch;
         look
     }
 
     /// Reads the configuration and puts it in force. What there is to say about that.
     async fn reload(&mut self, options: &Options, trigger: Trigger) -> Result<String, String> {
+        self.let_go().await;
         let Read { playground, warnings, files } = self.read(options).await;
         self.watch.follow(files);
         let changed = match playground {
@@ -194,7 +202,7 @@ impl Reloader {
     async fn read(&self, options: &Options) -> Read {
         let (options, before) = (options.clone(), self.sidecar.snapshot.now());
         let known: Vec<_> = self.watch.read().paths().cloned().collect();
-        let read = spawn_blocking(move || {
+        let read = aside(move || {
             let (mut loaded, mut held) = read_once(&options);
             for _ in 1..READS_MAX {
                 if held.is_so() {
@@ -216,8 +224,10 @@ impl Reloader {
             };
             Read { playground, warnings, files }
         });
-        read.await.unwrap_or_else(|failure| Read {
-            playground: Err(format!("the configuration was not read because of a bug in Candor: {failure}")),
+        read.await.unwrap_or_else(|| Read {
+            playground: Err(
+                "the configuration could not be read: its thread did not begin, or panicked".to_owned()
+            ),
             warnings: String::new(),
             files: self.watch.read().clone(),
         })
@@ -253,15 +263,28 @@ impl Reloader {
     }
 
     /// Takes configurations apart that nobody has any more.
-    fn let_go(&mut self) {
+    async fn let_go(&mut self) {
         let is_alone = |playground: &mut Arc<Playground>| {
             Arc::strong_count(playground) == 1 && Arc::strong_count(playground.snapshot()) == 1
         };
         let gone: Vec<_> = self.earlier.extract_if(.., is_alone).collect();
         if !gone.is_empty() {
-            spawn_blocking(move || drop(gone));
+            aside(move || drop(gone)).await;
         }
     }
+}
+
+/// The outcome of some work on a thread of its own; nothing where there is none. One thread after another, rather than
+/// any of a pool: the system's allocator then has them use the same memory, and what a configuration took is there for
+/// the next.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, outcome) = oneshot::channel();
+    let begun = thread::Builder::new().name("reload".to_owned()).spawn(move || {
+        // Who waits may be gone.
+        let _ = done.send(work());
+    });
+    begun.ok()?;
+    outcome.await.ok()
 }
 
 /// The configuration, or that there is no reading it; and what its files held.
