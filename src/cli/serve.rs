@@ -163,7 +163,7 @@ pub async fn serve(
         () = signals.next() => info!("stopping: exchanges in flight are finished, new ones refused"),
     }
     drop(stop);
-    let finished = async { try_join!(carrying, reloader.doors().close()).map(|(drained, ())| drained) };
+    let finished = async { try_join!(carrying, reloader.close()).map(|(drained, ())| drained) };
     tokio::select! {
         drained = finished => {
             match drained?.cut {

@@ -85,9 +85,15 @@ impl Reloader {
         Reloader { sidecar, options, watch, asked, earlier: Vec::new() }
     }
 
-    /// The sidecar's other ways in.
-    pub fn doors(&mut self) -> &mut Doors {
-        &mut self.sidecar.doors
+    /// Changes nothing any more, and waits until what came in by the other ways is finished.
+    ///
+    /// # Errors
+    /// When one of them could not go on.
+    pub async fn close(&mut self) -> io::Result<()> {
+        self.asked.close();
+        // Who waits is told by being let go of.
+        while self.asked.try_recv().is_ok() {}
+        self.sidecar.doors.close().await
     }
 
     /// Changes the sidecar whenever somebody wants it.
@@ -106,7 +112,7 @@ impl Reloader {
                 _ = hangups.recv() => (Trigger::Signal, None),
                 Some(asked) = self.asked.recv() => (Trigger::Request, Some(asked)),
                 () = pause => {
-                    self.let_go();
+                    self.let_go().await;
                     look = self.look().await;
                     if look != Look::Changed {
                         continue;
@@ -158,6 +164,7 @@ impl Reloader {
 
     /// Reads the configuration and puts it in force. What there is to say about that.
     async fn reload(&mut self, options: &Options, trigger: Trigger) -> Result<String, String> {
+        self.let_go().await;
         let Read { playground, warnings, files } = self.read(options).await;
         self.watch.follow(files);
         let changed = match playground {
@@ -253,13 +260,14 @@ impl Reloader {
     }
 
     /// Takes configurations apart that nobody has any more.
-    fn let_go(&mut self) {
+    async fn let_go(&mut self) {
         let is_alone = |playground: &mut Arc<Playground>| {
             Arc::strong_count(playground) == 1 && Arc::strong_count(playground.snapshot()) == 1
         };
         let gone: Vec<_> = self.earlier.extract_if(.., is_alone).collect();
         if !gone.is_empty() {
-            spawn_blocking(move || drop(gone));
+            // Nothing is to be done about a drop that panicked; it has said so.
+            let _ = spawn_blocking(move || drop(gone)).await;
         }
     }
 }

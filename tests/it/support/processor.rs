@@ -18,6 +18,8 @@ pub struct Seat(TcpListener);
 
 /// A running processor; stops when told, or with the process.
 pub struct Processor {
+    /// The configuration of streams that begin.
+    pub in_force: InForce<Snapshot>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -49,6 +51,8 @@ impl Processor {
 
     fn start(listener: Listener, snapshot: Arc<Snapshot>) -> Processor {
         let (stop, stopped) = oneshot::channel::<()>();
+        let in_force = InForce::new(snapshot);
+        let followed = in_force.clone();
         let ended = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let shutdown = async {
@@ -57,9 +61,9 @@ impl Processor {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run(listener, InForce::new(snapshot), Meters::start(), shutdown)).unwrap();
+            runtime.block_on(run(listener, followed, Meters::start(), shutdown)).unwrap();
         });
-        Processor { stop, ended }
+        Processor { in_force, stop, ended }
     }
 
     /// Stops it, with its connections.
