@@ -2,6 +2,7 @@ mod admin;
 mod api;
 mod capture;
 mod endpoints;
+mod listen;
 mod reload;
 mod tls;
 
@@ -273,34 +274,6 @@ fn a_quick_upstream_takes_the_place_of_the_url_of_default() {
             ("other".into(), "o".into(), HostHeader::Preserve)
         ]
     );
-}
-
-#[test]
-fn listeners_are_addresses_with_ports() {
-    let check = |listen: &str, help: &str| {
-        let (_, problems) = load(
-            Some(&format!("version: 1\nserver: {{ listen: '{listen}' }}")),
-            &Beside { flags: vec![(Flag::Upstream, "http://app")], ..Beside::default() },
-        );
-        assert_eq!(problems[0].message, format!("`{listen}` is not an address and port"));
-        assert_eq!(problems[0].help.as_deref(), Some(help));
-    };
-    check("8080", "did you mean `0.0.0.0:8080`?");
-    check(":80", "did you mean `0.0.0.0:80`?");
-    check("localhost:80", "did you mean `127.0.0.1:80`?");
-    check("10.0.0.1", "did you mean `10.0.0.1:8080`?");
-    check("::1", "did you mean `[::1]:8080`?");
-    check("app:80", "an IP address and a port, such as `0.0.0.0:8080`");
-    check("0.0.0.0:99999", "an IP address and a port, such as `0.0.0.0:8080`");
-}
-
-#[test]
-fn two_listeners_need_two_ports() {
-    let taken = "`server.listen` and `admin.listen` both take port 9901";
-    check_message("server: { listen: '0.0.0.0:9901' }", taken);
-    check_message("server: { listen: '127.0.0.1:9901' }\nadmin: { listen: '0.0.0.0:9901' }", taken);
-    read("server: { listen: '10.0.0.1:9901' }");
-    read("server: { listen: '127.0.0.1:0' }\nadmin: { listen: '127.0.0.1:0' }");
 }
 
 #[test]
