@@ -162,8 +162,10 @@ impl Worker {
         let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, request);
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
-        let mut carried =
-            carried.unwrap_or_else(|error| Box::new(Carried::own(&error, &method, &mut record)));
+        let mut carried = carried.unwrap_or_else(|error| {
+            let error = self.settled(error);
+            Box::new(Carried::own(&error, &method, &mut record))
+        });
         if is_last {
             http1::write_close(&mut carried.head.headers);
         }
@@ -180,6 +182,11 @@ impl Worker {
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);
         Reply { carried, record }
+    }
+
+    /// What an error comes to at this point of the sidecar's life.
+    fn settled(&self, error: ProxyError) -> ProxyError {
+        if self.readiness.is_draining() { error.while_draining() } else { error }
     }
 
     /// Whether the connection has carried as many exchanges as it may. One over HTTP/2 is not bounded so.
