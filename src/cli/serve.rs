@@ -151,8 +151,14 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         let envoy = async {
             match ext_proc {
                 Some(listener) => {
-                    ext_proc::run(listener, Arc::clone(&snapshot), meters.clone(), readiness.clone(), shutdown())
-                        .await
+                    ext_proc::run(
+                        listener,
+                        Arc::clone(&snapshot),
+                        meters.clone(),
+                        readiness.clone(),
+                        shutdown(),
+                    )
+                    .await
                 }
                 None => Ok(()),
             }

@@ -21,10 +21,10 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::{join, select};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::timeout;
+use tokio::{join, select};
 use tracing::{debug, warn};
 
 use super::stream::Outbound;
@@ -160,11 +160,7 @@ struct Workers {
 }
 
 impl Workers {
-    async fn start(
-        snapshot: &Arc<Snapshot>,
-        meters: &Meters,
-        readiness: &Readiness,
-    ) -> io::Result<Workers> {
+    async fn start(snapshot: &Arc<Snapshot>, meters: &Meters, readiness: &Readiness) -> io::Result<Workers> {
         let available = || available_parallelism().map_or(1, Into::into);
         let count = snapshot.settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);

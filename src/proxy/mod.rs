@@ -252,7 +252,8 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
-            let Some((again, pause)) = tries.again(&decided.outcome, self.readiness.is_draining(), record) else {
+            let Some((again, pause)) = tries.again(&decided.outcome, self.readiness.is_draining(), record)
+            else {
                 break (head, phrase, version, decided);
             };
             decided.content.discard();
