@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
 use crate::ext_proc;
-use crate::live::{Readiness, Snapshot};
+use crate::live::{Prober, Readiness, Snapshot};
 use crate::proxy::{self, Drained, StopSignal};
 use crate::telemetry;
 use crate::telemetry::meters::Meters;
@@ -122,7 +122,9 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (readiness, meters, history) = (readiness.clone(), meters.clone(), History::default());
         tokio::spawn(history.clone().keep(meters.clone()));
-        let admin = Admin { readiness, meters, history, playground: Arc::new(playground) };
+        let (prober, questions) = Prober::new();
+        tokio::spawn(proxy::answer_probes(questions));
+        let admin = Admin { readiness, meters, history, prober, playground: Arc::new(playground) };
         let router = admin::router(admin, listener.local_addr()?.ip());
         tokio::spawn(async move { axum::serve(listener, router).await });
     }

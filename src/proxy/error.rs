@@ -190,7 +190,8 @@ impl ProxyError {
         }
     }
 
-    fn detail(&self) -> &str {
+    /// What whoever asks is told.
+    pub fn detail(&self) -> &str {
         match self {
             ProxyError::Downstream(error) => error.detail(),
             ProxyError::Upstream(error) => error.fault.detail(),
@@ -491,19 +492,19 @@ mod tests {
 
     #[test]
     fn while_draining_an_upstream_that_is_gone_is_no_bad_gateway() {
-        let check = |fault: UpstreamFault, status: u16, kind: &str| {
+        let check_draining = |fault: UpstreamFault, status: u16, kind: &str| {
             let error = ProxyError::from(fault).while_draining();
             let retry_after = error.answer().0.headers.get(header::RETRY_AFTER).cloned();
             assert_eq!(retry_after.is_some(), status == 503, "{fault:?}");
-            super::tests::check(error, status, kind);
+            check(error, status, kind);
         };
         use UpstreamFault::*;
         for gone in [Name, Refused, Unreachable, Closed, Lost] {
-            check(gone, 503, "destination_unavailable");
+            check_draining(gone, 503, "destination_unavailable");
         }
-        check(CutShort, 502, "http_response_incomplete");
-        check(TlsCertificate, 502, "tls_certificate_error");
-        check(Silent, 504, "http_response_timeout");
+        check_draining(CutShort, 502, "http_response_incomplete");
+        check_draining(TlsCertificate, 502, "tls_certificate_error");
+        check_draining(Silent, 504, "http_response_timeout");
         let told = ProxyError::from(Refused).while_draining().to_string();
         assert!(told.ends_with("gone already: the upstream refused the connection"), "{told}");
     }

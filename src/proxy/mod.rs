@@ -22,6 +22,7 @@ mod intake;
 mod local;
 mod names;
 mod preface;
+mod probe;
 mod record;
 mod refusal;
 mod request_body;
@@ -46,6 +47,7 @@ use http::header;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tokio::time::sleep;
 
+pub use probe::answer_probes;
 pub use server::{Drained, StopSignal, StopSignals, bind, run};
 pub use visit::Visit;
 
