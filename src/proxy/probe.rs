@@ -144,7 +144,8 @@ async fn send(
 ) -> Result<Answer<super::download::Download>, ProxyError> {
     let RequestSnapshot { method, uri, headers, .. } = asked;
     let head = RequestHead { method, uri, version: Version::HTTP_11, headers };
-    let patience = Patience { head: probe.time_max, end: None };
+    // The probe has less time than that.
+    let patience = Patience { head: upstream.timeouts.response, end: None };
     let sent = upstream.send(head, RequestBody::Empty, None, Way::Any, patience).await;
     let taken = match sent {
         // The connection of the last question need not be there any more.

@@ -63,7 +63,7 @@ fn a_probe_says_what_the_upstream_said_and_what_rules_made_of_it() {
     assert_eq!(unknown.status(), 404);
     assert!(unknown.text().contains("there is no probe `none`"), "{}", unknown.text());
     assert_eq!(sidecar.ask_admin("POST /probe/well").status(), 405);
-    assert_eq!(sidecar.ask_admin("HEAD /readyz").status(), 200, "a sick backend is no sick sidecar");
+    assert_eq!(sidecar.ask_admin("GET /readyz").status(), 200, "a sick backend is no sick sidecar");
 }
 
 #[test]
