@@ -126,6 +126,7 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         tokio::spawn(proxy::answer_probes(questions));
         let admin = Admin { readiness, meters, history, prober, playground: Arc::new(playground) };
         let router = admin::router(admin, listener.local_addr()?.ip());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
     let (stop, stopped) = watch::channel(());

@@ -17,6 +17,7 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 use tracing::error;
 
+use super::download::Download;
 use super::error::{ProxyError, UpstreamFault};
 use super::headers;
 use super::hold::{self, Decided};
@@ -98,7 +99,7 @@ impl Prober {
         let upstream = self.upstreams.get(probe.upstream);
         let upstream = upstream.ok_or(ProxyError::Internal("the probe's upstream does not exist"))?;
         let asked = asked(probe, upstream);
-        let Answer { status, mut headers, body, .. } = send(probe, upstream, &asked).await?;
+        let Answer { status, mut headers, body, .. } = send(upstream, &asked).await?;
         headers::strip_answer(&mut headers);
         let mut head = AnswerHead { status, headers };
         let Decided { outcome, content, broken, .. } = match &probe.rule_set {
@@ -137,11 +138,7 @@ fn asked(probe: &Probe, upstream: &Upstream) -> RequestSnapshot {
     RequestSnapshot { method: probe.method.clone(), uri, headers, circumstances: None }
 }
 
-async fn send(
-    probe: &Probe,
-    upstream: &Upstream,
-    asked: &RequestSnapshot,
-) -> Result<Answer<super::download::Download>, ProxyError> {
+async fn send(upstream: &Upstream, asked: &RequestSnapshot) -> Result<Answer<Download>, ProxyError> {
     let RequestSnapshot { method, uri, headers, .. } = asked;
     let head = RequestHead { method, uri, version: Version::HTTP_11, headers };
     // The probe has less time than that.

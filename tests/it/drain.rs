@@ -42,14 +42,15 @@ impl Drop for Running {
 impl Running {
     /// Before this upstream, with these variables besides.
     pub fn before(upstream: SocketAddr, variables: &[(&str, &str)]) -> Running {
-        let mut command = candor(&["serve"]);
-        command.env("CANDOR_UPSTREAM", format!("http://{upstream}"));
-        Running::start(command.envs(variables.iter().copied()))
+        let upstream = ("CANDOR_UPSTREAM", &*format!("http://{upstream}"));
+        Running::start(&[], &[&[upstream], variables].concat())
     }
 
-    /// As the command says, wherever there is room.
-    pub fn start(command: &mut Command) -> Running {
+    /// With these flags and variables, wherever there is room.
+    pub fn start(flags: &[&str], variables: &[(&str, &str)]) -> Running {
+        let mut command = candor(&[&["serve"], flags].concat());
         command.env("CANDOR_LISTEN", "127.0.0.1:0").env("CANDOR_ADMIN", "127.0.0.1:0");
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
         let told: Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
@@ -352,6 +353,15 @@ fn who_may_not_drain_is_told_why() {
     let (code, _, stderr) = ended(asking(nowhere.address));
     assert_eq!(code, 2);
     assert!(stderr.contains("cannot be read") && stderr.contains("refused"), "{stderr}");
+}
+
+#[test]
+fn a_hook_beside_it_needs_no_token_where_the_listener_is_open_to_others() {
+    let nowhere = Nowhere::reserve();
+    let sidecar = Running::before(nowhere.address, &[("CANDOR_ADMIN", "0.0.0.0:0")]);
+    let admin = format!("http://127.0.0.1:{}", sidecar.admin.port());
+    let (code, stdout, stderr) = ended(candor(&["drain", "--admin", &admin]).output().unwrap());
+    assert_eq!((code, stdout.as_str()), (0, "drained: no exchange in flight\n"), "{stderr}");
 }
 
 fn asking(admin: SocketAddr) -> Output {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::cli::{candor, check, file};
+use crate::cli::{check, file};
 use crate::drain::Running;
 use crate::support::client::Answered;
 use crate::support::upstream::{After, Deaf, Nowhere, Upstream};
@@ -24,7 +24,7 @@ rule_sets:
 routes: [{{ name: all, rules: health }}]
 "
     ));
-    Running::start(candor(&["serve", "-c", file.path().to_str().unwrap()]).env("CANDOR_SERVER__WORKERS", "1"))
+    Running::start(&["-c", file.path().to_str().unwrap()], &[("CANDOR_SERVER__WORKERS", "1")])
 }
 
 fn told(answer: &Answered) -> (u16, &str) {
