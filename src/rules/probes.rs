@@ -210,7 +210,7 @@ routes: [{ name: all, upstream: other, rules: plain }]
         let check = |text: &str, expected: &[&str]| {
             assert_eq!(read(&format!("probes: {text}{REST}")).1, expected, "{text}");
         };
-        check("[]", &["expected probes, found a list"]);
+        check("[]", &["expected probes (a map), found a list"]);
         check("{ 'a/b': { route: all, path: / } }", &["`a/b` is not the name of a probe"]);
         check("{ it: { route: all } }", &["a probe needs `path`"]);
         check("{ it: { route: all, path: health } }", &["`health` is not a path"]);
@@ -220,7 +220,7 @@ routes: [{ name: all, upstream: other, rules: plain }]
         check("{ it: { route: all, path: /, host: 'a b' } }", &["`a b` is not a host"]);
         check(
             "{ it: { route: all, path: /, healthy: '2[' } }",
-            &["pattern `2[` has an unclosed character class"],
+            &["pattern `2[` is not valid: unclosed character class"],
         );
         let timeout = "a probe's timeout is more than 0 and at most 25s";
         check("{ it: { route: all, path: /, timeout: 0s } }", &[timeout]);
