@@ -74,7 +74,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves and counts what it serves in `meters`, under this configuration and those of `changes`, until `shutdown`
 /// completes; then refuses new connections, finishes the exchanges in flight within `drain.timeout`, and says how many
-/// connections had to be cut.
+/// connections had to be cut. While `readiness` says draining, connections are taken and end with their exchange.
 ///
 /// # Errors
 /// When the listener, a worker or the capture of exchanges cannot be started.
@@ -88,7 +88,8 @@ pub async fn run(
 ) -> io::Result<Drained> {
     let mut listener = tokio::net::TcpListener::from_std(listener)?;
     let mut recordings = Recordings::start(&snapshot, &meters)?;
-    let mut workers = Workers::start(Shared::new(snapshot, meters, recordings.captures())).await?;
+    let shared = Shared::new(snapshot, meters, recordings.captures(), readiness.clone());
+    let mut workers = Workers::start(shared).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -246,6 +247,15 @@ fn least_busy(loads: impl ExactSizeIterator<Item = usize>, turn: usize) -> usize
     loads.enumerate().min_by_key(|&(index, load)| (load, distance(index))).map_or(0, |(index, _)| index)
 }
 
+/// How a process is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGTERM, by which an orchestrator stops a container.
+    Terminate,
+    /// SIGINT, by which a person at a terminal does.
+    Interrupt,
+}
+
 /// The signals that ask a process to stop: SIGTERM and SIGINT. Listening to them is also what makes them work
 /// for process 1 of a container, which the kernel spares their default effect.
 #[derive(Debug)]
@@ -267,10 +277,10 @@ impl StopSignals {
     }
 
     /// Waits for the next one. The first asks for an orderly stop, a second for one at once.
-    pub async fn next(&mut self) {
+    pub async fn next(&mut self) -> StopSignal {
         select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => StopSignal::Terminate,
+            _ = self.interrupt.recv() => StopSignal::Interrupt,
         }
     }
 }
