@@ -176,7 +176,11 @@ struct Workers {
 }
 
 impl Workers {
-    async fn start(in_force: &InForce<Snapshot>, meters: &Meters, readiness: &Readiness) -> io::Result<Workers> {
+    async fn start(
+        in_force: &InForce<Snapshot>,
+        meters: &Meters,
+        readiness: &Readiness,
+    ) -> io::Result<Workers> {
         let available = || available_parallelism().map_or(1, Into::into);
         let count = in_force.now().settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);
