@@ -22,9 +22,11 @@ mod headers;
 mod hold;
 mod http1;
 mod intake;
+mod lease;
 mod listener;
 mod local;
 mod names;
+mod place;
 mod preface;
 mod proxy_protocol;
 mod record;
@@ -33,9 +35,11 @@ mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod several;
 mod socket;
 mod tls;
 mod tunnel;
+mod upkeep;
 mod upstream;
 mod visit;
 mod worker;
@@ -67,10 +71,11 @@ use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::Decided;
 use http1::{Answer, Buffers, Session, Switched, Terms};
 use intake::{Intake, Source};
+use place::Means;
 use record::Record;
 use refusal::Refusal;
 use retry::{Prospect, Tries};
-use tls::{Failures, Handshake, Underway};
+use tls::{Failures, Underway};
 use tunnel::{End, Offer};
 use upstream::{RequestHead, Taken, Upstream};
 
@@ -79,7 +84,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::{Holds, Snapshot};
+use crate::live::{Endpoints, Holds, Snapshot};
 use crate::settings::{self, ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -200,16 +205,15 @@ impl Worker {
     fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
         let Shared { snapshot, holds, turns, captures, meters } = shared;
         let failures = Failures::told_with(&meters);
-        let new = |(index, upstream): (usize, &settings::Upstream)| {
+        let new = |(index, endpoints): (usize, &Arc<Endpoints>)| {
             let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
-            let handshake =
-                credential.and_then(|credential| Handshake::new(upstream, credential, failures.clone()));
-            Rc::new(Upstream::new(upstream, handshake, &own.buffers, &own.meter))
+            let links = own.meter.links(&endpoints.settings.name);
+            let means =
+                Means { buffers: Rc::clone(&own.buffers), links, credential, failures: failures.clone() };
+            Rc::new(Upstream::new(endpoints, &means))
         };
-        let upstreams = snapshot.settings.upstreams.iter().enumerate();
-        let upstreams =
-            upstreams.map(|(index, upstream)| kept(upstream).unwrap_or_else(|| new((index, upstream))));
-        let upstreams = upstreams.collect();
+        let upstreams = snapshot.endpoints.iter().enumerate();
+        let upstreams = upstreams.map(|it| kept(&it.1.settings).unwrap_or_else(|| new(it))).collect();
         let terms = Rc::new(Terms::new(&snapshot));
         Worker { snapshot, upstreams, holds, turns, captures, failures, meters, terms, own }
     }
@@ -304,6 +308,7 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
+            tries.judge(&decided, status);
             let Some((again, pause)) = tries.again(&decided.outcome, self.own.draining.get(), record) else {
                 break (head, phrase, version, decided);
             };
@@ -364,8 +369,8 @@ impl Worker {
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
 async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
-    let (wire, link) = upstream.connect().await?;
-    let end = End::new(Bytes::new(), wire, link);
+    let (wire, lease) = upstream.connect().await?;
+    let end = End::new(Bytes::new(), wire, lease);
     record.tunnelled();
     Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
@@ -462,7 +467,7 @@ impl Carried {
         offer: Option<&Offer>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
-        let Answer { status, phrase, mut headers, body: Switched { stream, link, first }, .. } = answer;
+        let Answer { status, phrase, mut headers, body: Switched { stream, lease, first }, .. } = answer;
         record.answered(status);
         if !offer.is_some_and(|offer| offer.covers(&headers)) {
             return Err(UpstreamFault::Switched.into());
@@ -473,7 +478,7 @@ impl Carried {
         if let Some(chosen) = chosen {
             tunnel::write_upgrade(&mut headers, chosen);
         }
-        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, link)))
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, lease)))
     }
 
     fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {

@@ -25,6 +25,7 @@ use super::listener::{Acceptor, Listener};
 use super::refusal::Refusal;
 use super::socket::Loose;
 use super::tls::Files;
+use super::upkeep::Upkeep;
 use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
@@ -61,6 +62,7 @@ pub async fn run(
     let mut recordings = Recordings::start(&snapshot, &meters)?;
     let files = Files::watch(&snapshot.credentials, &meters);
     let mut workers = Workers::start(Shared::new(snapshot, meters, recordings.captures())).await?;
+    let mut upkeep = Upkeep::start(&workers.shared.snapshot, &workers.shared.meters)?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -71,6 +73,7 @@ pub async fn run(
                 let changed = async {
                     let next = next.map(Listener::start).transpose()?;
                     let captures = recordings.follow(&workers.shared, &snapshot)?;
+                    upkeep = Upkeep::start(&snapshot, &workers.shared.meters)?;
                     let moves = next.is_some();
                     if let Some(next) = next {
                         workers.take_waiting(std::mem::replace(&mut listener, next));
@@ -88,6 +91,7 @@ pub async fn run(
         }
     }
     readiness.drain();
+    drop(upkeep);
     drop(listener);
     let drained = workers.drain().await;
     recordings.finish();

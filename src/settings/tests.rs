@@ -1,6 +1,7 @@
 mod admin;
 mod api;
 mod capture;
+mod endpoints;
 mod listen;
 mod reload;
 mod tls;
@@ -141,7 +142,11 @@ rule_sets: {}
             body_idle: Some(seconds(5)),
             total: Some(seconds(6)),
         },
-        limits: Limits { response_header_bytes: 8192, response_body_bytes: Some(1 << 30) },
+        limits: Limits {
+            response_header_bytes: 8192,
+            response_body_bytes: Some(1 << 30),
+            ..Limits::default()
+        },
         host: HostHeader::Upstream,
         protocol: Protocol::Http2,
         accept_encoding: AcceptEncoding::Identity,
@@ -447,6 +452,7 @@ hold: { max_bytes: big, max_bytes: 1 }
       |
     6 |   other: { host: upstrem }
       |   ^^^^^
+      = help: or `endpoints`, where there are several
 
     error: `upstrem` is not a choice of `host`
      --> candor.yaml:6:18

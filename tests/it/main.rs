@@ -17,6 +17,7 @@ mod console;
 mod demo;
 mod docs;
 mod encodings;
+mod endpoints;
 mod envoy;
 mod examples;
 mod explain;

@@ -9,11 +9,12 @@ use std::fmt::Write as _;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
@@ -157,7 +158,7 @@ impl Reloader {
             (watch, look)
         });
         // A look that panicked has said so; there is nothing to look at any more.
-        let (watch, look) = looked.await.unwrap_or((Watch::default(), Look::Same));
+        let (watch, look) = looked.await.unwrap_or_default();
         self.watch = watch;
         look
     }
@@ -201,7 +202,7 @@ impl Reloader {
     async fn read(&self, options: &Options) -> Read {
         let (options, before) = (options.clone(), self.sidecar.snapshot.now());
         let known: Vec<_> = self.watch.read().paths().cloned().collect();
-        let read = spawn_blocking(move || {
+        let read = aside(move || {
             let (mut loaded, mut held) = read_once(&options);
             for _ in 1..READS_MAX {
                 if held.is_so() {
@@ -223,8 +224,10 @@ impl Reloader {
             };
             Read { playground, warnings, files }
         });
-        read.await.unwrap_or_else(|failure| Read {
-            playground: Err(format!("the configuration was not read because of a bug in Candor: {failure}")),
+        read.await.unwrap_or_else(|| Read {
+            playground: Err(
+                "the configuration could not be read: its thread did not begin, or panicked".to_owned()
+            ),
             warnings: String::new(),
             files: self.watch.read().clone(),
         })
@@ -266,10 +269,22 @@ impl Reloader {
         };
         let gone: Vec<_> = self.earlier.extract_if(.., is_alone).collect();
         if !gone.is_empty() {
-            // Nothing is to be done about a drop that panicked; it has said so.
-            let _ = spawn_blocking(move || drop(gone)).await;
+            aside(move || drop(gone)).await;
         }
     }
+}
+
+/// The outcome of some work on a thread of its own; nothing where there is none. One thread after another, rather than
+/// any of a pool: the system's allocator then has them use the same memory, and what a configuration took is there for
+/// the next.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, outcome) = oneshot::channel();
+    let begun = thread::Builder::new().name("reload".to_owned()).spawn(move || {
+        // Who waits may be gone.
+        let _ = done.send(work());
+    });
+    begun.ok()?;
+    outcome.await.ok()
 }
 
 /// The configuration, or that there is no reading it; and what its files held.
