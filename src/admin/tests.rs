@@ -220,6 +220,16 @@ async fn rules_are_told_with_what_they_did() {
 }
 
 #[tokio::test]
+async fn endpoints_are_told_with_their_state() {
+    let seen = asked(&admin(""), get("/api/v1/upstreams"), 200).await;
+    let endpoint = json!({ "endpoint": "127.0.0.1:9", "state": "in service", "in_flight": null });
+    let expected = json!({
+        "upstream": "legacy", "is_checked": false, "ejections": 0, "shed": 0, "pending": 0, "endpoints": [endpoint],
+    });
+    assert_eq!(seen, json!({ "upstreams": [expected] }));
+}
+
+#[tokio::test]
 async fn rules_are_tried_and_kept_as_a_case() {
     let admin = admin("");
     let trial = json!({ "upstream": { "json": { "code": 1410 } }, "name": "gone is gone" });

@@ -85,7 +85,7 @@ impl Loaded {
     pub fn playground_after(self, previous: Option<&Snapshot>) -> Option<Playground> {
         let Configuration { settings, rules, deployment, written: (document, quick) } = self.configuration?;
         let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
-        let snapshot = snapshot.with(deployment).asking(rules.probes);
+        let snapshot = snapshot.with(deployment).checked_by(&rules.checks).asking(rules.probes);
         let snapshot = match previous {
             Some(previous) => snapshot.after(previous),
             None => snapshot,
@@ -149,13 +149,14 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
     let mut diagnostics = Diagnostics::default();
     let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
         rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
-        settings::fill_in_tls(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             let nobody = ExtProc::is_alone(&document).then_some("http://127.0.0.1");
             quick.upstream =
                 upstream_if_none.or(nobody).map(|url| Node::scalar(&Source::new("--upstream", url)));
         }
-        let settings = Settings::read(&document, &quick, &mut diagnostics);
+        // Certificates are looked at by those who use them, and taken in without a reload.
+        let unwatched = |path: &str, place: &Place| Files::default().beside(path, place);
+        let settings = Settings::read_with_files(&document, &quick, &unwatched, &mut diagnostics);
         let names = match &settings {
             Some(settings) => settings.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect(),
             None => upstream_names(&document, quick.upstream.is_some()),

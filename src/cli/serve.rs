@@ -12,7 +12,6 @@ use tracing::{info, warn};
 
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
-use crate::ext_proc;
 use crate::live::{Holds, InForce, Prober, Readiness, Reloads, Snapshot};
 use crate::proxy::{self, Drained, StopSignal};
 use crate::telemetry;
@@ -64,8 +63,8 @@ pub fn block_on<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T>
 /// The addresses of a sidecar, taken before anything runs, so that all of it starts or none.
 #[derive(Debug)]
 pub struct Listeners {
-    traffic: Option<TcpListener>,
-    ext_proc: Option<ext_proc::Listener>,
+    traffic: Option<proxy::Listener>,
+    ext_proc: Option<proxy::Listener>,
     admin: Option<TcpListener>,
 }
 
@@ -74,9 +73,11 @@ impl Listeners {
     pub fn bind(snapshot: &Snapshot) -> io::Result<Listeners> {
         let settings = &snapshot.settings;
         let is_alone = settings.ext_proc.as_ref().is_some_and(|ext_proc| ext_proc.is_alone);
-        let traffic = (!is_alone).then(|| proxy::bind(settings.server.listen)).transpose()?;
+        let server = &settings.server;
+        let traffic = (!is_alone).then(|| proxy::Listener::bind(&server.listen, server.socket_mode));
+        let traffic = traffic.transpose()?;
         let ext_proc = settings.ext_proc.as_ref();
-        let ext_proc = ext_proc.map(|ext_proc| ext_proc::Listener::bind(&ext_proc.listen)).transpose()?;
+        let ext_proc = ext_proc.map(|ext_proc| proxy::Listener::bind(&ext_proc.listen, None)).transpose()?;
         let admin = settings.admin.listen.map(proxy::bind).transpose()?;
         Ok(Listeners { traffic, ext_proc, admin })
     }
@@ -88,21 +89,17 @@ impl Listeners {
 
     /// Where traffic comes in.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        let nowhere = || io::Error::other("there is no listener for traffic");
-        self.traffic.as_ref().ok_or_else(nowhere)?.local_addr()
+        match &self.traffic {
+            Some(proxy::Listener::Tcp(listener)) => listener.local_addr(),
+            _ => Err(io::Error::other("there is no address for traffic")),
+        }
     }
 
     fn log(&self) {
-        let text = |listener: &Option<TcpListener>| {
-            listener
-                .as_ref()
-                .and_then(|listener| listener.local_addr().ok())
-                .map(|address| address.to_string())
-        };
         info!(
-            listen = text(&self.traffic),
-            ext_proc = self.ext_proc.as_ref().map(ext_proc::Listener::address),
-            admin = text(&self.admin).unwrap_or_default(),
+            listen = self.traffic.as_ref().map(proxy::Listener::address),
+            ext_proc = self.ext_proc.as_ref().map(proxy::Listener::address),
+            admin = self.admin_address().map(|address| address.to_string()).unwrap_or_default(),
             version = env!("CARGO_PKG_VERSION"),
             "listening"
         );

@@ -3,12 +3,8 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::fs;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,7 +26,7 @@ use tracing::{debug, warn};
 
 use super::stream::Outbound;
 use crate::live::{InForce, Readiness, Snapshot};
-use crate::settings::ExtProcListen;
+use crate::proxy::{Listener, Loose};
 use crate::telemetry::meters::{Meter, Meters};
 
 const PATH: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
@@ -40,67 +36,6 @@ const STREAMS_MAX: u32 = 4096;
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// Where Envoy connects to.
-#[derive(Debug)]
-pub enum Listener {
-    /// An address.
-    Tcp(std::net::TcpListener),
-    /// A socket in the file system, removed in the end.
-    Unix(std::os::unix::net::UnixListener, PathBuf),
-}
-
-/// A connection of Envoy's.
-#[derive(Debug)]
-enum Connection {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl Listener {
-    /// Takes the place that the settings name. A socket that nobody listens on any more is replaced.
-    ///
-    /// # Errors
-    /// When it cannot be had.
-    pub fn bind(listen: &ExtProcListen) -> io::Result<Listener> {
-        match listen {
-            ExtProcListen::Tcp(address) => {
-                let listener = std::net::TcpListener::bind(address).map_err(named(address))?;
-                listener.set_nonblocking(true)?;
-                Ok(Listener::Tcp(listener))
-            }
-            ExtProcListen::Unix(path) => {
-                remove_stale(path)?;
-                let listener =
-                    std::os::unix::net::UnixListener::bind(path).map_err(named(&path.display()))?;
-                listener.set_nonblocking(true)?;
-                Ok(Listener::Unix(listener, path.clone()))
-            }
-        }
-    }
-
-    /// Where it listens, for the log.
-    pub fn address(&self) -> String {
-        match self {
-            Listener::Tcp(listener) => {
-                listener.local_addr().map(|address: SocketAddr| address.to_string()).unwrap_or_default()
-            }
-            Listener::Unix(_, path) => format!("unix:{}", path.display()),
-        }
-    }
-}
-
-fn named(what: &impl std::fmt::Display) -> impl Fn(io::Error) -> io::Error {
-    move |error| io::Error::new(error.kind(), format!("cannot listen on `{what}` for Envoy: {error}"))
-}
-
-fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
-        fs::remove_file(path)?;
-    }
-    Ok(())
-}
-
 /// Serves until `shutdown` completes, then takes no more connections, and finishes exchanges within `drain.timeout`. A
 /// stream keeps the configuration that was in force when it began. While `readiness` says draining, Envoy is told to
 /// open no more streams on a connection that has had one.
@@ -108,7 +43,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When the listener or a thread cannot be started.
 pub async fn run(
-    listener: Listener,
+    listener: impl Into<Listener>,
     in_force: InForce<Snapshot>,
     meters: Meters,
     readiness: Readiness,
@@ -116,33 +51,14 @@ pub async fn run(
 ) -> io::Result<()> {
     let mut workers = Workers::start(&in_force, &meters, &readiness).await?;
     let mut shutdown = pin!(shutdown);
-    match listener {
-        Listener::Tcp(listener) => {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            loop {
-                select! {
-                    () = &mut shutdown => break,
-                    accepted = listener.accept() => workers.take(accepted.and_then(|(stream, _)| {
-                        stream.set_nodelay(true)?;
-                        stream.into_std().map(Connection::Tcp)
-                    })),
-                }
-            }
-        }
-        Listener::Unix(listener, path) => {
-            let listener = tokio::net::UnixListener::from_std(listener)?;
-            loop {
-                select! {
-                    () = &mut shutdown => break,
-                    accepted = listener.accept() => {
-                        workers.take(accepted.and_then(|(stream, _)| stream.into_std().map(Connection::Unix)));
-                    }
-                }
-            }
-            // Somebody may have removed it before.
-            let _ = fs::remove_file(path);
+    let listener = listener.into().start()?;
+    loop {
+        select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => workers.take(accepted.map(|(stream, _)| stream)),
         }
     }
+    drop(listener);
     workers.drain().await;
     Ok(())
 }
@@ -171,7 +87,7 @@ impl Worker {
 
 /// The threads, and whose turn it is.
 struct Workers {
-    all: Vec<(mpsc::UnboundedSender<Connection>, oneshot::Receiver<()>)>,
+    all: Vec<(mpsc::UnboundedSender<Loose>, oneshot::Receiver<()>)>,
     turn: usize,
 }
 
@@ -193,7 +109,7 @@ impl Workers {
         Ok(Workers { all, turn: 0 })
     }
 
-    fn take(&mut self, accepted: io::Result<Connection>) {
+    fn take(&mut self, accepted: io::Result<Loose>) {
         let connection = match accepted {
             Ok(connection) => connection,
             Err(error) => return warn!(%error, "a connection of Envoy's could not be accepted"),
@@ -222,7 +138,7 @@ async fn start(
     in_force: InForce<Snapshot>,
     meters: Meters,
     readiness: Readiness,
-    arrivals: mpsc::UnboundedReceiver<Connection>,
+    arrivals: mpsc::UnboundedReceiver<Loose>,
 ) -> io::Result<oneshot::Receiver<()>> {
     let (started, result) = oneshot::channel();
     let (end, ended) = oneshot::channel();
@@ -244,7 +160,7 @@ async fn start(
     Ok(ended)
 }
 
-async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Connection>) {
+async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Loose>) {
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -263,16 +179,10 @@ async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Connection>
     let _ = timeout(worker.in_force.now().settings.drain.timeout, all).await;
 }
 
-async fn converse(connection: Connection, worker: Worker, stopping: watch::Receiver<()>) {
-    match connection {
-        Connection::Tcp(stream) => match tokio::net::TcpStream::from_std(stream) {
-            Ok(stream) => http2(TokioIo::new(stream), worker, stopping).await,
-            Err(error) => debug!(%error, "a connection of Envoy's could not be taken over"),
-        },
-        Connection::Unix(stream) => match tokio::net::UnixStream::from_std(stream) {
-            Ok(stream) => http2(TokioIo::new(stream), worker, stopping).await,
-            Err(error) => debug!(%error, "a connection of Envoy's could not be taken over"),
-        },
+async fn converse(connection: Loose, worker: Worker, stopping: watch::Receiver<()>) {
+    match connection.bound() {
+        Ok(stream) => http2(TokioIo::new(stream), worker, stopping).await,
+        Err(error) => debug!(%error, "a connection of Envoy's could not be taken over"),
     }
 }
 

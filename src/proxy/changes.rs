@@ -2,11 +2,11 @@
 //! changed.
 
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::listener::Listener;
 use crate::live::Snapshot;
 
 /// The way to a running server, for who puts another configuration in force.
@@ -22,7 +22,7 @@ pub struct Changes(mpsc::Receiver<Change>);
 pub(super) struct Change {
     pub snapshot: Arc<Snapshot>,
     /// Where traffic comes in from now on, where that has changed.
-    pub listener: Option<TcpListener>,
+    pub listener: Option<Listener>,
     /// Whether it was done, and when all workers have it: the end of the inner channel.
     pub done: oneshot::Sender<io::Result<mpsc::Receiver<()>>>,
 }
@@ -41,7 +41,7 @@ impl Control {
     /// # Errors
     /// When what it asks for cannot be had; then the one before stays in force, whole. Also when the server is
     /// stopping.
-    pub async fn change(&self, snapshot: Arc<Snapshot>, listener: Option<TcpListener>) -> io::Result<()> {
+    pub async fn change(&self, snapshot: Arc<Snapshot>, listener: Option<Listener>) -> io::Result<()> {
         let gone = || io::Error::other("the sidecar is stopping");
         let (done, answer) = oneshot::channel();
         self.0.send(Change { snapshot, listener, done }).await.map_err(|_| gone())?;

@@ -14,6 +14,7 @@ mod circumstances;
 mod connect;
 mod connections;
 mod download;
+mod entrance;
 mod error;
 mod gateway;
 mod h2c;
@@ -21,25 +22,31 @@ mod headers;
 mod hold;
 mod http1;
 mod intake;
+mod lease;
+mod listener;
 mod local;
 mod names;
+mod place;
 mod preface;
 mod probe;
+mod proxy_protocol;
 mod record;
 mod refusal;
 mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod several;
+mod socket;
 mod tls;
 mod tunnel;
+mod upkeep;
 mod upstream;
 mod visit;
 mod worker;
 
 use std::cell::RefCell;
 use std::mem::take;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -51,8 +58,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
+pub use listener::{Listener, SocketFile, bind};
 pub use probe::answer_probes;
-pub use server::{Drained, StopSignal, StopSignals, bind, run};
+pub use server::{Drained, StopSignal, StopSignals, run};
+pub(crate) use socket::Loose;
 pub use visit::Visit;
 
 use body::{Body, Content};
@@ -64,9 +73,11 @@ use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::Decided;
 use http1::{Answer, Buffers, Session, Switched, Terms};
 use intake::{Intake, Source};
+use place::Means;
 use record::Record;
 use refusal::Refusal;
 use retry::{Prospect, Tries};
+use tls::{Failures, Underway};
 use tunnel::{End, Offer};
 use upstream::{RequestHead, Taken, Upstream};
 
@@ -75,7 +86,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::{Holds, Readiness, Snapshot};
+use crate::live::{Endpoints, Holds, Readiness, Snapshot};
 use crate::settings::{self, ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -98,6 +109,8 @@ struct Worker {
     holds: Arc<Holds>,
     turns: Arc<Turns>,
     captures: Option<Arc<Captures>>,
+    failures: Failures,
+    meters: Meters,
     terms: Rc<Terms>,
     own: Own,
 }
@@ -108,6 +121,8 @@ struct Own {
     buffers: Rc<Buffers>,
     date: Rc<Date>,
     meter: Rc<Meter>,
+    /// Clients with whom TLS is being begun.
+    handshakes: Rc<Underway>,
     /// While it says draining, every exchange is the last of its connection.
     readiness: Readiness,
 }
@@ -139,8 +154,8 @@ struct Reply {
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(peer: IpAddr, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
-        Downstream { peer: Peer::new(peer), session, stopping }
+    fn new(peer: Peer, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
+        Downstream { peer, session, stopping }
     }
 
     /// Whether the exchange under way is its last. Who says so says it by letting go of the other end.
@@ -176,7 +191,8 @@ impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
         let (meter, readiness) = (Rc::new(shared.meters.meter()), shared.readiness.clone());
-        let own = Own { buffers: Rc::default(), date: Rc::default(), meter, readiness };
+        let (buffers, date, handshakes) = (Rc::default(), Rc::default(), Rc::default());
+        let own = Own { buffers, date, meter, handshakes, readiness };
         Worker::with(shared, own, |_| None)
     }
 
@@ -191,13 +207,19 @@ impl Worker {
     }
 
     fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
-        let Shared { snapshot, holds, turns, captures, .. } = shared;
-        let new = |upstream: &settings::Upstream| Rc::new(Upstream::new(upstream, &own.buffers, &own.meter));
-        let upstreams = &snapshot.settings.upstreams;
-        let upstreams =
-            upstreams.iter().map(|upstream| kept(upstream).unwrap_or_else(|| new(upstream))).collect();
+        let Shared { snapshot, holds, turns, captures, meters, .. } = shared;
+        let failures = Failures::told_with(&meters);
+        let new = |(index, endpoints): (usize, &Arc<Endpoints>)| {
+            let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
+            let links = own.meter.links(&endpoints.settings.name);
+            let means =
+                Means { buffers: Rc::clone(&own.buffers), links, credential, failures: failures.clone() };
+            Rc::new(Upstream::new(endpoints, &means))
+        };
+        let upstreams = snapshot.endpoints.iter().enumerate();
+        let upstreams = upstreams.map(|it| kept(&it.1.settings).unwrap_or_else(|| new(it))).collect();
         let terms = Rc::new(Terms::new(&snapshot));
-        Worker { snapshot, upstreams, holds, turns, captures, terms, own }
+        Worker { snapshot, upstreams, holds, turns, captures, failures, meters, terms, own }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
@@ -297,6 +319,7 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
+            tries.judge(&decided, status);
             let draining = self.own.readiness.is_draining();
             let Some((again, pause)) = tries.again(&decided.outcome, draining, record) else {
                 break (head, phrase, version, decided);
@@ -358,8 +381,8 @@ impl Worker {
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
 async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
-    let (wire, link) = upstream.connect().await?;
-    let end = End::new(Bytes::new(), wire, link);
+    let (wire, lease) = upstream.connect().await?;
+    let end = End::new(Bytes::new(), wire, lease);
     record.tunnelled();
     Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
@@ -456,7 +479,7 @@ impl Carried {
         offer: Option<&Offer>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
-        let Answer { status, phrase, mut headers, body: Switched { stream, link, first }, .. } = answer;
+        let Answer { status, phrase, mut headers, body: Switched { stream, lease, first }, .. } = answer;
         record.answered(status);
         if !offer.is_some_and(|offer| offer.covers(&headers)) {
             return Err(UpstreamFault::Switched.into());
@@ -467,7 +490,7 @@ impl Carried {
         if let Some(chosen) = chosen {
             tunnel::write_upgrade(&mut headers, chosen);
         }
-        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, link)))
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, lease)))
     }
 
     fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {

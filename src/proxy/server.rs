@@ -5,13 +5,12 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -22,13 +21,14 @@ use super::Shared;
 use super::capture::{Captures, Recordings};
 use super::changes::{Change, Changes};
 use super::connections::{Connections, Unserved};
+use super::listener::{Acceptor, Listener};
 use super::refusal::Refusal;
+use super::socket::Loose;
+use super::tls::Files;
+use super::upkeep::Upkeep;
 use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
-
-/// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
 
 /// How long to wait when a connection cannot be accepted, which is usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -44,34 +44,6 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Takes the address for traffic. Clients can connect from now on; they are served once [`run`] runs.
-///
-/// # Errors
-/// When the address cannot be had; the message says which and what to do about it.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    listen(address).map_err(|error| {
-        let why = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "it is in use: stop what listens there, or give another with `--listen`"
-            }
-            io::ErrorKind::AddrNotAvailable => "it is no address of this machine",
-            io::ErrorKind::PermissionDenied => "this user may not: ports below 1024 need a privilege",
-            _ => return io::Error::new(error.kind(), format!("cannot listen on `{address}`: {error}")),
-        };
-        io::Error::new(error.kind(), format!("cannot listen on `{address}`: {why}"))
-    })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for the last run's connections to be forgotten.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
 /// Serves and counts what it serves in `meters`, under this configuration and those of `changes`, until `shutdown`
 /// completes; then refuses new connections, finishes the exchanges in flight within `drain.timeout`, and says how many
 /// connections had to be cut. While `readiness` says draining, connections are taken and end with their exchange.
@@ -79,17 +51,19 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// # Errors
 /// When the listener, a worker or the capture of exchanges cannot be started.
 pub async fn run(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     snapshot: Arc<Snapshot>,
     meters: Meters,
     readiness: Readiness,
     mut changes: Changes,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
-    let mut listener = tokio::net::TcpListener::from_std(listener)?;
+    let mut listener = listener.into().start()?;
     let mut recordings = Recordings::start(&snapshot, &meters)?;
+    let files = Files::watch(&snapshot.credentials, &meters);
     let shared = Shared::new(snapshot, meters, recordings.captures(), readiness.clone());
     let mut workers = Workers::start(shared).await?;
+    let mut upkeep = Upkeep::start(&workers.shared.snapshot, &workers.shared.meters)?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -98,37 +72,31 @@ pub async fn run(
             () = &mut shutdown => break,
             Some(Change { snapshot, listener: next, done }) = changes.next() => {
                 let changed = async {
-                    let next = next.map(tokio::net::TcpListener::from_std).transpose()?;
+                    let next = next.map(Listener::start).transpose()?;
                     let captures = recordings.follow(&workers.shared, &snapshot)?;
+                    upkeep = Upkeep::start(&snapshot, &workers.shared.meters)?;
                     let moves = next.is_some();
                     if let Some(next) = next {
                         workers.take_waiting(std::mem::replace(&mut listener, next));
                     }
+                    files.follow(&snapshot.credentials);
                     Ok(workers.succeed(snapshot, captures, moves))
                 };
                 // Who asked may be gone; it was done all the same.
                 let _ = done.send(changed.await);
             }
-            accepted = listener.accept() => match accepted.and_then(|(stream, peer)| {
-                Ok((ready(stream.into_std()?)?, peer))
-            }) {
+            accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => workers.take(stream, peer),
                 Err(error) => pause(error, &workers.connections).await,
             },
         }
     }
     readiness.drain();
+    drop(upkeep);
     drop(listener);
     let drained = workers.drain().await;
     recordings.finish();
     Ok(drained)
-}
-
-/// A connection as workers take it.
-fn ready(stream: std::net::TcpStream) -> io::Result<std::net::TcpStream> {
-    stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// A client that is gone before it was accepted is none of our trouble; running out of descriptors is.
@@ -176,7 +144,7 @@ impl Workers {
         Ok(Workers { all, turn: 0, connections, shared })
     }
 
-    fn take(&mut self, stream: std::net::TcpStream, peer: SocketAddr) {
+    fn take(&mut self, stream: Loose, peer: SocketAddr) {
         let connections_max = self.shared.snapshot.settings.server.limits.connections;
         let connections: usize = self.connections.loads().sum();
         if connections >= connections_max.saturating_add(REFUSED_MAX) {
@@ -199,13 +167,10 @@ impl Workers {
     }
 
     /// Takes the connections that wait at a listener, and closes it: nobody who could connect is turned away.
-    fn take_waiting(&mut self, listener: tokio::net::TcpListener) {
-        let Ok(listener) = listener.into_std() else { return };
-        while let Ok((stream, peer)) = listener.accept() {
-            match ready(stream) {
-                Ok(stream) => self.take(stream, peer),
-                Err(error) => debug!(%error, "a connection was gone before it was accepted"),
-            }
+    fn take_waiting(&mut self, listener: Acceptor) {
+        match listener.close() {
+            Ok(waiting) => waiting.into_iter().for_each(|(stream, peer)| self.take(stream, peer)),
+            Err(error) => warn!(%error, "connections that waited at the listener from before were closed"),
         }
     }
 
@@ -302,16 +267,5 @@ mod tests {
         check(&[1, 0, 0], 0, 1);
         check(&[0, 1, 0], 1, 2);
         check(&[], 3, 0);
-    }
-
-    #[test]
-    fn an_address_in_use_is_named_with_advice() {
-        let taken = bind("127.0.0.1:0".parse().unwrap()).unwrap().local_addr().unwrap();
-        let listener = bind(taken).unwrap();
-        let error = bind(taken).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        let advice = "it is in use: stop what listens there, or give another with `--listen`";
-        assert_eq!(error.to_string(), format!("cannot listen on `{taken}`: {advice}"));
-        drop(listener);
     }
 }

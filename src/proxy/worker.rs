@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,18 +27,21 @@ use tracing::{debug, error};
 
 use super::body::Body;
 use super::busy::Idleness;
-use super::http1::{Session, serve as serve_http1};
+use super::entrance::{self, Entered};
+use super::headers::Peer;
+use super::http1::{Session, Wire, serve as serve_http1};
 use super::intake::Source;
 use super::local::Local;
 use super::preface::{Begun, Spoken, recognize};
 use super::refusal::Refusal;
+use super::socket::Loose;
 use super::{Downstream, Shared, Worker};
 
 /// A connection that was accepted, on its way to a worker.
 #[derive(Debug)]
 pub(super) struct Arrival {
     /// Non-blocking.
-    pub stream: TcpStream,
+    pub stream: Loose,
     /// The client's address.
     pub peer: SocketAddr,
     /// Why it gets no more than an answer that says so.
@@ -177,20 +180,30 @@ fn note(ended: Result<(), JoinError>) {
 /// its first; when `stopping` says so, it waits for none. A tunnel goes on until it ends or is cut.
 async fn connection(current: Rc<Current>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
     let Arrival { stream, peer, refusal, load: _load } = arrival;
-    let mut stream = match tokio::net::TcpStream::from_std(stream) {
-        Ok(stream) => stream,
+    let socket = match stream.bound() {
+        Ok(socket) => socket,
         Err(error) => return debug!(%error, "a connection could not be taken over"),
     };
+    let worker = current.worker();
+    let Entered { mut wire, peer, spoken, refusal } = if entrance::is_needed(&worker.snapshot.settings.server)
+    {
+        // On the heap, as it is over soon.
+        let entered = Box::pin(entrance::enter(&worker, socket, peer.ip(), refusal, &mut stopping));
+        let Some(entered) = entered.await else { return };
+        entered
+    } else {
+        Entered { wire: socket.into(), peer: Peer::new(peer.ip()), spoken: None, refusal }
+    };
+    let idle_time_max = worker.snapshot.settings.server.timeouts.keep_alive;
+    let buffers = Rc::clone(&worker.own.buffers);
+    drop(worker);
     let mut inbound = BytesMut::new();
-    let spoken = match refusal {
+    let spoken = match (refusal, spoken) {
         // It is told so, whatever it speaks.
-        Some(_) => Spoken::Http1,
-        None => {
-            let worker = current.worker();
-            let idle_time_max = worker.snapshot.settings.server.timeouts.keep_alive;
-            let buffers = Rc::clone(&worker.own.buffers);
-            drop(worker);
-            let recognized = recognize(&mut stream, &mut inbound, &buffers);
+        (Some(_), _) => Spoken::Http1,
+        (None, Some(spoken)) => spoken,
+        (None, None) => {
+            let recognized = recognize(&mut wire, &mut inbound, &buffers);
             let recognized = select! {
                 recognized = timeout(idle_time_max, recognized) => recognized,
                 _ = stopping.changed() => return,
@@ -200,26 +213,26 @@ async fn connection(current: Rc<Current>, arrival: Arrival, mut stopping: watch:
         }
     };
     match spoken {
-        Spoken::Http1 => http1(&current, stream, inbound, peer, refusal, stopping).await,
+        Spoken::Http1 => http1(&current, wire, inbound, peer, refusal, stopping).await,
         // On the heap, so that the many connections that speak the other need no room for it.
-        Spoken::Http2 => Box::pin(http2(current, Begun::new(inbound.freeze(), stream), peer, stopping)).await,
+        Spoken::Http2 => Box::pin(http2(current, Begun::new(inbound.freeze(), wire), peer, stopping)).await,
     }
 }
 
 async fn http1(
     current: &Current,
-    stream: tokio::net::TcpStream,
+    wire: Wire,
     inbound: BytesMut,
-    peer: SocketAddr,
+    peer: Peer,
     refusal: Option<Refusal>,
     stopping: watch::Receiver<()>,
 ) {
     let session = {
         let worker = current.worker();
         let buffers = Rc::clone(&worker.own.buffers);
-        Rc::new(RefCell::new(Session::new(stream.into(), inbound, buffers, Rc::clone(&worker.terms))))
+        Rc::new(RefCell::new(Session::new(wire, inbound, buffers, Rc::clone(&worker.terms))))
     };
-    let downstream = Downstream::new(peer.ip(), Some(Rc::clone(&session)), stopping.clone());
+    let downstream = Downstream::new(peer, Some(Rc::clone(&session)), stopping.clone());
     let Some(tunnel) = serve_http1(current, &downstream, &session, refusal, stopping).await else { return };
     drop(downstream);
     // Nobody else has it unless the request's body is still on its way, and then it is no tunnel.
@@ -229,17 +242,12 @@ async fn http1(
     }
 }
 
-async fn http2(
-    current: Rc<Current>,
-    stream: Begun<tokio::net::TcpStream>,
-    peer: SocketAddr,
-    mut stopping: watch::Receiver<()>,
-) {
+async fn http2(current: Rc<Current>, stream: Begun<Wire>, peer: Peer, mut stopping: watch::Receiver<()>) {
     let worker = current.worker();
     let (server, readiness) = (&worker.snapshot.settings.server, worker.own.readiness.clone());
     let (idle_time_max, header_bytes) = (server.timeouts.keep_alive, server.limits.header_bytes);
     drop(worker);
-    let downstream = Rc::new(Downstream::new(peer.ip(), None, stopping.clone()));
+    let downstream = Rc::new(Downstream::new(peer, None, stopping.clone()));
     let (idleness, carries) = (Idleness::new(), Notify::new());
     let service = service_fn(|request: http::Request<Incoming>| {
         carries.notify_one();

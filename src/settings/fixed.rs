@@ -9,6 +9,11 @@ impl Settings {
         let differences = [
             ("server.workers", self.server.workers != next.server.workers),
             ("server.listen", serves_traffic(self) != serves_traffic(next)),
+            (
+                "server.socket_mode",
+                self.server.listen == next.server.listen
+                    && self.server.socket_mode != next.server.socket_mode,
+            ),
             ("log.filter", self.log.filter != next.log.filter),
             ("log.format", self.log.format != next.log.format),
         ];

@@ -7,6 +7,7 @@ mod exchanges;
 mod overview;
 mod playground;
 mod rules;
+mod upstreams;
 mod way;
 
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/exchanges/{request_id}", get(exchanges::one))
         .route("/live", get(exchanges::live))
         .route("/rules", get(rules::rules))
+        .route("/upstreams", get(upstreams::upstreams))
         .route("/evaluate", post(playground::evaluate))
         .route("/case", post(playground::case))
         .layer(DefaultBodyLimit::max(POSTED_BYTES_MAX))

@@ -11,13 +11,13 @@ use crate::admin::{self, Admin};
 use crate::ext_proc;
 use crate::live::{InForce, Snapshot};
 use crate::proxy;
-use crate::settings::{ExtProcListen, Settings};
+use crate::settings::{Listen, Settings};
 
 /// They, and what goes on behind them.
 #[derive(Debug)]
 pub struct Doors {
     admin: Option<Door<SocketAddr>>,
-    ext_proc: Option<Door<ExtProcListen>>,
+    ext_proc: Option<Door<Listen>>,
     behind: Behind,
 }
 
@@ -42,7 +42,7 @@ struct Door<A> {
 #[derive(Debug)]
 pub struct Moves {
     admin: Move<SocketAddr, TcpListener>,
-    ext_proc: Move<ExtProcListen, ext_proc::Listener>,
+    ext_proc: Move<Listen, proxy::Listener>,
 }
 
 /// What becomes of a door.
@@ -68,7 +68,7 @@ impl Doors {
         &mut self,
         settings: &Settings,
         admin: Option<TcpListener>,
-        ext_proc: Option<ext_proc::Listener>,
+        ext_proc: Option<proxy::Listener>,
     ) -> io::Result<()> {
         if let (Some(at), Some(listener)) = (settings.admin.listen, admin) {
             self.admin = Some(self.behind.open_admin(at, listener)?);
@@ -89,7 +89,7 @@ impl Doors {
         let admin = Move::from(at, wanted, |address| proxy::bind(*address))?;
         let at = self.ext_proc.as_ref().map(|door| &door.at);
         let wanted = settings.ext_proc.as_ref().map(|ext_proc| &ext_proc.listen);
-        Ok(Moves { admin, ext_proc: Move::from(at, wanted, ext_proc::Listener::bind)? })
+        Ok(Moves { admin, ext_proc: Move::from(at, wanted, |listen| proxy::Listener::bind(listen, None))? })
     }
 
     /// Opens and closes them as was prepared.
@@ -163,7 +163,7 @@ impl Behind {
         Ok(Door { at, _close: close })
     }
 
-    fn open_ext_proc(&mut self, at: ExtProcListen, listener: ext_proc::Listener) -> Door<ExtProcListen> {
+    fn open_ext_proc(&mut self, at: Listen, listener: proxy::Listener) -> Door<Listen> {
         let (close, mut closed) = watch::channel(());
         let (in_force, meters) = (self.in_force.clone(), self.console.meters.clone());
         let readiness = self.console.readiness.clone();

@@ -247,8 +247,9 @@ impl Reloader {
         let mut listen = None;
         if let Some(control) = &sidecar.control {
             let moves = old.server.listen != new.server.listen;
-            let listener = moves.then(|| proxy::bind(new.server.listen)).transpose().map_err(text)?;
-            listen = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+            let (at, mode) = (&new.server.listen, new.server.socket_mode);
+            let listener = moves.then(|| proxy::Listener::bind(at, mode)).transpose().map_err(text)?;
+            listen = listener.as_ref().map(proxy::Listener::address);
             control.change(Arc::clone(&snapshot), listener).await.map_err(text)?;
         }
         snapshot.takes_over();
@@ -256,7 +257,7 @@ impl Reloader {
         self.earlier.push(sidecar.playground.replace(Arc::new(next)));
         let (admin, ext_proc) = moves.addresses();
         if listen.is_some() || admin.is_some() || ext_proc.is_some() {
-            info!(listen = listen.map(|address| address.to_string()), ext_proc, admin, "listening");
+            info!(listen, ext_proc, admin, "listening");
         }
         if let Err(error) = sidecar.doors.change(moves) {
             error!(%error, "a listener that was moved does not listen");

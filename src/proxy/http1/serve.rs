@@ -74,7 +74,7 @@ pub(in crate::proxy) async fn serve(
     match after {
         After::Switch(tunnel) => return Some(tunnel),
         After::Close => close(session).await,
-        After::Gone | After::Keep => {}
+        After::Gone | After::Keep => session.borrow_mut().part(),
     }
     None
 }

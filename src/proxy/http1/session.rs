@@ -391,6 +391,15 @@ impl Session {
         Pin::new(&mut self.wire).poll_shutdown(context)
     }
 
+    /// Says within TLS that this is the end, if it can be said at once: a client need not wonder what was cut. Without
+    /// TLS the end of the connection says so.
+    pub fn part(&mut self) {
+        if let Wire::Tls(stream) = &mut self.wire {
+            // There may be nobody who hears it.
+            let _ = Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+
     /// Reads and forgets, until the client has closed its side.
     pub fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use candor::ext_proc::{Listener, run};
+use candor::ext_proc::run;
 use candor::live::{InForce, Readiness, Snapshot};
-use candor::settings::ExtProcListen;
+use candor::proxy::Listener;
+use candor::settings::Listen;
 use candor::telemetry::meters::Meters;
 use tokio::sync::oneshot;
 
@@ -47,7 +48,7 @@ impl Seat {
 impl Processor {
     /// A processor at this socket in the file system.
     pub fn at(path: PathBuf, snapshot: Arc<Snapshot>) -> Processor {
-        Processor::start(Listener::bind(&ExtProcListen::Unix(path)).unwrap(), snapshot)
+        Processor::start(Listener::bind(&Listen::Unix(path), None).unwrap(), snapshot)
     }
 
     fn start(listener: Listener, snapshot: Arc<Snapshot>) -> Processor {
