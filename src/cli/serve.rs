@@ -6,13 +6,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Weak};
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio::try_join;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
-use crate::live::{Holds, InForce, Readiness, Reloads, Snapshot};
-use crate::proxy::{self, Drained};
+use crate::live::{Holds, InForce, Prober, Readiness, Reloads, Snapshot};
+use crate::proxy::{self, Drained, StopSignal};
 use crate::telemetry;
 use crate::telemetry::meters::{Meters, Source};
 
@@ -107,6 +108,9 @@ impl Listeners {
 
 /// Serves until SIGTERM or SIGINT, then lets exchanges in flight finish; a second signal ends at once. The configuration
 /// is read again where it was `read` from something.
+///
+/// SIGTERM comes while others still believe that this instance takes requests, so those are waited for, for
+/// `drain.delay` since they could know better. A person at a terminal is not kept waiting.
 pub async fn serve(
     listeners: Listeners,
     playground: Playground,
@@ -123,15 +127,19 @@ pub async fn serve(
     let reloads = Reloads::new(reload::now());
     meters.listen_to(Arc::new(reloads.clone()));
     let (reloader, asked) = admin::Reloader::new();
+    let (prober, questions) = Prober::new();
+    tokio::spawn(proxy::answer_probes(questions));
     let console = Admin {
         readiness: readiness.clone(),
         meters: meters.clone(),
         history: History::default(),
+        prober,
         playground: playground.clone(),
         reloads: reloads.clone(),
         reloader: read.is_some().then_some(reloader),
     };
     tokio::spawn(console.history.clone().keep(meters.clone()));
+    let delayed = tokio::spawn(delay(readiness.clone(), in_force.clone()));
     let mut doors = Doors::new(console, in_force.clone());
     doors.open(&snapshot.settings, admin, ext_proc)?;
     let (control, changes) = proxy::control();
@@ -151,17 +159,27 @@ pub async fn serve(
             None => {
                 readiness.listening();
                 shutdown.await;
-                readiness.drain();
                 Ok(Drained { cut: 0 })
             }
         }
     };
     tokio::pin!(carrying);
-    tokio::select! {
+    let signal = tokio::select! {
         ended = &mut carrying => return ended.map(|_| ()),
         failed = reloader.run() => return failed.map(|_| ()),
-        () = signals.next() => info!("stopping: exchanges in flight are finished, new ones refused"),
+        signal = signals.next() => signal,
+    };
+    readiness.drain();
+    reloader.stop();
+    if signal == StopSignal::Terminate {
+        info!("stopping: not ready; every connection ends with its exchange");
+        tokio::select! {
+            ended = &mut carrying => return ended.map(|_| ()),
+            _ = signals.next() => return at_once(),
+            _ = delayed => {}
+        }
     }
+    info!("no more connections are taken; exchanges in flight are finished");
     drop(stop);
     let finished = async { try_join!(carrying, reloader.close()).map(|(drained, ())| drained) };
     tokio::select! {
@@ -171,7 +189,19 @@ pub async fn serve(
                 cut => warn!(cut, "stopped; connections still busy after `drain.timeout` were closed"),
             }
         }
-        () = signals.next() => warn!("stopped at once by a second signal"),
+        _ = signals.next() => return at_once(),
     }
+    Ok(())
+}
+
+/// Waits until probes have had `drain.delay` to see that the sidecar is draining, whoever asked for that.
+async fn delay(readiness: Readiness, in_force: InForce<Snapshot>) {
+    readiness.draining().await;
+    let time = in_force.now().settings.drain.delay;
+    sleep(time).await;
+}
+
+fn at_once() -> io::Result<()> {
+    warn!("stopped at once by a second signal");
     Ok(())
 }

@@ -1,19 +1,20 @@
 //! What changes while the sidecar serves, as everyone sees it at the same moment.
-//! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API. [`Snapshot`] is the
-//! configuration, one and the same for an exchange from its first byte to its last; [`InForce`] is the one that new
-//! exchanges get, and [`Reloads`] tells of its replacements.
+//! [`Readiness`] is the phase of its life. [`Snapshot`] is the configuration, one and the same for an exchange from its
+//! first byte to its last; [`InForce`] is the one that new exchanges get, and [`Reloads`] tells of its replacements.
 
 mod credentials;
 mod deployment;
 pub mod endpoints;
 mod holds;
 mod in_force;
+mod probing;
+mod readiness;
 mod reloads;
 mod resolver;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::engine::probe::Probe;
 use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::engine::{Limits, RuleSet};
@@ -24,6 +25,8 @@ pub use deployment::{Callee, Deployment};
 pub use endpoints::Endpoints;
 pub use holds::{Holds, Share};
 pub use in_force::InForce;
+pub use probing::{Finding, Prober, Question};
+pub use readiness::{Phase, Readiness};
 pub use reloads::{Attempt, Reloads, Told, Trigger};
 pub use resolver::Resolver;
 
@@ -38,6 +41,8 @@ pub struct Snapshot {
     pub routes: Routes,
     /// How a header chooses other rules.
     pub selection: Option<Selection>,
+    /// Questions of health that may be asked.
+    pub probes: Vec<Probe>,
     /// The API that takes the requests no route is for.
     pub deployment: Option<Box<Deployment>>,
     /// Who answers for each of the settings' upstreams.
@@ -58,13 +63,14 @@ impl Snapshot {
         let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
         let holds = Holds::new(settings.hold_total_bytes);
         let endpoints = settings.upstreams.iter().map(|upstream| Endpoints::new(upstream, None)).collect();
-        let (deployment, checks, resolver) = (None, Vec::new(), Resolver::system());
+        let (probes, deployment, checks, resolver) = (Vec::new(), None, Vec::new(), Resolver::system());
         let credentials = Arc::new(Credentials::new(&settings));
         Snapshot {
             settings,
             limits,
             routes,
             selection,
+            probes,
             deployment,
             endpoints,
             checks,
@@ -108,77 +114,9 @@ impl Snapshot {
     pub fn takes_over(&self) {
         self.holds.bound(self.settings.hold_total_bytes);
     }
-}
 
-/// Where the sidecar is in its life. It only ever moves forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Not yet listening.
-    Starting,
-    /// Listening; new exchanges are welcome.
-    Ready,
-    /// Asked to stop: exchanges in flight are finished, new ones belong elsewhere.
-    Draining,
-}
-
-/// A shared view of the [`Phase`]; clones see the same one.
-#[derive(Debug, Clone, Default)]
-pub struct Readiness {
-    flags: Arc<Flags>,
-}
-
-#[derive(Debug, Default)]
-struct Flags {
-    listening: AtomicBool,
-    draining: AtomicBool,
-}
-
-impl Readiness {
-    /// A sidecar that is [`Phase::Starting`].
-    pub fn new() -> Readiness {
-        Readiness::default()
-    }
-
-    /// The listeners are bound.
-    pub fn listening(&self) {
-        self.flags.listening.store(true, Ordering::Release);
-    }
-
-    /// No new exchanges from now on. Final, even when it comes before [`listening`](Self::listening).
-    pub fn drain(&self) {
-        self.flags.draining.store(true, Ordering::Release);
-    }
-
-    /// The phase at this moment.
-    pub fn phase(&self) -> Phase {
-        if self.flags.draining.load(Ordering::Acquire) {
-            Phase::Draining
-        } else if self.flags.listening.load(Ordering::Acquire) {
-            Phase::Ready
-        } else {
-            Phase::Starting
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(steps: &[fn(&Readiness)], expected: Phase) {
-        let readiness = Readiness::new();
-        let seen_elsewhere = readiness.clone();
-        for step in steps {
-            step(&readiness);
-        }
-        assert_eq!(seen_elsewhere.phase(), expected);
-    }
-
-    #[test]
-    fn phases_only_move_forward() {
-        check(&[], Phase::Starting);
-        check(&[Readiness::listening], Phase::Ready);
-        check(&[Readiness::listening, Readiness::drain], Phase::Draining);
-        check(&[Readiness::drain, Readiness::listening], Phase::Draining);
+    /// The same with these questions of health.
+    pub fn asking(self, probes: Vec<Probe>) -> Snapshot {
+        Snapshot { probes, ..self }
     }
 }

@@ -28,6 +28,7 @@ mod local;
 mod names;
 mod place;
 mod preface;
+mod probe;
 mod proxy_protocol;
 mod record;
 mod refusal;
@@ -44,7 +45,7 @@ mod upstream;
 mod visit;
 mod worker;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::mem::take;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -58,7 +59,8 @@ use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
 pub use listener::{Listener, SocketFile, bind};
-pub use server::{Drained, StopSignals, run};
+pub use probe::answer_probes;
+pub use server::{Drained, StopSignal, StopSignals, run};
 pub(crate) use socket::Loose;
 pub use visit::Visit;
 
@@ -84,7 +86,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::{Endpoints, Holds, Snapshot};
+use crate::live::{Endpoints, Holds, Readiness, Snapshot};
 use crate::settings::{self, ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -97,6 +99,7 @@ struct Shared {
     turns: Arc<Turns>,
     meters: Meters,
     captures: Option<Arc<Captures>>,
+    readiness: Readiness,
 }
 
 /// What one thread needs to carry exchanges under one configuration. An exchange keeps the one that it began with.
@@ -120,8 +123,8 @@ struct Own {
     meter: Rc<Meter>,
     /// Clients with whom TLS is being begun.
     handshakes: Rc<Underway>,
-    /// Whether exchanges in flight are the last.
-    draining: Rc<Cell<bool>>,
+    /// While it says draining, every exchange is the last of its connection.
+    readiness: Readiness,
 }
 
 /// A client's connection.
@@ -163,10 +166,15 @@ impl Downstream {
 
 impl Shared {
     /// Nothing is under way yet.
-    fn new(snapshot: Arc<Snapshot>, meters: Meters, captures: Option<Arc<Captures>>) -> Shared {
+    fn new(
+        snapshot: Arc<Snapshot>,
+        meters: Meters,
+        captures: Option<Arc<Captures>>,
+        readiness: Readiness,
+    ) -> Shared {
         let holds = Arc::clone(&snapshot.holds);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns, meters, captures }
+        Shared { snapshot, holds, turns, meters, captures, readiness }
     }
 
     /// The same under another configuration: who waits for a turn goes on waiting where nothing has changed.
@@ -174,21 +182,17 @@ impl Shared {
         let holds = Arc::clone(&snapshot.holds);
         let before = (&*self.turns, self.snapshot.deployment.as_deref());
         let turns = Arc::new(Turns::after(before, snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns, meters: self.meters.clone(), captures }
+        let (meters, readiness) = (self.meters.clone(), self.readiness.clone());
+        Shared { snapshot, holds, turns, meters, captures, readiness }
     }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let meter = Rc::new(shared.meters.meter());
-        let own = Own {
-            buffers: Rc::default(),
-            date: Rc::default(),
-            meter,
-            handshakes: Rc::default(),
-            draining: Rc::default(),
-        };
+        let (meter, readiness) = (Rc::new(shared.meters.meter()), shared.readiness.clone());
+        let (buffers, date, handshakes) = (Rc::default(), Rc::default(), Rc::default());
+        let own = Own { buffers, date, meter, handshakes, readiness };
         Worker::with(shared, own, |_| None)
     }
 
@@ -203,7 +207,7 @@ impl Worker {
     }
 
     fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
-        let Shared { snapshot, holds, turns, captures, meters } = shared;
+        let Shared { snapshot, holds, turns, captures, meters, .. } = shared;
         let failures = Failures::told_with(&meters);
         let new = |(index, endpoints): (usize, &Arc<Endpoints>)| {
             let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
@@ -225,8 +229,10 @@ impl Worker {
         let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, request);
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
-        let mut carried =
-            carried.unwrap_or_else(|error| Box::new(Carried::own(&error, &method, &mut record)));
+        let mut carried = carried.unwrap_or_else(|error| {
+            let error = self.settled(error);
+            Box::new(Carried::own(&error, &method, &mut record))
+        });
         if is_last {
             http1::write_close(&mut carried.head.headers);
         }
@@ -243,6 +249,11 @@ impl Worker {
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);
         Reply { carried, record }
+    }
+
+    /// What an error comes to at this point of the sidecar's life.
+    fn settled(&self, error: ProxyError) -> ProxyError {
+        if self.own.readiness.is_draining() { error.while_draining() } else { error }
     }
 
     /// Whether the connection has carried as many exchanges as it may. One over HTTP/2 is not bounded so.
@@ -309,7 +320,8 @@ impl Worker {
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
             tries.judge(&decided, status);
-            let Some((again, pause)) = tries.again(&decided.outcome, self.own.draining.get(), record) else {
+            let draining = self.own.readiness.is_draining();
+            let Some((again, pause)) = tries.again(&decided.outcome, draining, record) else {
                 break (head, phrase, version, decided);
             };
             decided.content.discard();

@@ -6,6 +6,7 @@ mod checks;
 mod condition;
 mod line;
 pub mod presets;
+mod probes;
 mod reachable;
 mod retry;
 mod routes;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostics;
 use crate::document::Node;
 use crate::engine::RuleSet;
+use crate::engine::probe::Probe;
 use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 
@@ -29,7 +31,7 @@ pub use template::{ReadFile, fill_in as fill_in_templates};
 pub use written::{WrittenRule, WrittenTest, written};
 
 /// Top-level keys of a configuration file that are read here.
-pub const KEYS: &[&str] = &["routes", "selector", "rule_sets"];
+pub const KEYS: &[&str] = &["routes", "selector", "rule_sets", "probes"];
 
 /// Rules given by flags or environment variables instead of a file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +42,7 @@ pub struct Quick<'a> {
     pub lines: &'a [Node],
 }
 
-/// Compiled rules and the way to them.
+/// Compiled rules and the ways to them.
 #[derive(Debug)]
 pub struct Rules {
     /// Which rule set and upstream a request meets.
@@ -49,6 +51,8 @@ pub struct Rules {
     pub selection: Option<Selection>,
     /// The rule sets that read the answers to health checks, by the names of their upstreams.
     pub checks: Vec<(Arc<str>, Arc<RuleSet>)>,
+    /// Questions of health, in the order of the file.
+    pub probes: Vec<Probe>,
     /// All rule sets of the file and those that routes, health checks and the selector name, in the order of the file.
     pub sets: Vec<Arc<RuleSet>>,
 }
@@ -77,5 +81,6 @@ pub fn read(
     };
     let selection = part("selector").and_then(|node| selector::read(node, &mut sets, diagnostics));
     let checks = part("upstreams").map(|node| checks::read(node, &mut sets, diagnostics)).unwrap_or_default();
-    Rules { routes, selection, checks, sets: sets.into_compiled() }
+    let probes = probes::read(part("probes"), upstreams, &routes, &mut sets, diagnostics);
+    Rules { routes, selection, checks, probes, sets: sets.into_compiled() }
 }

@@ -86,14 +86,17 @@ impl Reloader {
         Reloader { sidecar, options, watch, asked, earlier: Vec::new() }
     }
 
-    /// Changes nothing any more, and waits until what came in by the other ways is finished.
+    /// Changes nothing any more. Who waits for a change is told by being let go of.
+    pub fn stop(&mut self) {
+        self.asked.close();
+        while self.asked.try_recv().is_ok() {}
+    }
+
+    /// Waits until what came in by the other ways is finished.
     ///
     /// # Errors
     /// When one of them could not go on.
     pub async fn close(&mut self) -> io::Result<()> {
-        self.asked.close();
-        // Who waits is told by being let go of.
-        while self.asked.try_recv().is_ok() {}
         self.sidecar.doors.close().await
     }
 

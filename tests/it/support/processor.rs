@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use candor::ext_proc::run;
-use candor::live::{InForce, Snapshot};
+use candor::live::{InForce, Readiness, Snapshot};
 use candor::proxy::Listener;
 use candor::settings::Listen;
 use candor::telemetry::meters::Meters;
@@ -20,6 +20,8 @@ pub struct Seat(TcpListener);
 pub struct Processor {
     /// The configuration of streams that begin.
     pub in_force: InForce<Snapshot>,
+    /// What its admin API would tell probes.
+    pub readiness: Readiness,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -51,8 +53,8 @@ impl Processor {
 
     fn start(listener: Listener, snapshot: Arc<Snapshot>) -> Processor {
         let (stop, stopped) = oneshot::channel::<()>();
-        let in_force = InForce::new(snapshot);
-        let followed = in_force.clone();
+        let (in_force, readiness) = (InForce::new(snapshot), Readiness::new());
+        let (followed, ready) = (in_force.clone(), readiness.clone());
         let ended = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let shutdown = async {
@@ -61,9 +63,9 @@ impl Processor {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run(listener, followed, Meters::start(), shutdown)).unwrap();
+            runtime.block_on(run(listener, followed, Meters::start(), ready, shutdown)).unwrap();
         });
-        Processor { in_force, stop, ended }
+        Processor { in_force, readiness, stop, ended }
     }
 
     /// Stops it, with its connections.
