@@ -26,6 +26,7 @@ mod hygiene;
 mod import;
 mod learn;
 mod lint;
+mod metrics;
 mod probes;
 mod properties;
 mod protocols;
