@@ -209,3 +209,22 @@ fn at_once() -> io::Result<()> {
     warn!("stopped at once by a second signal");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_delay_counts_from_the_first_word_of_the_end() {
+        let (readiness, second) = (Readiness::new(), Duration::from_secs(1));
+        let delayed = tokio::spawn(delay(readiness.clone(), 5 * second));
+        sleep(3600 * second).await;
+        assert!(!delayed.is_finished(), "nobody has asked for it");
+        readiness.drain();
+        sleep(4 * second).await;
+        readiness.drain();
+        assert!(!delayed.is_finished());
+        sleep(2 * second).await;
+        assert!(delayed.is_finished(), "who asks again does not begin it again");
+    }
+}
