@@ -125,7 +125,7 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         let (readiness, meters, history) = (readiness.clone(), meters.clone(), History::default());
         tokio::spawn(history.clone().keep(meters.clone()));
         let (prober, questions) = Prober::new();
-        tokio::spawn(proxy::answer_probes(questions, meters.clone()));
+        tokio::spawn(proxy::answer_probes(questions));
         let admin = Admin { readiness, meters, history, prober, playground: Arc::new(playground) };
         let router = admin::router(admin, listener.local_addr()?.ip());
         let router = router.into_make_service_with_connect_info::<SocketAddr>();
