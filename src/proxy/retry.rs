@@ -122,7 +122,7 @@ impl fmt::Display for Obstacle {
 
 impl<'a> Tries<'a> {
     /// The first try's body. A copy of it is kept where there is use for one: rules may want it, or it is a request
-    /// without body that may be repeated on a new connection.
+    /// that may be repeated, without body on a new connection, or at another endpoint.
     pub fn begin(
         upstream: &'a Upstream,
         head: RequestHead<'a>,

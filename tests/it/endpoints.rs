@@ -6,7 +6,6 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
 
 use candor::cli::load;
 use candor::diagnostic::Source;
@@ -17,7 +16,7 @@ use super::support::client::Answered;
 use super::support::message::Head;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Nowhere, Upstream};
-use super::support::{PATIENCE, gate, json, log, own_error};
+use super::support::{gate, json, log, own_error, until};
 
 const FINE: &str = r#"{"order":17}"#;
 const BROKEN: &str = r#"{"error":"database is down"}"#;
@@ -88,15 +87,6 @@ fn loaded(configuration: &str) -> Arc<Snapshot> {
 
 fn sidecar(endpoints: &[SocketAddr], more: &str, rules: &str) -> Sidecar {
     Sidecar::serving(configuration(endpoints, more, rules))
-}
-
-/// Asks until it is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < end, "in time: {what}");
-        thread::yield_now();
-    }
 }
 
 fn statuses(sidecar: &Sidecar, count: usize) -> Vec<u16> {

@@ -371,3 +371,100 @@ fn milliseconds(time: Duration) -> u64 {
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Ejection;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[expect(clippy::disallowed_methods, reason = "some moment to count from")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn urls(ports: &[u16]) -> Vec<UpstreamUrl> {
+        ports.iter().map(|port| UpstreamUrl::parse(&format!("http://a:{port}")).unwrap()).collect()
+    }
+
+    /// Endpoints at these ports, of which one failure is enough.
+    fn settings(ports: &[u16]) -> Upstream {
+        let urls = urls(ports);
+        let ejection = Some(Ejection { consecutive: Some(1), ..Ejection::default() });
+        Upstream { places: Places::Listed(urls.clone()), ejection, ..Upstream::new("a", urls[0].clone()) }
+    }
+
+    /// The ports of those in service, and of those that are not.
+    fn ports(endpoints: &Endpoints) -> (Vec<u16>, Vec<u16>) {
+        let port = |seen: &Seen| seen.name.trim_start_matches("a:").parse::<u16>().unwrap();
+        let (well, out): (Vec<Seen>, Vec<Seen>) =
+            endpoints.seen().into_iter().partition(|seen| seen.is_in_service);
+        (well.iter().map(port).collect(), out.iter().map(port).collect())
+    }
+
+    /// Sends requests until this endpoint has failed.
+    fn fail(endpoints: &Arc<Endpoints>, port: u16, now: Instant) {
+        let all = endpoints.all();
+        loop {
+            let (index, claim) = endpoints.choose(&all, None, || now).unwrap();
+            if all[index].url == urls(&[port])[0] {
+                claim.failed(|| now);
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_endpoints_that_stay_is_kept() {
+        let (before, start) = (Endpoints::new(&settings(&[1, 2]), None), now());
+        fail(&before, 2, start);
+        assert_eq!(ports(&before), (vec![1], vec![2]));
+        let after = Endpoints::new(&settings(&[3, 2, 1]), Some(&before));
+        assert_eq!(ports(&after), (vec![3, 1], vec![2]));
+        assert_eq!(after.counts.ejections.load(Ordering::Relaxed), 1);
+        let (all, later) = (after.all(), start + 10 * SECOND);
+        let (index, claim) = after.choose(&all, None, || later).unwrap();
+        assert_eq!(index, 1, "its time is over");
+        assert_eq!(claim.succeeded(|| later), Some(Change::Returned));
+        assert_eq!(ports(&after), (vec![3, 2, 1], vec![]));
+    }
+
+    #[test]
+    fn a_trial_that_nobody_waits_for_is_followed_by_another() {
+        let (endpoints, start) = (Endpoints::new(&settings(&[1, 2]), None), now());
+        fail(&endpoints, 1, start);
+        let (all, later) = (endpoints.all(), start + 10 * SECOND);
+        for _ in 0..3 {
+            let (trial, claim) = endpoints.choose(&all, None, || later).unwrap();
+            let (other, _) = endpoints.choose(&all, None, || later).unwrap();
+            assert_eq!((trial, other), (0, 1), "one at a time");
+            drop(claim);
+        }
+    }
+
+    #[test]
+    fn a_request_is_under_way_as_long_as_its_claim() {
+        let endpoints = Endpoints::new(&settings(&[1]), None);
+        let in_flight = || endpoints.seen()[0].in_flight;
+        let (_, claim) = endpoints.choose(&endpoints.all(), None, now).unwrap();
+        assert_eq!(in_flight(), 1);
+        drop(claim);
+        assert_eq!(in_flight(), 0);
+    }
+
+    #[test]
+    fn others_take_their_place() {
+        let (endpoints, start) = (Endpoints::new(&settings(&[1, 2]), None), now());
+        fail(&endpoints, 2, start);
+        assert!(!endpoints.replace(&urls(&[1, 2])));
+        assert_eq!(endpoints.changes(), 0);
+        let gone = endpoints.all();
+        assert!(endpoints.replace(&urls(&[2, 3])));
+        assert_eq!((endpoints.changes(), ports(&endpoints)), (1, (vec![3], vec![2])));
+        // What is still under way at one that is gone says nothing of the others.
+        let (_, claim) = endpoints.choose(&gone[..1], None, now).unwrap();
+        assert_eq!(claim.failed(now), None);
+        assert_eq!(ports(&endpoints), (vec![3], vec![2]));
+    }
+}
