@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -139,7 +140,8 @@ pub async fn serve(
         reloader: read.is_some().then_some(reloader),
     };
     tokio::spawn(console.history.clone().keep(meters.clone()));
-    let delayed = tokio::spawn(delay(readiness.clone(), in_force.clone()));
+    let configured = in_force.clone();
+    let delayed = tokio::spawn(delay(readiness.clone(), move || configured.now().settings.drain.delay));
     let mut doors = Doors::new(console, in_force.clone());
     doors.open(&snapshot.settings, admin, ext_proc)?;
     let (control, changes) = proxy::control();
@@ -194,14 +196,33 @@ pub async fn serve(
     Ok(())
 }
 
-/// Waits until probes have had `drain.delay` to see that the sidecar is draining, whoever asked for that.
-async fn delay(readiness: Readiness, in_force: InForce<Snapshot>) {
+/// Waits until probes have had `time` to see that the sidecar is draining, whoever asked for that. The time is the one
+/// of the configuration that is in force then.
+async fn delay(readiness: Readiness, time: impl FnOnce() -> Duration) {
     readiness.draining().await;
-    let time = in_force.now().settings.drain.delay;
-    sleep(time).await;
+    sleep(time()).await;
 }
 
 fn at_once() -> io::Result<()> {
     warn!("stopped at once by a second signal");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_delay_counts_from_the_first_word_of_the_end() {
+        let (readiness, second) = (Readiness::new(), Duration::from_secs(1));
+        let delayed = tokio::spawn(delay(readiness.clone(), move || 5 * second));
+        sleep(3600 * second).await;
+        assert!(!delayed.is_finished(), "nobody has asked for it");
+        readiness.drain();
+        sleep(4 * second).await;
+        readiness.drain();
+        assert!(!delayed.is_finished());
+        sleep(2 * second).await;
+        assert!(delayed.is_finished(), "who asks again does not begin it again");
+    }
 }

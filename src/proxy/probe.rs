@@ -44,12 +44,12 @@ struct Prober {
 /// Answers questions until there can be no more. The thread begins with the first.
 pub async fn answer_probes(mut questions: UnboundedReceiver<Question>) {
     let Some(first) = questions.recv().await else { return };
-    let answering = || -> io::Result<()> {
+    let answering = move || -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
         runtime.block_on(answer_all(first, questions));
         Ok(())
     };
-    let started = thread::Builder::new().name("prober".to_owned()).spawn(|| {
+    let started = thread::Builder::new().name("prober".to_owned()).spawn(move || {
         if let Err(error) = answering() {
             error!(%error, "probes cannot be answered");
         }

@@ -1,6 +1,7 @@
 //! Another configuration while the sidecar serves: wanted by SIGHUP, by `POST /-/reload`, or because a file has changed.
 //! It is read and compiled aside, on a thread that carries nothing, and put in force as a whole or not at all.
 
+mod aside;
 mod doors;
 mod watch;
 
@@ -9,13 +10,11 @@ use std::fmt::Write as _;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::spawn_blocking;
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
@@ -29,6 +28,7 @@ use super::problems;
 
 pub use doors::Doors;
 
+use aside::Aside;
 use watch::{Look, Watch};
 
 /// The time to the next look at files that may be in the middle of being written.
@@ -64,6 +64,7 @@ pub struct Reloader {
     asked: mpsc::Receiver<Asked>,
     /// Configurations that exchanges may still have. They are taken apart here, not by a worker with something to carry.
     earlier: Vec<Arc<Playground>>,
+    aside: Aside,
 }
 
 /// What was read.
@@ -83,7 +84,7 @@ impl Reloader {
             watch.follow(files);
             options
         });
-        Reloader { sidecar, options, watch, asked, earlier: Vec::new() }
+        Reloader { sidecar, options, watch, asked, earlier: Vec::new(), aside: Aside::default() }
     }
 
     /// Changes nothing any more. Who waits for a change is told by being let go of.
@@ -156,7 +157,7 @@ impl Reloader {
             return Look::Same;
         }
         let mut watch = std::mem::take(&mut self.watch);
-        let looked = spawn_blocking(move || {
+        let looked = self.aside.run(move || {
             let look = watch.look(now());
             (watch, look)
         });
@@ -202,10 +203,10 @@ impl Reloader {
 
     /// Reads and compiles the configuration anew. Files that change meanwhile are read again, so that no configuration
     /// is made of two states of them.
-    async fn read(&self, options: &Options) -> Read {
+    async fn read(&mut self, options: &Options) -> Read {
         let (options, before) = (options.clone(), self.sidecar.snapshot.now());
         let known: Vec<_> = self.watch.read().paths().cloned().collect();
-        let read = aside(move || {
+        let read = self.aside.run(move || {
             let (mut loaded, mut held) = read_once(&options);
             for _ in 1..READS_MAX {
                 if held.is_so() {
@@ -272,22 +273,9 @@ impl Reloader {
         };
         let gone: Vec<_> = self.earlier.extract_if(.., is_alone).collect();
         if !gone.is_empty() {
-            aside(move || drop(gone)).await;
+            self.aside.run(move || drop(gone)).await;
         }
     }
-}
-
-/// The outcome of some work on a thread of its own; nothing where there is none. One thread after another, rather than
-/// any of a pool: the system's allocator then has them use the same memory, and what a configuration took is there for
-/// the next.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (done, outcome) = oneshot::channel();
-    let begun = thread::Builder::new().name("reload".to_owned()).spawn(move || {
-        // Who waits may be gone.
-        let _ = done.send(work());
-    });
-    begun.ok()?;
-    outcome.await.ok()
 }
 
 /// The configuration, or that there is no reading it; and what its files held.
