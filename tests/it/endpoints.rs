@@ -122,7 +122,10 @@ fn requests_are_spread() {
 #[test]
 fn a_busy_endpoint_is_spared() {
     let (open, opened) = gate();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
     let busy = Upstream::scripted(move |_, stream| {
+        count.fetch_add(1, SeqCst);
         opened();
         stream.write_all(json(FINE).as_bytes()).unwrap();
         After::KeepOpen
@@ -133,20 +136,19 @@ fn a_busy_endpoint_is_spared() {
     let sidecar = Sidecar::serving(snapshot);
     let is_idle = || endpoints.seen()[1].in_flight == 0;
     // Until one hangs there.
-    let mut hanging = Vec::new();
-    until("a request at the busy one", || {
+    let mut clients = Vec::new();
+    while asked.load(SeqCst) == 0 {
         let mut client = sidecar.client();
         client.ask("GET /", &[]);
-        hanging.push(client);
-        !busy.seen().is_empty()
-    });
-    let sent = hanging.len() - 1;
-    until("the others", || idle.asked() == sent);
+        clients.push(client);
+        until("it has arrived", || asked.load(SeqCst) + idle.asked() == clients.len());
+    }
+    let others = idle.asked();
     for _ in 0..20 {
         until("the last one is over", is_idle);
         assert_eq!(sidecar.exchange("GET /", &[]).status(), 200);
     }
-    assert_eq!((busy.seen().len(), idle.asked()), (0, sent + 20));
+    assert_eq!((asked.load(SeqCst), idle.asked()), (1, others + 20));
     open();
 }
 
