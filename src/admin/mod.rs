@@ -1,9 +1,10 @@
-//! The admin listener: what probes ask ([`health`]), the console's API under `/api/v1/` (`api`), and the console
-//! itself, a page that does nothing that its API could not (`page`).
+//! The admin listener: what probes ask ([`health`]), what hooks ask for (`drain`), the console's API under `/api/v1/`
+//! (`api`), and the console itself, a page that does nothing that its API could not (`page`).
 //!
 //! It reads what the sidecar counts and serves, and changes neither. Who may ask is in `guard`.
 
 mod api;
+mod drain;
 mod guard;
 pub mod health;
 mod history;
@@ -63,6 +64,7 @@ pub fn router(admin: Admin, address: IpAddr) -> Router {
     let guard = Guard::new(address, settings.token.clone());
     let mut router = Router::new()
         .nest("/api/v1", api::router(admin.clone()))
+        .merge(drain::router(admin.clone()))
         .route_layer(from_fn_with_state(Arc::new(guard), guard::check))
         .merge(health::router(admin.readiness))
         .merge(page::router())

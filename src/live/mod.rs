@@ -1,12 +1,12 @@
 //! What changes while the sidecar serves, as everyone sees it at the same moment.
-//! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API. [`Snapshot`] is the
-//! configuration, one and the same for an exchange from its first byte to its last.
+//! [`Readiness`] is the phase of its life. [`Snapshot`] is the configuration, one and the same for an exchange from
+//! its first byte to its last.
 
 mod deployment;
 mod holds;
+mod readiness;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::Limits;
 use crate::engine::route::Routes;
@@ -15,6 +15,7 @@ use crate::settings::Settings;
 
 pub use deployment::{Callee, Deployment};
 pub use holds::{Holds, Share};
+pub use readiness::{Phase, Readiness};
 
 /// A configuration in force, whole and immutable.
 #[derive(Debug)]
@@ -44,78 +45,5 @@ impl Snapshot {
     /// The same with an API.
     pub fn with(self, deployment: Option<Deployment>) -> Snapshot {
         Snapshot { deployment: deployment.map(Box::new), ..self }
-    }
-}
-
-/// Where the sidecar is in its life. It only ever moves forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Not yet listening.
-    Starting,
-    /// Listening; new exchanges are welcome.
-    Ready,
-    /// Asked to stop: exchanges in flight are finished, new ones belong elsewhere.
-    Draining,
-}
-
-/// A shared view of the [`Phase`]; clones see the same one.
-#[derive(Debug, Clone, Default)]
-pub struct Readiness {
-    flags: Arc<Flags>,
-}
-
-#[derive(Debug, Default)]
-struct Flags {
-    listening: AtomicBool,
-    draining: AtomicBool,
-}
-
-impl Readiness {
-    /// A sidecar that is [`Phase::Starting`].
-    pub fn new() -> Readiness {
-        Readiness::default()
-    }
-
-    /// The listeners are bound.
-    pub fn listening(&self) {
-        self.flags.listening.store(true, Ordering::Release);
-    }
-
-    /// No new exchanges from now on. Final, even when it comes before [`listening`](Self::listening).
-    pub fn drain(&self) {
-        self.flags.draining.store(true, Ordering::Release);
-    }
-
-    /// The phase at this moment.
-    pub fn phase(&self) -> Phase {
-        if self.flags.draining.load(Ordering::Acquire) {
-            Phase::Draining
-        } else if self.flags.listening.load(Ordering::Acquire) {
-            Phase::Ready
-        } else {
-            Phase::Starting
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(steps: &[fn(&Readiness)], expected: Phase) {
-        let readiness = Readiness::new();
-        let seen_elsewhere = readiness.clone();
-        for step in steps {
-            step(&readiness);
-        }
-        assert_eq!(seen_elsewhere.phase(), expected);
-    }
-
-    #[test]
-    fn phases_only_move_forward() {
-        check(&[], Phase::Starting);
-        check(&[Readiness::listening], Phase::Ready);
-        check(&[Readiness::listening, Readiness::drain], Phase::Draining);
-        check(&[Readiness::drain, Readiness::listening], Phase::Draining);
     }
 }
