@@ -2,6 +2,7 @@
 //! [`Readiness`] is the phase of its life. [`Snapshot`] is the configuration, one and the same for an exchange from
 //! its first byte to its last.
 
+mod captures;
 mod deployment;
 mod holds;
 mod readiness;
@@ -13,6 +14,7 @@ use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::settings::Settings;
 
+pub use captures::capture_files;
 pub use deployment::{Callee, Deployment};
 pub use holds::{Holds, Share};
 pub use readiness::{Phase, Readiness};
