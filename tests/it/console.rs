@@ -155,6 +155,14 @@ fn a_running_sidecar_is_asked_what_shadow_rules_would_have_done() {
                 break told;
             }
         };
+        let captured = sidecar.json("exchanges/sent-2")["captured"].take();
+        match doubtful {
+            "-" => assert_eq!(captured, Value::Null),
+            _ => {
+                assert_eq!(captured["body"], r#"{"state":"busy"}"#);
+                assert_eq!(captured["trace"][0]["checks"][0]["found"], "\"busy\"", "{captured}");
+            }
+        }
         assert!(told.contains(&format!("{row}         {doubtful}\n")), "{told}");
         assert!(told.contains(example), "{told}");
     }

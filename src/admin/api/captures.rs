@@ -1,8 +1,10 @@
-//! What is captured, as `candor report`, `replay` and `learn` read it: every file, the oldest first, line by line.
+//! What is captured, as `candor report`, `replay` and `learn` read it: every file, the oldest first, line by line. And
+//! one exchange out of it, by its id.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
 
@@ -12,12 +14,14 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
+use memchr::memmem;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
 use super::Shared;
 use crate::admin::problem;
 use crate::live::capture_files;
+use crate::traffic::{Recorded, capture};
 
 /// How much is read at a time.
 const PIECE_BYTES: u64 = 64 << 10;
@@ -46,6 +50,33 @@ pub(super) async fn captures(State(shared): State<Shared>) -> Response {
         Some((piece.transpose()?, reading))
     });
     ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+}
+
+/// The last capture of the exchange with this id, if there is one.
+pub(super) fn find(folder: &Path, request_id: &str) -> Option<Recorded> {
+    let quoted = serde_json::to_string(request_id).ok()?;
+    let mark = memmem::Finder::new(&quoted);
+    let is_it = |recorded: &Recorded| {
+        let id = recorded.exchange.request.headers.get("x-request-id");
+        id.is_some_and(|id| id.as_bytes() == request_id.as_bytes())
+    };
+    let newest_first = capture_files(folder).ok()?.into_iter().rev();
+    newest_first.filter_map(|path| File::open(path).ok()).find_map(|file| {
+        let mut found = None;
+        let mut lines = BufReader::new(file);
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            if mark.find(&line).is_some() {
+                // A line that is broken is none.
+                let _ = capture::read(line.as_slice(), &mut |recorded| {
+                    found = recorded.filter(is_it).or(found.take());
+                    ControlFlow::Continue(())
+                });
+            }
+            line.clear();
+        }
+        found
+    })
 }
 
 /// Files that are read one after the other.
