@@ -13,7 +13,7 @@ use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
 use crate::rules::{self, Quick};
 use crate::settings::{Layers, Settings};
-use crate::telemetry::meters::{Counted, Ended};
+use crate::telemetry::meters::{Counted, Door, Ended, Verb};
 
 const CONFIGURATION: &str = r"
 version: 1
@@ -38,6 +38,7 @@ fn admin(more: &str) -> Admin {
     let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
     Admin {
         readiness: Readiness::new(),
+        prober: Prober::new().0,
         meters: Meters::start(),
         history: History::default(),
         playground: Arc::new(Playground::new(Arc::new(snapshot), document, &quick)),
@@ -57,6 +58,11 @@ fn count_one(meters: &Meters, request_id: &str) {
         verdict: Some(&verdict),
         shadows: &shadows,
         misfit: Some("Order"),
+        verb: Verb::Get,
+        door: Door::Proxy,
+        held: None,
+        retries: &[],
+        fault: None,
         took,
         upstream_time,
     });

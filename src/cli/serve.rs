@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,10 +14,10 @@ use tracing::{info, warn};
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
 use crate::ext_proc;
-use crate::live::{Readiness, Snapshot};
+use crate::live::{Holds, Prober, Readiness, Snapshot};
 use crate::proxy::{self, Drained, StopSignal};
 use crate::telemetry;
-use crate::telemetry::meters::Meters;
+use crate::telemetry::meters::{Meters, Source};
 
 use super::Exit;
 use super::load::{self, Options};
@@ -117,13 +117,18 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
     let readiness = Readiness::new();
     let meters = Meters::start();
     let snapshot = Arc::clone(playground.snapshot());
+    let holds: Weak<dyn Source> = Arc::<Holds>::downgrade(&snapshot.holds);
+    meters.listen_while_it_lives(holds);
     let Listeners { traffic, ext_proc, admin } = listeners;
     if let Some(listener) = admin {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (readiness, meters, history) = (readiness.clone(), meters.clone(), History::default());
         tokio::spawn(history.clone().keep(meters.clone()));
-        let admin = Admin { readiness, meters, history, playground: Arc::new(playground) };
+        let (prober, questions) = Prober::new();
+        tokio::spawn(proxy::answer_probes(questions));
+        let admin = Admin { readiness, meters, history, prober, playground: Arc::new(playground) };
         let router = admin::router(admin, listener.local_addr()?.ip());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
     let (stop, stopped) = watch::channel(());
@@ -203,4 +208,23 @@ async fn delay(readiness: Readiness, time: Duration) {
 fn at_once() -> io::Result<()> {
     warn!("stopped at once by a second signal");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_delay_counts_from_the_first_word_of_the_end() {
+        let (readiness, second) = (Readiness::new(), Duration::from_secs(1));
+        let delayed = tokio::spawn(delay(readiness.clone(), 5 * second));
+        sleep(3600 * second).await;
+        assert!(!delayed.is_finished(), "nobody has asked for it");
+        readiness.drain();
+        sleep(4 * second).await;
+        readiness.drain();
+        assert!(!delayed.is_finished());
+        sleep(2 * second).await;
+        assert!(delayed.is_finished(), "who asks again does not begin it again");
+    }
 }

@@ -5,11 +5,13 @@
 mod captures;
 mod deployment;
 mod holds;
+mod probing;
 mod readiness;
 
 use std::sync::Arc;
 
 use crate::engine::Limits;
+use crate::engine::probe::Probe;
 use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::settings::Settings;
@@ -17,6 +19,7 @@ use crate::settings::Settings;
 pub use captures::capture_files;
 pub use deployment::{Callee, Deployment};
 pub use holds::{Holds, Share};
+pub use probing::{Finding, Prober, Question};
 pub use readiness::{Phase, Readiness};
 
 /// A configuration in force, whole and immutable.
@@ -30,6 +33,8 @@ pub struct Snapshot {
     pub routes: Routes,
     /// How a header chooses other rules.
     pub selection: Option<Selection>,
+    /// Questions of health that may be asked.
+    pub probes: Vec<Probe>,
     /// The API that takes the requests no route is for.
     pub deployment: Option<Box<Deployment>>,
     /// What all exchanges hold together.
@@ -41,11 +46,16 @@ impl Snapshot {
     pub fn new(settings: Settings, routes: Routes, selection: Option<Selection>) -> Snapshot {
         let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
         let holds = Holds::new(settings.hold_total_bytes);
-        Snapshot { settings, limits, routes, selection, deployment: None, holds }
+        Snapshot { settings, limits, routes, selection, probes: Vec::new(), deployment: None, holds }
     }
 
     /// The same with an API.
     pub fn with(self, deployment: Option<Deployment>) -> Snapshot {
         Snapshot { deployment: deployment.map(Box::new), ..self }
+    }
+
+    /// The same with these questions of health.
+    pub fn asking(self, probes: Vec<Probe>) -> Snapshot {
+        Snapshot { probes, ..self }
     }
 }

@@ -190,7 +190,8 @@ impl ProxyError {
         }
     }
 
-    fn detail(&self) -> &str {
+    /// What whoever asks is told.
+    pub fn detail(&self) -> &str {
         match self {
             ProxyError::Downstream(error) => error.detail(),
             ProxyError::Upstream(error) => error.fault.detail(),
@@ -268,11 +269,10 @@ impl From<CallError> for ProxyError {
 /// The upstream's body has no end, and nothing of it has been sent on.
 impl From<DownloadError> for ProxyError {
     fn from(error: DownloadError) -> ProxyError {
-        let (fault, cause) = match error {
-            DownloadError::CutShort(cause) => (UpstreamFault::CutShort, Some(cause)),
-            DownloadError::Idle => (UpstreamFault::Stalled, None),
-            DownloadError::Late => (UpstreamFault::Late, None),
-            DownloadError::TooLarge => (UpstreamFault::TooLarge, None),
+        let fault = UpstreamFault::of_download(&error);
+        let cause = match error {
+            DownloadError::CutShort(cause) => Some(cause),
+            DownloadError::Idle | DownloadError::Late | DownloadError::TooLarge => None,
         };
         ProxyError::Upstream(UpstreamError { fault, cause })
     }
@@ -341,6 +341,16 @@ impl UpstreamFault {
         matches!(self, Name | Refused | Unreachable | Closed | Lost)
     }
 
+    /// Why the body of an answer has no end.
+    pub fn of_download(error: &DownloadError) -> UpstreamFault {
+        match error {
+            DownloadError::CutShort(_) => UpstreamFault::CutShort,
+            DownloadError::Idle => UpstreamFault::Stalled,
+            DownloadError::Late => UpstreamFault::Late,
+            DownloadError::TooLarge => UpstreamFault::TooLarge,
+        }
+    }
+
     fn of_connecting(error: &(dyn StdError + 'static)) -> UpstreamFault {
         // The connector's error type is public by its text alone.
         if causes(error).any(|cause| cause.to_string() == "dns error") {
@@ -374,7 +384,8 @@ impl UpstreamFault {
         }
     }
 
-    fn kind(self) -> &'static str {
+    /// The type of RFC 9209, section 2.3.
+    pub fn kind(self) -> &'static str {
         match self {
             UpstreamFault::Name => "dns_error",
             UpstreamFault::Refused => "connection_refused",
@@ -491,19 +502,19 @@ mod tests {
 
     #[test]
     fn while_draining_an_upstream_that_is_gone_is_no_bad_gateway() {
-        let check = |fault: UpstreamFault, status: u16, kind: &str| {
+        let check_draining = |fault: UpstreamFault, status: u16, kind: &str| {
             let error = ProxyError::from(fault).while_draining();
             let retry_after = error.answer().0.headers.get(header::RETRY_AFTER).cloned();
             assert_eq!(retry_after.is_some(), status == 503, "{fault:?}");
-            super::tests::check(error, status, kind);
+            check(error, status, kind);
         };
         use UpstreamFault::*;
         for gone in [Name, Refused, Unreachable, Closed, Lost] {
-            check(gone, 503, "destination_unavailable");
+            check_draining(gone, 503, "destination_unavailable");
         }
-        check(CutShort, 502, "http_response_incomplete");
-        check(TlsCertificate, 502, "tls_certificate_error");
-        check(Silent, 504, "http_response_timeout");
+        check_draining(CutShort, 502, "http_response_incomplete");
+        check_draining(TlsCertificate, 502, "tls_certificate_error");
+        check_draining(Silent, 504, "http_response_timeout");
         let told = ProxyError::from(Refused).while_draining().to_string();
         assert!(told.ends_with("gone already: the upstream refused the connection"), "{told}");
     }

@@ -39,8 +39,8 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 
-/// The top-level keys. The last four are decoded where rules and cases are.
-const KEYS: [&str; 15] = [
+/// The top-level keys. The last five are decoded where rules and cases are.
+const KEYS: [&str; 16] = [
     "version",
     "server",
     "admin",
@@ -55,6 +55,7 @@ const KEYS: [&str; 15] = [
     "routes",
     "selector",
     "rule_sets",
+    "probes",
     "cases",
 ];
 
