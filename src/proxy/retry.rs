@@ -86,6 +86,8 @@ pub(super) enum Obstacle {
     Time,
     /// The upstream's budget is spent.
     Budget,
+    /// Envoy carries the exchange, and whether it is tried again is its own policy's to say.
+    Envoys,
 }
 
 impl Repeat {
@@ -107,6 +109,7 @@ impl Obstacle {
             Obstacle::Draining => "draining",
             Obstacle::Time => "no time left",
             Obstacle::Budget => "over budget",
+            Obstacle::Envoys => "left to Envoy",
         }
     }
 }

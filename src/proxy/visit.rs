@@ -13,6 +13,7 @@ use super::error::ProxyError;
 use super::headers::{self, Peer, proxy_status, request_id, vary};
 use super::record::Record;
 use super::refusal::Refusal;
+use super::retry::Obstacle;
 use super::{details, select, tells};
 use crate::engine::mutation::BodyChange;
 use crate::engine::outcome::Outcome;
@@ -93,7 +94,10 @@ impl<'s> Visit<'s> {
         outcome: Outcome,
         held_bytes: Option<u64>,
     ) -> BodyChange {
-        let Outcome { verdict, mutation, shadows, .. } = outcome;
+        let Outcome { verdict, mutation, shadows, retry, .. } = outcome;
+        if retry.is_some() {
+            self.record.not_retried(Obstacle::Envoys);
+        }
         let received = head.status;
         let change = mutation.apply(head, &self.asked.method);
         if self.is_told

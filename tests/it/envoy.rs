@@ -3,23 +3,34 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use candor::diagnostic::{Diagnostics, Source};
+use candor::document;
 use candor::engine::hold::OnLimit;
 use candor::live::Snapshot;
 use candor::settings::Settings;
+use serde_json::{Value, json as value};
 
+use crate::drain::Running;
 use crate::support::client::Client;
 use crate::support::envoy::{self, Envoy, configuration};
 use crate::support::processor::{Processor, Seat};
 use crate::support::sidecar::configured;
 use crate::support::upstream::{After, Nowhere, Upstream};
-use crate::support::{files, gate, json, log};
+use crate::support::{exposition, files, gate, json, log, until};
 
 const FULL_DUPLEX: &str = "envoy.yaml";
 const ON_DEMAND: &str = "on-demand.yaml";
 
 const MODULE: &str = "module.yaml";
+const RETRIES: &str = "retries.yaml";
+
+/// Where Candor stands in a configuration, and where in that of retries.
+const FILTER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
+const BELOW: &str = "/static_resources/clusters/0/typed_extension_protocol_options\
+    /envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters/0";
 
 const RULES: &str = r"
 rule_sets:
@@ -49,6 +60,11 @@ impl Mesh {
         Mesh::with(file, backend, configured(backend, RULES, change), |text| text)
     }
 
+    /// The same with other rules.
+    fn start_with(file: &str, backend: SocketAddr, rules: &str) -> Option<Mesh> {
+        Mesh::with(file, backend, configured(backend, rules, |_| {}), |text| text)
+    }
+
     fn with(
         file: &str,
         backend: SocketAddr,
@@ -76,18 +92,46 @@ impl Mesh {
 
     /// Candor inside Envoy, with this configuration.
     fn inside(backend: SocketAddr, rules: &str) -> Option<Mesh> {
+        Mesh::inside_at(FILTER, read(&configuration(MODULE, backend, "")), rules)
+    }
+
+    /// The same, where it stands there.
+    fn inside_at(filter: &str, mut envoys: Value, rules: &str) -> Option<Mesh> {
         let (program, _) = (envoy::program()?, envoy::module()?);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("candor.yaml");
         std::fs::write(&path, format!("version: 1\nadmin: {{ listen: off }}\n{rules}")).unwrap();
-        let configured = format!("{{ config: {} }}", path.display());
-        let text = configuration(MODULE, backend, "").replace("{ presets: [status-field] }", &configured);
-        Some(Mesh { envoy: Envoy::start(&program, &text), processor: None, _folder: folder })
+        let configured = envoys.pointer_mut(&format!("{filter}/typed_config/filter_config/value")).unwrap();
+        *configured = value!({ "config": path.to_str().unwrap() });
+        Some(Mesh { envoy: Envoy::start(&program, &envoys.to_string()), processor: None, _folder: folder })
+    }
+
+    /// Candor below Envoy's router: asked, or inside.
+    fn below(is_inside: bool, backend: SocketAddr, rules: &str) -> Option<Mesh> {
+        if !is_inside {
+            return Mesh::start_with(RETRIES, backend, rules);
+        }
+        let mut envoys = read(&configuration(RETRIES, backend, ""));
+        let module = read(&files::text("deploy/envoy/module.yaml"));
+        *envoys.pointer_mut(BELOW).unwrap() = module.pointer(FILTER).unwrap().clone();
+        Mesh::inside_at(BELOW, envoys, rules)
+    }
+
+    /// A counter of the backend's cluster.
+    fn count(&self, name: &str) -> u64 {
+        let line = format!("cluster.legacy.{name}: ");
+        let stats = self.envoy.page("/stats");
+        stats.lines().find_map(|told| told.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
     }
 
     fn client(&self) -> Client {
         Client::connect(self.envoy.address)
     }
+}
+
+/// A document in YAML.
+fn read(text: &str) -> Value {
+    document::parse(&Source::new("envoy", text), &mut Diagnostics::default()).unwrap().to_json()
 }
 
 /// An answer in chunks of 64 KiB.
@@ -384,22 +428,139 @@ fn bodies_of_requests_pass_untouched() {
     }
 }
 
+const BUSY: &str = r"
+rule_sets:
+  orders:
+    rules:
+      - name: busy
+        when: { json: $.error, equals: BUSY }
+        then: { status: 503, retry: { attempts: 2 } }
+      - name: locked
+        when: { json: $.error, equals: LOCKED }
+        then: { status: 409, headers: { set: { x-retry: '1' } } }
+";
+
+/// Answers with this error as often as the number says, and then well.
+fn failing(error: &'static str) -> (Upstream, Arc<AtomicUsize>) {
+    let left = Arc::new(AtomicUsize::new(0));
+    let fails = Arc::clone(&left);
+    let backend = Upstream::scripted(move |_, stream| {
+        let fails = fails.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+        let body = if fails { format!(r#"{{"error":"{error}"}}"#) } else { "{}".to_owned() };
+        stream.write_all(json(&body).as_bytes()).unwrap();
+        After::KeepOpen
+    });
+    (backend, left)
+}
+
 #[test]
-fn istio_gets_the_filter_that_is_tested() {
-    let filter = |path: &str| {
-        let text = files::text(path);
-        let from = text
-            .find("- name: candor\n")
-            .or_else(|| text.find("  name: candor\n          typed_config"))
-            .unwrap();
-        // One line each, as they are nested differently.
-        let lines = text[from..].lines().map(str::trim).skip_while(|line| !line.starts_with("\"@type\""));
-        let lines = lines.take_while(|line| !line.starts_with("- "));
-        lines.filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>()
+fn below_the_router_envoy_tries_again_what_candor_finds_failed() {
+    for is_inside in [false, true] {
+        // One by its status, the other by the header that its rule sets.
+        for (error, status) in [("BUSY", 503), ("LOCKED", 409)] {
+            let (backend, left) = failing(error);
+            let Some(mesh) = Mesh::below(is_inside, backend.address, BUSY) else { return };
+            let mut client = mesh.client();
+            left.store(1, Relaxed);
+            assert_eq!(client.exchange("GET /", &[]).status(), 200);
+            assert_eq!((backend.seen().len(), mesh.count("upstream_rq_retry_success")), (2, 1), "{error}");
+            left.store(3, Relaxed);
+            let answered = client.exchange("GET /", &[]);
+            assert_eq!((answered.status(), answered.header("x-retry")), (status, None));
+            assert_eq!((backend.seen().len(), mesh.count("upstream_rq_retry_limit_exceeded")), (3, 1));
+            left.store(1, Relaxed);
+            let posted = client.exchange("POST /", &["content-length: 0"]);
+            assert_eq!(posted.status(), status, "what may be sent twice is not for Candor to say");
+            assert_eq!((backend.seen().len(), mesh.count(&format!("upstream_rq_{status}"))), (1, 2));
+        }
+    }
+}
+
+#[test]
+fn below_the_router_what_candor_finds_failed_counts_against_the_host() {
+    for is_inside in [false, true] {
+        let (backend, left) = failing("BUSY");
+        left.store(usize::MAX, Relaxed);
+        let Some(mesh) = Mesh::below(is_inside, backend.address, BUSY) else { return };
+        let mut client = mesh.client();
+        let failed = |mesh: &Mesh| mesh.count("outlier_detection.ejections_detected_consecutive_5xx");
+        for _ in 0..4 {
+            assert_eq!(client.exchange("POST /", &["content-length: 0"]).status(), 503);
+        }
+        assert_eq!(failed(&mesh), 0);
+        assert_eq!(client.exchange("POST /", &["content-length: 0"]).status(), 503);
+        assert_eq!((failed(&mesh), mesh.count("upstream_rq_5xx")), (1, 5));
+    }
+}
+
+#[test]
+fn above_the_router_envoys_own_policy_sees_what_the_backend_said() {
+    let (backend, left) = failing("BUSY");
+    left.store(usize::MAX, Relaxed);
+    let Some(mesh) = Mesh::start_with(FULL_DUPLEX, backend.address, BUSY) else { return };
+    assert_eq!(mesh.client().exchange("GET /", &["x-request-id: left-to-envoy"]).status(), 503);
+    assert_eq!((mesh.count("upstream_rq_200"), mesh.count("upstream_rq_503")), (1, 0));
+    assert_eq!(log::event("left-to-envoy")["not_retried"], "left to Envoy");
+}
+
+#[test]
+fn what_envoy_asks_about_is_counted_as_such() {
+    let Some(program) = envoy::program() else { return };
+    let backend = Upstream::answering(json(r#"{"error":"BUSY"}"#));
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, rules) = (folder.path().join("candor.sock"), folder.path().join("rules.yaml"));
+    std::fs::write(&rules, format!("version: 1\n{BUSY}")).unwrap();
+    let asked_at = format!("unix:{}", socket.display());
+    let flags = ["--config", rules.to_str().unwrap(), "--ext-proc", &asked_at];
+    let candor = Running::start(&flags, &[("CANDOR_UPSTREAM", &format!("http://{}", backend.address))]);
+    let envoy = Envoy::start(&program, &configuration(ON_DEMAND, backend.address, socket.to_str().unwrap()));
+    let mut client = Client::connect(envoy.address);
+    for _ in 0..3 {
+        assert_eq!(client.exchange("GET /", &[]).status(), 503);
+    }
+    // The proxy's door, beside it.
+    assert_eq!(Client::connect(candor.traffic).exchange("GET /", &[]).status(), 503);
+    let count = |name: &str, labels: &[(&str, &str)]| {
+        let metrics = exposition::read(candor.ask_admin("GET /metrics").text(), false);
+        let has = |sample: &&exposition::Sample| {
+            sample.name == name && labels.iter().all(|(label, value)| sample.labels[*label] == *value)
+        };
+        metrics[name].samples.iter().filter(has).map(|sample| sample.value).sum::<f64>()
     };
-    let (tested, istios) = (filter("deploy/envoy/envoy.yaml"), filter("deploy/istio/sidecar.yaml"));
-    assert!(tested.len() > 10, "{tested:#?}");
-    assert_eq!(tested, istios);
+    // An exchange is counted when its stream has ended, which may be after the client has the answer.
+    until("all are counted", || count("candor_requests_total", &[]) >= 4.0);
+    let statuses = [("upstream_code", "200"), ("code", "503")];
+    for (door, expected) in [("ext_proc", 3.0), ("proxy", 1.0)] {
+        assert_eq!(count("candor_requests_total", &[&[("door", door)], &statuses[..]].concat()), expected);
+    }
+    assert_eq!(count("candor_retries_total", &[("outcome", "left to Envoy")]), 3.0);
+}
+
+/// The values in a file of manifests that Istio puts into an Envoy's configuration: the filter and the cluster.
+fn patches(manifests: &str) -> Vec<Value> {
+    let filter = manifests.split("\n---\n").map(read).find(|manifest| manifest["kind"] == "EnvoyFilter");
+    let patches = filter.unwrap()["spec"]["configPatches"].as_array().unwrap().clone();
+    patches.into_iter().map(|patch| patch["patch"]["value"].clone()).collect()
+}
+
+/// What Istio is given is put where Istio puts it, in the Envoy of a test.
+#[test]
+fn what_istio_is_given_works_in_an_envoy() {
+    let Some(program) = envoy::program() else { return };
+    let backend = Upstream::answering(json(r#"{"error":"BUSY"}"#));
+    let seat = Seat::take();
+    let _processor = seat.serve(configured(backend.address, BUSY, |_| {}));
+    let port = format!(r#""port_value":{}"#, seat.address().port());
+    let mut envoys = read(&configuration(FULL_DUPLEX, backend.address, &seat.address().to_string()));
+    let tested = envoys.pointer(FILTER).unwrap().clone();
+    let patches = patches(&files::text("deploy/istio/sidecar.yaml"));
+    let [filter, cluster] = &patches[..] else { panic!("{patches:#?}") };
+    assert_eq!(*filter, tested, "it is the filter of deploy/envoy/envoy.yaml");
+    *envoys.pointer_mut(FILTER).unwrap() = filter.clone();
+    let cluster = cluster.to_string().replace(r#""port_value":9191"#, &port);
+    *envoys.pointer_mut("/static_resources/clusters/1").unwrap() = serde_json::from_str(&cluster).unwrap();
+    let envoy = Envoy::start(&program, &envoys.to_string());
+    assert_eq!(Client::connect(envoy.address).exchange("GET /", &[]).status(), 503);
 }
 
 #[test]
