@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::{ptr, slice};
 
 use bytes::{Bytes, BytesMut};
@@ -106,6 +107,10 @@ unsafe extern "C" {
         attribute: u32,
         result: *mut EnvoyBuffer,
     ) -> bool;
+    fn envoy_dynamic_module_callback_http_filter_continue_encoding(stream: Envoys);
+    fn envoy_dynamic_module_callback_http_filter_scheduler_new(stream: Envoys) -> Envoys;
+    fn envoy_dynamic_module_callback_http_filter_scheduler_commit(scheduler: Envoys, event: u64);
+    fn envoy_dynamic_module_callback_http_filter_scheduler_delete(scheduler: Envoys);
     fn envoy_dynamic_module_callback_http_send_response(
         stream: Envoys,
         status: u32,
@@ -150,9 +155,8 @@ impl Stream<'_> {
         Stream(stream, PhantomData)
     }
 
-    /// Shows every header's name, in lower case, and value; names with a colon are among them. Values are parts of one
-    /// copy.
-    pub fn headers(&self, head: Head, mut show: impl FnMut(&[u8], Bytes)) {
+    /// Shows every header's name, in lower case, and value; names with a colon are among them.
+    pub fn headers(&self, head: Head, mut show: impl FnMut(&[u8], &[u8])) {
         // SAFETY: the hook is running.
         let size = unsafe { envoy_dynamic_module_callback_http_get_headers_size(self.0, head) };
         let mut headers = vec![EnvoyHeader { key: EnvoyBuffer::EMPTY, value: EnvoyBuffer::EMPTY }; size];
@@ -162,16 +166,11 @@ impl Stream<'_> {
         if !is_there {
             return;
         }
-        let mut values = BytesMut::with_capacity(headers.iter().map(|header| header.value.length).sum());
-        for header in &headers {
-            // SAFETY: nothing is set meanwhile.
-            values.extend_from_slice(unsafe { header.value.bytes() });
-        }
-        let mut values = values.freeze();
         for EnvoyHeader { key, value } in headers {
             // SAFETY: `show` has no way to set anything before it returns.
             let name = unsafe { key.bytes() };
-            show(name, values.split_to(value.length.min(values.len())));
+            // SAFETY: the same.
+            show(name, unsafe { value.bytes() });
         }
     }
 
@@ -242,7 +241,7 @@ impl Stream<'_> {
     }
 
     /// The client's address and port.
-    pub fn source_address(&self) -> Option<String> {
+    pub fn source_address(&self) -> Option<SocketAddr> {
         let mut address = EnvoyBuffer::EMPTY;
         // SAFETY: the hook is running, and there is room for the result.
         let is_there = unsafe {
@@ -254,7 +253,19 @@ impl Stream<'_> {
         };
         // SAFETY: nothing was set since.
         let address = unsafe { address.bytes() };
-        is_there.then(|| String::from_utf8_lossy(address).into_owned())
+        std::str::from_utf8(address).ok().filter(|_| is_there)?.parse().ok()
+    }
+
+    /// A way to have the exchange's `scheduled` hook called, later and from any thread.
+    pub fn bell(&self) -> Bell {
+        // SAFETY: the hook is running.
+        Bell(unsafe { envoy_dynamic_module_callback_http_filter_scheduler_new(self.0) })
+    }
+
+    /// What was stopped of the answer goes on, in a hook that is not the answer's own.
+    pub fn continue_answer(&mut self) {
+        // SAFETY: the hook is running.
+        unsafe { envoy_dynamic_module_callback_http_filter_continue_encoding(self.0) };
     }
 
     /// Answers the client. The upstream's answer, if there is one, goes no further.
@@ -278,5 +289,27 @@ impl Stream<'_> {
                 details.as_bytes().into(),
             );
         }
+    }
+}
+
+/// Calls an exchange's `scheduled` hook, on the thread of the exchange; in vain where the exchange has ended.
+#[derive(Debug)]
+pub struct Bell(Envoys);
+
+// SAFETY: Envoy made it to be used from other threads, and keeps only weak hold of the exchange.
+unsafe impl Send for Bell {}
+
+impl Bell {
+    /// The hook is called soon.
+    pub fn ring(&self) {
+        // SAFETY: it is deleted with this value and not before.
+        unsafe { envoy_dynamic_module_callback_http_filter_scheduler_commit(self.0, 0) };
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has it.
+        unsafe { envoy_dynamic_module_callback_http_filter_scheduler_delete(self.0) };
     }
 }

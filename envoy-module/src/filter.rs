@@ -1,21 +1,22 @@
 //! One exchange inside Envoy: what each hook makes of it. The answer's head stops while some rule waits for the body,
 //! which Envoy holds meanwhile; nothing is kept of it here.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use candor::engine::mutation::BodyChange;
 use candor::engine::outcome::{Outcome, Undecided};
 use candor::engine::{AnswerHead, Evaluation, Progress, RuleSet};
 use candor::live::{Share, Snapshot};
-use candor::proxy::Visit;
+use candor::proxy::{Interest, Visit};
 use candor::telemetry::meters::{Door, Meter, Meters};
-use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::header;
+use http::{Method, Request, Uri};
 
 use crate::abi::{Body, Head, Stream};
+use crate::head::{Received, append};
+use crate::watch::{Watched, watch};
 
 /// What Envoy's access log says of an answer of Candor's own.
 const REFUSED: &str = "candor_refused";
@@ -40,6 +41,7 @@ thread_local! {
 /// One exchange.
 pub struct Filter<'s> {
     snapshot: &'s Snapshot,
+    interest: &'s Interest,
     phase: Phase<'s>,
     /// Whether the answer is one of Envoy's own, which is none of the rules' business.
     is_envoys_own: bool,
@@ -60,26 +62,24 @@ enum Phase<'s> {
 struct Holding<'s> {
     visit: Box<Visit<'s>>,
     rule_set: &'s RuleSet,
-    received: AnswerHead,
+    received: Received,
     head: AnswerHead,
     evaluation: Evaluation,
     bytes: u64,
-    /// When the first piece was not enough.
-    began: Option<Instant>,
     share: Share,
+    _watched: Option<Watched>,
 }
 
 impl<'s> Filter<'s> {
     /// An exchange of which nothing is known.
-    pub fn new(snapshot: &'s Snapshot) -> Filter<'s> {
-        Filter { snapshot, phase: Phase::New, is_envoys_own: false }
+    pub fn new(snapshot: &'s Snapshot, interest: &'s Interest) -> Filter<'s> {
+        Filter { snapshot, interest, phase: Phase::New, is_envoys_own: false }
     }
 
     /// The request's head is there.
     pub fn request(&mut self, stream: &mut Stream<'_>) -> Flow {
-        let peer = stream.source_address().and_then(|address| address.parse::<SocketAddr>().ok());
-        let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-        let begun = match request(stream) {
+        let peer = stream.source_address().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+        let begun = match request(stream, self.interest) {
             Ok(request) => {
                 METER.with(|meter| Visit::begin(self.snapshot, meter, request, peer, Door::EnvoyModule))
             }
@@ -111,24 +111,28 @@ impl<'s> Filter<'s> {
         let Phase::Asked(mut visit) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Flow::Continue;
         };
-        let Some(mut received) = answer(stream) else { return Flow::Continue };
-        let (head, rule_set) = visit.answered(&mut received);
-        let Some(rule_set) = rule_set.filter(|_| !self.is_envoys_own) else {
-            return self.settled_by_head(stream, visit, &received, head, Outcome::pass(), end_of_stream);
+        let Some((mut received, mut head)) = Received::of(stream) else { return Flow::Continue };
+        visit.received(&mut head);
+        received.keep(&head.headers);
+        let rule_set = visit.settle(&mut head).filter(|_| !self.is_envoys_own);
+        let settled = Settled { visit, received, head, bytes: None };
+        let Some(rule_set) = rule_set else {
+            return self.settled_by_head(stream, settled, Outcome::pass(), end_of_stream);
         };
-        let inquiry = visit.inquiry(rule_set, &head);
+        let inquiry = settled.visit.inquiry(rule_set, &settled.head);
         let evaluation = match inquiry.begin() {
             Progress::Waiting(evaluation) if end_of_stream => {
                 let outcome = evaluation.finish(&inquiry, Bytes::new);
-                return self.settled_by_head(stream, visit, &received, head, outcome, true);
+                return self.settled_by_head(stream, settled, outcome, true);
             }
             Progress::Waiting(evaluation) => evaluation,
             Progress::Settled(outcome) => {
-                return self.settled_by_head(stream, visit, &received, head, *outcome, end_of_stream);
+                return self.settled_by_head(stream, settled, *outcome, end_of_stream);
             }
         };
-        let share = self.snapshot.holds.share();
-        let holding = Holding { visit, rule_set, received, head, evaluation, bytes: 0, began: None, share };
+        let _watched = watch(stream.bell(), inquiry.hold().max_time);
+        let (share, Settled { visit, received, head, .. }) = (self.snapshot.holds.share(), settled);
+        let holding = Holding { visit, rule_set, received, head, evaluation, bytes: 0, share, _watched };
         self.phase = Phase::Holding(Box::new(holding));
         Flow::Stop
     }
@@ -170,7 +174,7 @@ impl<'s> Filter<'s> {
 
     fn held(&mut self, stream: &mut Stream<'_>, mut holding: Box<Holding<'s>>, end_of_stream: bool) -> Flow {
         let chunk = stream.body(Body::Received);
-        let (settled, outcome) = match holding.feed(&chunk, end_of_stream) {
+        let (settled, outcome) = match holding.feed(&chunk) {
             Fed::Settled(outcome) => (holding.settled(), outcome),
             Fed::Undecided(reason) => holding.give_up(reason),
             Fed::Waiting if end_of_stream => holding.finish(|| {
@@ -187,49 +191,50 @@ impl<'s> Filter<'s> {
         Flow::Continue
     }
 
+    /// The answer has been held for as long as it may be. Nothing more may come of it.
+    pub fn out_of_time(&mut self, stream: &mut Stream<'_>) {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Holding(holding) => {
+                let (mut settled, outcome) = holding.give_up(Undecided::OverTime);
+                match settled.carry_out(stream, outcome) {
+                    BodyChange::Keep => stream.continue_answer(),
+                    BodyChange::Replace(body) => settled.respond(stream, &body),
+                }
+            }
+            phase => self.phase = phase,
+        }
+    }
+
     /// The outcome is known while the head is held; a new body goes where the last of the old one is.
-    fn settled(&mut self, stream: &mut Stream<'_>, settled: Settled<'s>, outcome: Outcome, last: Body) {
-        let Settled { mut visit, received, mut head, bytes } = settled;
-        let change = visit.decided(&mut head, outcome, Some(bytes));
-        apply(stream, &received, &head);
-        if let BodyChange::Replace(body) = change {
+    fn settled(&mut self, stream: &mut Stream<'_>, mut settled: Settled<'s>, outcome: Outcome, last: Body) {
+        if let BodyChange::Replace(body) = settled.carry_out(stream, outcome) {
             stream.drain_body(Body::Buffered);
             stream.drain_body(Body::Received);
             stream.append_body(last, &body);
-            visit.sent(body.len());
+            settled.visit.sent(body.len());
             self.phase = Phase::Replaced;
         }
-        visit.complete();
     }
 
     fn settled_by_head(
         &mut self,
         stream: &mut Stream<'_>,
-        mut visit: Box<Visit<'s>>,
-        received: &AnswerHead,
-        mut head: AnswerHead,
+        mut settled: Settled<'s>,
         outcome: Outcome,
         end_of_stream: bool,
     ) -> Flow {
-        let change = visit.decided(&mut head, outcome, None);
-        visit.complete();
-        match change {
+        match settled.carry_out(stream, outcome) {
             BodyChange::Replace(body) if end_of_stream && !body.is_empty() => {
-                visit.sent(body.len());
-                respond(stream, &head, &body, REPLACED);
-                Flow::Stop
+                settled.respond(stream, &body);
+                return Flow::Stop;
             }
             BodyChange::Replace(body) if !end_of_stream => {
-                visit.sent(body.len());
-                apply(stream, received, &head);
+                settled.visit.sent(body.len());
                 self.phase = Phase::Replacing(body);
-                Flow::Continue
             }
-            BodyChange::Keep | BodyChange::Replace(_) => {
-                apply(stream, received, &head);
-                Flow::Continue
-            }
+            BodyChange::Keep | BodyChange::Replace(_) => {}
         }
+        Flow::Continue
     }
 }
 
@@ -240,16 +245,36 @@ enum Fed {
     Undecided(Undecided),
 }
 
-/// A held answer whose outcome is known.
+/// An answer whose outcome is known.
 struct Settled<'s> {
     visit: Box<Visit<'s>>,
-    received: AnswerHead,
+    received: Received,
     head: AnswerHead,
-    bytes: u64,
+    /// How much of its body has been held, if any.
+    bytes: Option<u64>,
+}
+
+impl Settled<'_> {
+    /// Makes the head what it is to be; what is to become of the body.
+    fn carry_out(&mut self, stream: &mut Stream<'_>, outcome: Outcome) -> BodyChange {
+        let is_left = self.visit.leaves_head(&outcome) && self.received.len() == self.head.headers.len();
+        let change = self.visit.decided(&mut self.head, outcome, self.bytes);
+        if !is_left {
+            self.received.carry_over(stream, &self.head);
+        }
+        self.visit.complete();
+        change
+    }
+
+    /// Answers in place of the upstream.
+    fn respond(mut self, stream: &mut Stream<'_>, body: &Bytes) {
+        self.visit.sent(body.len());
+        respond(stream, &self.head, body, REPLACED);
+    }
 }
 
 impl<'s> Holding<'s> {
-    fn feed(&mut self, chunk: &Bytes, is_last: bool) -> Fed {
+    fn feed(&mut self, chunk: &Bytes) -> Fed {
         let inquiry = self.visit.inquiry(self.rule_set, &self.head);
         let hold = inquiry.hold();
         // The engine is shown no byte past the bound, so that the verdict does not hang on how pieces fall.
@@ -263,7 +288,6 @@ impl<'s> Holding<'s> {
             None if !within_total => {
                 Fed::Undecided(Undecided::OverTotal { bytes_max: self.share.bytes_max() })
             }
-            None if !is_last && self.is_late(hold.max_time) => Fed::Undecided(Undecided::OverTime),
             None => Fed::Waiting,
         }
     }
@@ -272,84 +296,38 @@ impl<'s> Holding<'s> {
         self.visit.inquiry(self.rule_set, &self.head).hold().max_bytes
     }
 
-    /// Whether it has been held for longer than that.
-    fn is_late(&mut self, time_max: Duration) -> bool {
-        #[expect(clippy::disallowed_methods, reason = "Envoy gives a module no clock")]
-        let now = Instant::now();
-        now.duration_since(*self.began.get_or_insert(now)) > time_max
-    }
-
     fn finish(self: Box<Self>, whole: impl FnOnce() -> Bytes) -> (Settled<'s>, Outcome) {
         let Holding { visit, rule_set, received, head, evaluation, bytes, .. } = *self;
         let outcome = evaluation.finish(&visit.inquiry(rule_set, &head), whole);
-        (Settled { visit, received, head, bytes }, outcome)
+        (Settled { visit, received, head, bytes: Some(bytes) }, outcome)
     }
 
     fn give_up(self: Box<Self>, reason: Undecided) -> (Settled<'s>, Outcome) {
         let Holding { visit, rule_set, received, head, evaluation, bytes, .. } = *self;
         let outcome = evaluation.give_up(&visit.inquiry(rule_set, &head), reason);
-        (Settled { visit, received, head, bytes }, outcome)
+        (Settled { visit, received, head, bytes: Some(bytes) }, outcome)
     }
 
     fn settled(self: Box<Self>) -> Settled<'s> {
         let Holding { visit, received, head, bytes, .. } = *self;
-        Settled { visit, received, head, bytes }
+        Settled { visit, received, head, bytes: Some(bytes) }
     }
 }
 
-fn request(stream: &Stream<'_>) -> Result<Request<()>, &'static str> {
+fn request(stream: &Stream<'_>, interest: &Interest) -> Result<Request<()>, &'static str> {
     let mut request = Request::new(());
     let (mut method, mut uri) = (None, None);
     let headers = request.headers_mut();
     stream.headers(Head::Request, |name, value| match name {
-        b":method" => method = Method::from_bytes(&value).ok(),
-        b":path" => uri = Uri::from_maybe_shared(value).ok(),
-        b":authority" => append(headers, header::HOST.as_str().as_bytes(), value),
-        _ => append(headers, name, value),
+        b":method" => method = Method::from_bytes(value).ok(),
+        b":path" => uri = Uri::from_maybe_shared(Bytes::copy_from_slice(value)).ok(),
+        b":authority" => append(headers, header::HOST.as_str().as_bytes(), Bytes::copy_from_slice(value)),
+        name if interest.is_in(name) => append(headers, name, Bytes::copy_from_slice(value)),
+        _ => {}
     });
     *request.method_mut() = method.ok_or("the method is none")?;
     *request.uri_mut() = uri.ok_or("the target is none")?;
     Ok(request)
-}
-
-fn answer(stream: &Stream<'_>) -> Option<AnswerHead> {
-    let mut status = None;
-    let mut headers = HeaderMap::with_capacity(16);
-    stream.headers(Head::Response, |name, value| match name {
-        b":status" => status = StatusCode::from_bytes(&value).ok(),
-        _ => append(&mut headers, name, value),
-    });
-    Some(AnswerHead { status: status?, headers })
-}
-
-/// Names that begin with a colon are Envoy's own, and headers that are none were refused by it.
-fn append(headers: &mut HeaderMap, name: &[u8], value: Bytes) {
-    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_maybe_shared(value)) {
-        headers.append(name, value);
-    }
-}
-
-/// Makes the one head of the other.
-fn apply(stream: &mut Stream<'_>, from: &AnswerHead, to: &AnswerHead) {
-    if from.status != to.status {
-        stream.set_header(Head::Response, b":status", to.status.as_str().as_bytes());
-    }
-    for name in to.headers.keys() {
-        let values = || to.headers.get_all(name).iter();
-        if from.headers.get_all(name).iter().eq(values()) {
-            continue;
-        }
-        let name = name.as_str().as_bytes();
-        for (index, value) in values().enumerate() {
-            match index {
-                0 => stream.set_header(Head::Response, name, value.as_bytes()),
-                _ => stream.add_header(Head::Response, name, value.as_bytes()),
-            }
-        }
-    }
-    for name in from.headers.keys().filter(|name| !to.headers.contains_key(*name)) {
-        stream.remove_header(Head::Response, name.as_str().as_bytes());
-    }
 }
 
 fn respond(stream: &mut Stream<'_>, head: &AnswerHead, body: &[u8], details: &str) {

