@@ -33,6 +33,11 @@ fn every_case_holds_through_envoy_with_bodies_on_demand() {
     play("on-demand.yaml", |text| text, with_length);
 }
 
+#[test]
+fn every_case_holds_below_envoys_router() {
+    play("retries.yaml", |text| text.replace("num_retries: 2", "num_retries: 0"), |played| played);
+}
+
 /// Every configuration is a listener of one Envoy, with a module of its own.
 #[test]
 fn every_case_holds_inside_envoy() {
