@@ -10,50 +10,39 @@ use crate::abi::{Head, Stream};
 /// What Envoy has, in one piece of memory that the values rules work on share.
 pub struct Received {
     status: StatusCode,
-    bytes: Bytes,
-    lines: Vec<Line>,
-}
-
-/// Where a name ends, and its value.
-#[derive(Debug, Clone, Copy)]
-struct Line {
-    begin: usize,
-    middle: usize,
-    end: usize,
+    lines: Vec<(HeaderName, Bytes)>,
 }
 
 impl Received {
     /// The head, and the same for rules to work on; `None` for one without a status.
     pub fn of(stream: &Stream<'_>) -> Option<(Received, AnswerHead)> {
-        let (mut status, mut bytes, mut lines) =
-            (None, BytesMut::with_capacity(1024), Vec::with_capacity(16));
-        stream.headers(Head::Response, |name, value| {
-            if name == b":status" {
-                status = StatusCode::from_bytes(value).ok();
-                return;
+        let (mut status, mut bytes, mut names) = (None, BytesMut::with_capacity(512), Vec::with_capacity(16));
+        stream.headers(Head::Response, |name, value| match name {
+            b":status" => status = StatusCode::from_bytes(value).ok(),
+            name => {
+                bytes.extend_from_slice(value);
+                names.push((HeaderName::from_bytes(name), value.len()));
             }
-            let begin = bytes.len();
-            bytes.extend_from_slice(name);
-            let middle = bytes.len();
-            bytes.extend_from_slice(value);
-            lines.push(Line { begin, middle, end: bytes.len() });
         });
-        let (status, bytes) = (status?, bytes.freeze());
-        let mut headers = HeaderMap::with_capacity(lines.len() + 4);
-        for Line { begin, middle, end } in &lines {
-            let name = bytes.get(*begin..*middle).unwrap_or_default();
-            append(&mut headers, name, bytes.slice(*middle..*end));
+        let (status, mut bytes) = (status?, bytes.freeze());
+        let mut headers = HeaderMap::with_capacity(16);
+        let mut lines = Vec::with_capacity(names.len());
+        for (name, length) in names {
+            let line = bytes.split_to(length);
+            // Envoy has refused what is no header.
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(line.clone())) {
+                headers.append(&name, value);
+                lines.push((name, line));
+            }
         }
-        Some((Received { status, bytes, lines }, AnswerHead { status, headers }))
+        Some((Received { status, lines }, AnswerHead { status, headers }))
     }
 
     /// Forgets the lines that are not in these headers: they are Envoy's to keep or not.
     pub fn keep(&mut self, headers: &HeaderMap) {
-        if self.lines.len() == headers.len() {
-            return;
+        if self.lines.len() != headers.len() {
+            self.lines.retain(|(name, _)| headers.keys().any(|kept| kept == name));
         }
-        let bytes = &self.bytes;
-        self.lines.retain(|line| headers.contains_key(line.name(bytes)));
     }
 
     /// How many lines there are.
@@ -66,38 +55,37 @@ impl Received {
         if self.status != to.status {
             stream.set_header(Head::Response, b":status", to.status.as_str().as_bytes());
         }
-        for name in to.headers.keys() {
-            let values = || to.headers.get_all(name).iter().map(HeaderValue::as_bytes);
-            if self.values(name.as_str()).eq(values()) {
-                continue;
-            }
-            let name = name.as_str().as_bytes();
-            for (index, value) in values().enumerate() {
-                match index {
-                    0 => stream.set_header(Head::Response, name, value),
-                    _ => stream.add_header(Head::Response, name, value),
-                }
-            }
+        if to.headers.len() != to.headers.keys_len() {
+            to.headers.keys().for_each(|name| self.set_list(stream, name, to));
+        } else {
+            // No value need be looked for by its name.
+            let changed = to.headers.iter().filter(|(name, value)| !self.values(name).eq([value.as_bytes()]));
+            changed.for_each(|(name, value)| {
+                stream.set_header(Head::Response, name.as_str().as_bytes(), value.as_bytes());
+            });
         }
-        for line in &self.lines {
-            let name = line.name(&self.bytes);
-            if !to.headers.contains_key(name) {
-                stream.remove_header(Head::Response, name.as_bytes());
+        for (name, _) in &self.lines {
+            if !to.headers.keys().any(|kept| kept == name) {
+                stream.remove_header(Head::Response, name.as_str().as_bytes());
             }
         }
     }
 
-    fn values<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r [u8]> {
-        let same = move |line: &&Line| line.name(&self.bytes) == name;
-        self.lines.iter().filter(same).map(|line| self.bytes.get(line.middle..line.end).unwrap_or_default())
+    fn set_list(&self, stream: &mut Stream<'_>, name: &HeaderName, to: &AnswerHead) {
+        let values = || to.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+        if self.values(name).eq(values()) {
+            return;
+        }
+        for (index, value) in values().enumerate() {
+            match index {
+                0 => stream.set_header(Head::Response, name.as_str().as_bytes(), value),
+                _ => stream.add_header(Head::Response, name.as_str().as_bytes(), value),
+            }
+        }
     }
-}
 
-impl Line {
-    /// In lower case; of a name that is no text, as Envoy has none, nothing.
-    fn name(self, bytes: &Bytes) -> &str {
-        let name = bytes.get(self.begin..self.middle).unwrap_or_default();
-        std::str::from_utf8(name).unwrap_or_default()
+    fn values<'r>(&'r self, wanted: &'r HeaderName) -> impl Iterator<Item = &'r [u8]> {
+        self.lines.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| &value[..])
     }
 }
 

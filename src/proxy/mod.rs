@@ -48,6 +48,7 @@ mod worker;
 
 use std::cell::RefCell;
 use std::mem::take;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -331,7 +332,7 @@ impl Worker {
             body = again;
         };
 
-        let told = tells(&server.proxy_status, peer);
+        let told = tells(&server.proxy_status, peer.ip);
         let mut carried = rewritten(head, phrase, decided, &asked.method, told, record)?;
         if let Some(header) = rules.vary() {
             vary::add(&mut carried.head.headers, &asked.method, header);
@@ -456,11 +457,11 @@ fn rewritten(
 }
 
 /// Whether this peer is told what the upstream said.
-fn tells(proxy_status: &ProxyStatus, peer: &Peer) -> bool {
+fn tells(proxy_status: &ProxyStatus, peer: IpAddr) -> bool {
     match proxy_status {
         ProxyStatus::Off => false,
         ProxyStatus::Always => true,
-        ProxyStatus::Peers(networks) => peer.is_in(networks),
+        ProxyStatus::Peers(networks) => networks.iter().any(|network| network.contains(&peer)),
     }
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, Request};
 
 use super::circumstances;
 use super::error::ProxyError;
-use super::headers::{self, Peer, proxy_status, request_id, vary};
+use super::headers::{self, proxy_status, request_id, vary};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::retry::Obstacle;
@@ -48,7 +48,7 @@ impl<'s> Visit<'s> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(meter, &request_id, peer, &request);
         record.came_through(door);
-        match consult(snapshot, &mut request, &Peer::new(peer), &mut record) {
+        match consult(snapshot, &mut request, peer.to_canonical(), &mut record) {
             Ok((asked, rules, is_told)) => Ok(Visit { snapshot, asked, rules, is_told, record }),
             Err(error) => Err(own_answer(&error, &mut record)),
         }
@@ -95,7 +95,8 @@ impl<'s> Visit<'s> {
 
     /// Whether nothing of the head is changed by carrying this out.
     pub fn leaves_head(&self, outcome: &Outcome) -> bool {
-        outcome.mutation.is_none() && !self.is_told && self.rules.vary().is_none()
+        let is_told = self.is_told && details(&outcome.verdict).is_some();
+        outcome.mutation.is_none() && !is_told && self.rules.vary().is_none()
     }
 
     /// The question to the engine.
@@ -148,17 +149,17 @@ impl<'s> Visit<'s> {
 fn consult<'s>(
     snapshot: &'s Snapshot,
     request: &mut Request<()>,
-    peer: &Peer,
+    peer: IpAddr,
     record: &mut Record,
 ) -> Result<(RequestSnapshot, Chosen<'s>, bool), ProxyError> {
     let route = select::route(&snapshot.routes, request)?;
     record.routed_to(&route.name);
-    let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
+    let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer)?;
     let is_told = tells(&snapshot.settings.server.proxy_status, peer);
     #[expect(clippy::disallowed_methods, reason = "a time for templates to print; nothing is decided by it")]
     let circumstances = rules
         .reads_circumstances()
-        .then(|| Box::new(circumstances::of(request, route, peer.ip, SystemTime::now())));
+        .then(|| Box::new(circumstances::of(request, route, peer, SystemTime::now())));
     let headers =
         if rules.reads_request_headers() { std::mem::take(request.headers_mut()) } else { HeaderMap::new() };
     let asked = RequestSnapshot {
