@@ -2,12 +2,14 @@
 //! be had here with `curl`.
 
 mod captures;
+mod configuration;
 mod describe;
 mod exchanges;
 mod overview;
 mod playground;
 mod report;
 mod rules;
+mod upstreams;
 mod way;
 
 use std::sync::Arc;
@@ -61,6 +63,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/rules", get(rules::rules))
         .route("/report", get(report::report))
         .route("/captures", get(captures::captures))
+        .route("/upstreams", get(upstreams::upstreams))
         .route("/evaluate", post(playground::evaluate))
         .route("/case", post(playground::case))
         .layer(DefaultBodyLimit::max(POSTED_BYTES_MAX))
