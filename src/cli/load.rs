@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_yo
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
-use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token};
+use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token, Traces};
 
 use super::{Exit, RuleFlags, problems};
 
@@ -135,7 +135,8 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
         };
         let lines = Quick { presets: &quick.presets, lines: &quick.rules };
         let rules = rules::read(Some(&document), lines, &names, &mut diagnostics);
-        let mut settings = settings?;
+        let traces = Traces::read(&layers.environment, &beside, &mut diagnostics);
+        let mut settings = Settings { traces, ..settings? };
         if let Some((path, place)) = settings.admin.token_file.take() {
             settings.admin.token = token(&path, &place).map_err(|problem| diagnostics.push(problem)).ok();
         }

@@ -202,7 +202,8 @@ impl Worker {
             (Err(error), _) => return Err(error.into()),
         };
         let upstream = self.upstream(route.upstream)?;
-        record.routed(route, &upstream.name);
+        record.routed(route);
+        record.called(&upstream.name);
         if request.method() == Method::CONNECT {
             return Box::pin(tunnelled(upstream, record)).await.map(Box::new);
         }
@@ -215,6 +216,7 @@ impl Worker {
         let offer = Offer::of(request);
         let asked = asked(request, route, &rules, peer);
         prepare(request, peer, server, offer.as_ref());
+        record.leave_caller(request.headers_mut());
         upstream.address(request.headers_mut());
         let prospect = Prospect {
             may_retry: rules.may_retry(&asked.method, request.headers()),
@@ -226,6 +228,7 @@ impl Worker {
             uri: &asked.uri,
             version: request.version(),
             headers: request.headers(),
+            trace: None,
         };
         let (mut body, mut tries) = Tries::begin(upstream, head, intake, prospect);
         let (head, phrase, version, decided) = loop {

@@ -9,20 +9,21 @@ use std::sync::Arc;
 use std::thread::panicking;
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use tokio::time::{Duration, Instant};
 use tracing::{Level, event};
 
 use super::download::DownloadError;
 use super::error::{ProxyError, UpstreamFault};
-use super::headers::TraceId;
 use super::names;
 use super::retry::Obstacle;
 use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
+use crate::settings::UpstreamUrl;
 use crate::telemetry::meters::{Counted, Door, Ended, Meter, Verb};
+use crate::telemetry::traces::{Called, Spans, TRACEPARENT, TRACESTATE, TraceParent};
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
 macro_rules! exchange_target {
@@ -39,7 +40,8 @@ macro_rules! write_event {
             $level,
             door = $entry.door(),
             request_id = $entry.request_id.to_str().ok(),
-            trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
+            trace_id = $entry.place().map(TraceParent::trace_id),
+            span_id = $entry.place().map(TraceParent::span_id),
             client = %$entry.client,
             method = $entry.method.as_ref().map(Method::as_str),
             route = $entry.route.as_deref(),
@@ -86,7 +88,10 @@ struct Entry {
     began: Instant,
     door: Door,
     request_id: HeaderValue,
-    trace_id: Option<TraceId>,
+    /// The caller's place in a trace.
+    caller: Option<TraceParent>,
+    /// The exchange's own, where spans are exported.
+    spans: Option<Box<Spans>>,
     client: IpAddr,
     method: Option<Method>,
     target: Option<PathAndQuery>,
@@ -135,21 +140,23 @@ impl Record {
     }
 
     /// The exchange goes this way.
-    pub fn routed(&mut self, route: &Route, upstream: &Arc<str>) {
+    pub fn routed(&mut self, route: &Route) {
         if let Some(entry) = &mut self.0 {
             entry.route = Some(names::own(&route.name));
-            entry.upstream = Some(names::own(upstream));
+            if let Some(spans) = &mut entry.spans {
+                spans.routed(|| route.path.to_string());
+            }
         }
     }
 
-    /// The exchange goes through an API, to this resource, or this way to an upstream that is somebody else's.
+    /// The exchange goes through an API, to this resource.
     pub fn routed_to(&mut self, resource: &Arc<str>) {
         if let Some(entry) = &mut self.0 {
             entry.route = Some(names::own(resource));
         }
     }
 
-    /// The API calls this upstream.
+    /// This upstream is called.
     pub fn called(&mut self, upstream: &Arc<str>) {
         if let Some(entry) = &mut self.0 {
             entry.upstream = Some(names::own(upstream));
@@ -184,22 +191,37 @@ impl Record {
         }
     }
 
-    /// The request is sent to the upstream. What came of an earlier try no longer counts.
-    pub fn tried(&mut self) {
-        if let Some(entry) = &mut self.0 {
-            entry.attempts += 1;
-            entry.upstream_status = None;
-            entry.upstream_time = None;
+    /// Takes the caller's place in a trace off a request to the upstream, where each try has one of its own.
+    pub fn leave_caller(&self, headers: &mut HeaderMap) {
+        let Some(entry) = self.0.as_ref().filter(|entry| entry.spans.is_some()) else { return };
+        headers.remove(TRACEPARENT);
+        if entry.caller.is_none() {
+            headers.remove(TRACESTATE);
         }
     }
 
+    /// The request is sent to the upstream. What came of an earlier try no longer counts. The `traceparent` that is to
+    /// be sent, where it is not the caller's.
+    pub fn tried(&mut self, to: &UpstreamUrl, target: &Uri) -> Option<HeaderValue> {
+        let entry = self.0.as_mut()?;
+        entry.attempts += 1;
+        entry.upstream_status = None;
+        entry.upstream_time = None;
+        let UpstreamUrl { scheme, authority, base_path } = to;
+        let called = Called { scheme: scheme.as_str(), authority, base_path, path: target.path() };
+        let spans = entry.spans.as_mut()?;
+        Some(spans.call(entry.began.elapsed(), called))
+    }
+
     /// The request is sent again because its connection was lost.
-    pub fn tried_after_loss(&mut self) {
-        self.tried();
+    pub fn tried_after_loss(&mut self, to: &UpstreamUrl, target: &Uri) -> Option<HeaderValue> {
+        self.lost(UpstreamFault::Lost);
+        let place = self.tried(to, target);
         if let Some(entry) = &mut self.0 {
             entry.retried_by = Some(LOST_CONNECTION.into());
             entry.retries.push(LOST_CONNECTION);
         }
+        place
     }
 
     /// The request is to be sent again because this rule wants it.
@@ -222,7 +244,20 @@ impl Record {
     pub fn answered(&mut self, status: StatusCode) {
         if let Some(entry) = &mut self.0 {
             entry.upstream_status = Some(status);
-            entry.upstream_time = Some(entry.began.elapsed());
+            let now = entry.began.elapsed();
+            entry.upstream_time = Some(now);
+            if let Some(spans) = &mut entry.spans {
+                spans.answered(now, status.as_u16());
+            }
+        }
+    }
+
+    /// What came of the last try is this.
+    fn lost(&mut self, fault: UpstreamFault) {
+        if let Some(entry) = &mut self.0
+            && let Some(spans) = &mut entry.spans
+        {
+            spans.failed(entry.began.elapsed(), fault.kind());
         }
     }
 
@@ -240,6 +275,9 @@ impl Record {
 
     /// There is no answer of the upstream's to send.
     pub fn failed(&mut self, error: &ProxyError) {
+        if let Some(fault) = error.upstream_fault() {
+            self.lost(fault);
+        }
         if let Some(entry) = &mut self.0 {
             entry.alarming |= error.status().is_server_error();
             entry.fault = error.upstream_fault().map(UpstreamFault::kind);
@@ -263,6 +301,7 @@ impl Record {
 
     /// The upstream's body broke off, or was given up, after the head had gone to the client.
     pub fn broken_off(&mut self, error: &DownloadError) {
+        self.lost(UpstreamFault::of_download(error));
         if let Some(entry) = &mut self.0 {
             entry.alarming = true;
             entry.fault = Some(UpstreamFault::of_download(error).kind());
@@ -301,12 +340,15 @@ impl Drop for Record {
 
 impl Entry {
     fn begin<B>(meter: Rc<Meter>, request_id: HeaderValue, client: IpAddr, request: &Request<B>) -> Entry {
+        let caller = TraceParent::of(request.headers());
+        let spans = meter.traces().map(|traces| Box::new(Spans::begin(traces, caller.as_ref(), request)));
         Entry {
             meter,
             began: Instant::now(),
             door: Door::Proxy,
             request_id,
-            trace_id: TraceId::of(request.headers()),
+            caller,
+            spans,
             client,
             method: Some(request.method().clone()),
             target: request.uri().path_and_query().cloned(),
@@ -348,6 +390,9 @@ impl Entry {
         } else {
             write_event!(self, took, Level::INFO);
         }
+        if let Some(spans) = self.spans.take() {
+            spans.end(&self.ended(took), self.door.text(), self.fault);
+        }
     }
 
     fn count(&self, took: Duration) {
@@ -376,7 +421,7 @@ impl Entry {
     fn ended(&self, took: Duration) -> Ended<'_> {
         Ended {
             request_id: self.request_id.to_str().unwrap_or_default(),
-            trace_id: self.trace_id.as_ref().map(TraceId::as_str),
+            trace_id: self.place().map(TraceParent::trace_id),
             took,
             upstream_time: self.upstream_time,
             client: self.client,
@@ -397,6 +442,11 @@ impl Entry {
             error: self.error.as_deref().or(self.misfit.as_ref().map(|(_, how)| how.as_str())),
             alarming: self.alarming,
         }
+    }
+
+    /// Its place in a trace, or the one its caller gave it.
+    fn place(&self) -> Option<&TraceParent> {
+        self.spans.as_ref().map(|spans| spans.place()).or(self.caller.as_ref())
     }
 
     /// How it came in, where Candor does not carry it itself.

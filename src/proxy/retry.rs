@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http_body::Body as _;
 use tokio::time::Instant;
 
@@ -121,15 +122,20 @@ impl<'a> Tries<'a> {
         client: Option<&RefCell<Session>>,
         record: &mut Record,
     ) -> Result<Taken, ProxyError> {
-        record.tried();
-        match self.upstream.send(self.head, body, client, Way::Any, self.patience()).await {
+        let trace = record.tried(self.upstream.url(), self.head.uri);
+        match self.upstream.send(self.head(trace.as_ref()), body, client, Way::Any, self.patience()).await {
             Err(error) if error.is_lost_connection() => {
                 let Some(body) = self.repeatable_as_it_is() else { return Err(error) };
-                record.tried_after_loss();
-                self.upstream.send(self.head, body, client, Way::Fresh, self.patience()).await
+                let trace = record.tried_after_loss(self.upstream.url(), self.head.uri);
+                self.upstream.send(self.head(trace.as_ref()), body, client, Way::Fresh, self.patience()).await
             }
             sent => sent,
         }
+    }
+
+    /// The request's head, with the place of this try in a trace.
+    fn head<'h>(&'h self, trace: Option<&'h HeaderValue>) -> RequestHead<'h> {
+        RequestHead { trace, ..self.head }
     }
 
     /// The body once more and the pause before it, where the rule that decided wants that and nothing stands

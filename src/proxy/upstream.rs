@@ -27,6 +27,7 @@ use super::request_body::RequestBody;
 use crate::engine::hold::is_endless;
 use crate::settings::{self, AcceptEncoding, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
 use crate::telemetry::meters::{Link, Links, Meter};
+use crate::telemetry::traces::TRACEPARENT;
 
 /// A backend and the connections to it. Belongs to one worker.
 pub(super) struct Upstream {
@@ -62,6 +63,8 @@ pub(super) struct RequestHead<'a> {
     /// What the client speaks.
     pub version: Version,
     pub headers: &'a HeaderMap,
+    /// The `traceparent` of this try, where the headers have none.
+    pub trace: Option<&'a HeaderValue>,
 }
 
 /// How an upstream takes a request.
@@ -123,9 +126,9 @@ impl Upstream {
         }
     }
 
-    /// What its URL says of its host.
-    pub fn authority(&self) -> &Authority {
-        &self.url.authority
+    /// Where it is.
+    pub fn url(&self) -> &UpstreamUrl {
+        &self.url
     }
 
     /// Makes the headers those of a request to this upstream.
@@ -257,6 +260,9 @@ fn over_http_2(
     *request.method_mut() = head.method.clone();
     *request.version_mut() = Version::HTTP_2;
     *request.headers_mut() = head.headers.clone();
+    if let Some(trace) = head.trace {
+        request.headers_mut().insert(TRACEPARENT, trace.clone());
+    }
     for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
         request.headers_mut().remove(name);
     }

@@ -132,7 +132,7 @@ fn consult<'s>(
     record: &mut Record,
 ) -> Result<(RequestSnapshot, Chosen<'s>, bool), ProxyError> {
     let route = select::route(&snapshot.routes, request)?;
-    record.routed_to(&route.name);
+    record.routed(route);
     let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
     let is_told = tells(&snapshot.settings.server.proxy_status, peer);
     #[expect(clippy::disallowed_methods, reason = "a time for templates to print; nothing is decided by it")]

@@ -16,6 +16,7 @@ mod retry;
 mod section;
 mod server;
 mod tls;
+mod traces;
 mod upstream;
 mod variables;
 
@@ -35,6 +36,7 @@ pub use quick::{Flag, Quick};
 pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyStatus, Server, Token};
 pub use tls::{Identity, Tls, fill_in as fill_in_tls};
+pub use traces::{Batches, Sampler, Traces};
 pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
@@ -83,6 +85,8 @@ pub struct Settings {
     pub log: Log,
     /// What is recorded, if anything.
     pub capture: Option<Capture>,
+    /// Where spans of exchanges go, if anywhere: the [environment](Traces::read) says it.
+    pub traces: Option<Traces>,
 }
 
 /// How Candor stops.
@@ -120,6 +124,7 @@ impl Settings {
             drain: Drain::read(top, diagnostics),
             log: Log::read(top, diagnostics),
             capture: Capture::read(top, diagnostics),
+            traces: None,
         };
         (!diagnostics.has_errors()).then_some(settings)
     }

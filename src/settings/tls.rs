@@ -113,7 +113,10 @@ fn entries<'n>(node: &'n mut Node, key: &str) -> &'n mut [crate::document::Entry
     }
 }
 
-fn certificates(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<CertificateDer<'static>>> {
+pub(super) fn certificates(
+    node: &Node,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<CertificateDer<'static>>> {
     let text = node.text("the path of a file of certificates", diagnostics)?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match read {
@@ -129,7 +132,7 @@ fn certificates(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Certif
     }
 }
 
-fn key(node: &Node, diagnostics: &mut Diagnostics) -> Option<PrivateKeyDer<'static>> {
+pub(super) fn key(node: &Node, diagnostics: &mut Diagnostics) -> Option<PrivateKeyDer<'static>> {
     let text = node.text("the path of a file with a key", diagnostics)?;
     let wrong = |problem| diagnostics.error(&node.place, format!("the file holds no private key: {problem}"));
     PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(wrong).ok()

@@ -89,6 +89,7 @@ impl Sent<'_> {
     async fn outcome(mut self, share: &mut Share, record: &mut Record) -> Result<execute::Answer, Failure> {
         record.called(&self.upstream.name);
         self.complete_headers();
+        record.leave_caller(&mut self.headers);
         let answer = self.answer(share, record).await;
         answer.unwrap_or_else(|error| {
             record.failed(&error);
@@ -99,7 +100,7 @@ impl Sent<'_> {
     /// What the sender says of a message, where no mapping has said it.
     fn complete_headers(&mut self) {
         strip_request(&mut self.headers);
-        let authority = HeaderValue::from_str(self.upstream.authority().as_str());
+        let authority = HeaderValue::from_str(self.upstream.url().authority.as_str());
         if let Ok(authority) = authority {
             self.headers.entry(header::HOST).or_insert(authority);
         }
@@ -110,12 +111,12 @@ impl Sent<'_> {
         share: &mut Share,
         record: &mut Record,
     ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
-        record.tried();
-        let answer = match self.send(Way::Any).await {
+        let trace = record.tried(self.upstream.url(), &self.uri);
+        let answer = match self.send(Way::Any, trace.as_ref()).await {
             // A kept-alive connection may be gone before its upstream could tell.
             Err(error) if error.is_lost_connection() && self.method.is_idempotent() => {
-                record.tried_after_loss();
-                self.send(Way::Fresh).await?
+                let trace = record.tried_after_loss(self.upstream.url(), &self.uri);
+                self.send(Way::Fresh, trace.as_ref()).await?
             }
             answer => answer?,
         };
@@ -129,12 +130,13 @@ impl Sent<'_> {
         })
     }
 
-    async fn send(&self, way: Way) -> Result<Answer<Download>, ProxyError> {
+    async fn send(&self, way: Way, trace: Option<&HeaderValue>) -> Result<Answer<Download>, ProxyError> {
         let head = RequestHead {
             method: &self.method,
             uri: &self.uri,
             version: Version::HTTP_11,
             headers: &self.headers,
+            trace,
         };
         let time_left = self.end.saturating_duration_since(Instant::now());
         let patience = Patience { head: time_left, end: Some(self.end) };

@@ -25,6 +25,8 @@ pub static ALL: &[&Family] = &[
     &UPSTREAM_CONNECTIONS_TOTAL,
     &UPSTREAM_ERRORS,
     &CAPTURES_DROPPED,
+    &LOG_EVENTS_DROPPED,
+    &SPANS_DROPPED,
     &BUILD_INFO,
     &PROCESS_RESIDENT_MEMORY,
     &PROCESS_CPU,
@@ -113,6 +115,18 @@ pub static UPSTREAM_ERRORS: Family =
 pub static CAPTURES_DROPPED: Family = Family::counter(
     "candor_captures_dropped_total",
     "Exchanges that were not captured because more waited than could be written",
+);
+
+/// No labels.
+pub static LOG_EVENTS_DROPPED: Family = Family::counter(
+    "candor_log_events_dropped_total",
+    "Log events that were lost because more waited than could be written",
+);
+
+/// No labels.
+pub static SPANS_DROPPED: Family = Family::counter(
+    "candor_spans_dropped_total",
+    "Spans that were lost because more waited than could be sent, or because the collector did not take them",
 );
 
 /// `version`.

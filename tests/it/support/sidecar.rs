@@ -127,6 +127,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         drain: Drain::default(),
         log: Log::default(),
         capture: None,
+        traces: None,
     }
 }
 
