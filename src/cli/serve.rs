@@ -16,6 +16,7 @@ use crate::live::{Holds, Readiness, Snapshot};
 use crate::proxy::{self, Drained};
 use crate::telemetry;
 use crate::telemetry::meters::{Meters, Source};
+use crate::telemetry::traces::Traces;
 
 use super::Exit;
 use super::load::{self, Options};
@@ -114,6 +115,8 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
     let snapshot = Arc::clone(playground.snapshot());
     let holds: Weak<dyn Source> = Arc::<Holds>::downgrade(&snapshot.holds);
     meters.listen_while_it_lives(holds);
+    let traces = snapshot.settings.traces.as_ref().map(|traces| Traces::start(traces, &meters));
+    let traces = traces.transpose().map_err(io::Error::other)?;
     let Listeners { traffic, ext_proc, admin } = listeners;
     if let Some(listener) = admin {
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -170,6 +173,9 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
             }
         }
         () = signals.next() => warn!("stopped at once by a second signal"),
+    }
+    if let Some(traces) = traces {
+        traces.finish();
     }
     Ok(())
 }

@@ -540,6 +540,15 @@ mod tests {
         of(&Meters::start(), &request)
     }
 
+    fn url() -> UpstreamUrl {
+        UpstreamUrl::parse("http://app:9000").unwrap()
+    }
+
+    fn tried(record: &mut Record) {
+        let sent = record.tried(&url(), &Uri::default());
+        assert_eq!(sent, None, "nobody traces");
+    }
+
     fn of(meters: &Meters, request: &Request<()>) -> Record {
         let (meter, id) = (Rc::new(meters.meter()), HeaderValue::from_static("id-1"));
         Record::begin(&meter, &id, "192.0.2.7".parse().unwrap(), request)
@@ -583,7 +592,7 @@ mod tests {
         });
         let expected = json!({
             "level": "INFO", "target": "candor::exchange", "message": "exchange",
-            "request_id": "id-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "client": "192.0.2.7",
+            "request_id": "id-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7", "client": "192.0.2.7",
             "method": "GET", "path": "/chat", "upstream_status": 101, "status": 101,
             "verdict": "pass", "reason": "upgrade", "sent_bytes": 7,
             "error": "the tunnel broke off: connection reset",
@@ -622,10 +631,10 @@ mod tests {
 
     #[test]
     fn further_tries_are_told_and_what_came_of_earlier_ones_is_not() {
-        let tried = |tries: &mut dyn FnMut(&mut Record)| {
+        let told = |tries: &mut dyn FnMut(&mut Record)| {
             let events = logged(Level::INFO, || {
                 let mut record = begin();
-                record.tried();
+                tried(&mut record);
                 record.answered(StatusCode::OK);
                 tries(&mut record);
                 record.complete();
@@ -634,18 +643,18 @@ mod tests {
             keys.map(|key| events[0][key].clone())
         };
         let none = Value::Null;
-        assert_eq!(tried(&mut |_| {}), [none.clone(), none.clone(), none.clone(), json!(200)]);
-        let by_rule = tried(&mut |record| {
+        assert_eq!(told(&mut |_| {}), [none.clone(), none.clone(), none.clone(), json!(200)]);
+        let by_rule = told(&mut |record| {
             record.retried_by("orders/busy".into());
-            record.tried();
+            tried(record);
         });
         assert_eq!(by_rule, [json!(2), json!("orders/busy"), none.clone(), none.clone()]);
-        let after_loss = tried(&mut |record| {
-            record.tried_after_loss();
+        let after_loss = told(&mut |record| {
+            let _ = record.tried_after_loss(&url(), &Uri::default());
             record.answered(StatusCode::CREATED);
         });
         assert_eq!(after_loss, [json!(2), json!("lost connection"), none.clone(), json!(201)]);
-        let hindered = tried(&mut |record| record.not_retried(Obstacle::Budget));
+        let hindered = told(&mut |record| record.not_retried(Obstacle::Budget));
         assert_eq!(hindered, [none.clone(), none, json!("over budget"), json!(200)]);
     }
 

@@ -197,6 +197,7 @@ rule_sets: {}
                 fields: vec!["password".into()],
             },
         }),
+        traces: None,
     };
     assert_eq!(settings, Some(expected));
 }

@@ -38,3 +38,4 @@ mod templates;
 mod test_command;
 mod tidy;
 mod tls;
+mod traces;

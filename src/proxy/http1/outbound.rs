@@ -386,7 +386,7 @@ mod tests {
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
-            headers.append(*name, http::HeaderValue::from_static(value));
+            headers.append(*name, HeaderValue::from_static(value));
         }
         headers
     }

@@ -10,6 +10,7 @@ use candor::ext_proc::{Listener, run};
 use candor::live::Snapshot;
 use candor::settings::ExtProcListen;
 use candor::telemetry::meters::Meters;
+use candor::telemetry::traces::Traces;
 use tokio::sync::oneshot;
 
 /// Where Envoy connects to.
@@ -56,7 +57,10 @@ impl Processor {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run(listener, snapshot, Meters::start(), shutdown)).unwrap();
+            let meters = Meters::start();
+            let traces = snapshot.settings.traces.as_ref().map(|it| Traces::start(it, &meters).unwrap());
+            runtime.block_on(run(listener, snapshot, meters, shutdown)).unwrap();
+            traces.iter().for_each(Traces::finish);
         });
         Processor { stop, ended }
     }

@@ -13,6 +13,7 @@ use candor::proxy::{Drained, bind, run};
 use candor::rules::{self, Quick};
 use candor::settings::{Admin, Drain, Flag, Layers, Log, Server, Settings, Upstream, UpstreamUrl};
 use candor::telemetry::meters::Meters;
+use candor::telemetry::traces::Traces;
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
@@ -62,6 +63,7 @@ impl Sidecar {
         let readiness = Readiness::new();
         let (stop, stopped) = oneshot::channel::<()>();
         let meters = Meters::start();
+        let traces = snapshot.settings.traces.as_ref().map(|traces| Traces::start(traces, &meters).unwrap());
         let drained = {
             let readiness = readiness.clone();
             thread::spawn(move || {
@@ -72,7 +74,9 @@ impl Sidecar {
                         std::future::pending::<()>().await;
                     }
                 };
-                runtime.block_on(run(listener, snapshot, meters, readiness, shutdown)).unwrap()
+                let drained = runtime.block_on(run(listener, snapshot, meters, readiness, shutdown)).unwrap();
+                traces.iter().for_each(Traces::finish);
+                drained
             })
         };
         Sidecar { address, readiness, stop, drained }
