@@ -115,6 +115,7 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
     let snapshot = Arc::clone(playground.snapshot());
     let holds: Weak<dyn Source> = Arc::<Holds>::downgrade(&snapshot.holds);
     meters.listen_while_it_lives(holds);
+    meters.listen_to(Arc::new(telemetry::LogLosses));
     let traces = snapshot.settings.traces.as_ref().map(|traces| Traces::start(traces, &meters));
     let traces = traces.transpose().map_err(io::Error::other)?;
     let Listeners { traffic, ext_proc, admin } = listeners;

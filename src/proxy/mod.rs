@@ -155,6 +155,7 @@ impl Worker {
     async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, request);
+        record.sampled(self.snapshot.settings.log.sample_millionths);
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
         let mut carried =

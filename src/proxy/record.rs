@@ -119,6 +119,8 @@ struct Entry {
     error: Option<String>,
     alarming: bool,
     complete: bool,
+    /// Whether it is logged also where nothing happened.
+    is_sampled: bool,
 }
 
 impl Record {
@@ -130,6 +132,15 @@ impl Record {
         request: &Request<B>,
     ) -> Record {
         Record(Some(Box::new(Entry::begin(Rc::clone(meter), request_id.clone(), client, request))))
+    }
+
+    /// Where nothing happens in the exchange, it is logged if it is one of so many of a million.
+    pub fn sampled(&mut self, millionths: u32) {
+        if millionths < 1_000_000
+            && let Some(entry) = &mut self.0
+        {
+            entry.is_sampled = fastrand::u32(..1_000_000) < millionths;
+        }
     }
 
     /// Somebody else carries the exchange, and asks through this door.
@@ -373,6 +384,7 @@ impl Entry {
             error: None,
             alarming: false,
             complete: false,
+            is_sampled: true,
         }
     }
 
@@ -387,12 +399,25 @@ impl Entry {
         self.count(took);
         if self.alarming {
             write_event!(self, took, Level::WARN);
-        } else {
+        } else if self.is_sampled || !self.is_uneventful() {
             write_event!(self, took, Level::INFO);
         }
         if let Some(spans) = self.spans.take() {
             spans.end(&self.ended(took), self.door.text(), self.fault);
         }
+    }
+
+    /// Whether the client got what the upstream said, at the first try, and nothing went wrong.
+    fn is_uneventful(&self) -> bool {
+        let is_fine = self.status.is_some_and(|status| !status.is_server_error());
+        is_fine
+            && self.status == self.upstream_status
+            && matches!(self.verdict, Some(Verdict::PassThrough { .. }) | None)
+            && self.shadows.is_empty()
+            && self.attempts <= 1
+            && self.not_retried.is_none()
+            && self.gateway_response.is_none()
+            && self.error.is_none()
     }
 
     fn count(&self, took: Duration) {
@@ -620,6 +645,52 @@ mod tests {
         let (reason, error) =
             (json!("body not complete in time"), json!("the upstream refused the connection"));
         assert_eq!(told, [(&warn, &reason, &none), (&warn, &none, &error)]);
+    }
+
+    #[test]
+    fn where_nothing_happens_only_a_share_is_logged() {
+        let check = |millionths: u32, happens: &dyn Fn(&mut Record), expected: usize| {
+            let events = logged(Level::INFO, || {
+                let mut record = begin();
+                record.sampled(millionths);
+                record.answered(StatusCode::OK);
+                record.decided(Verdict::PassThrough { bypass: None }, Vec::new(), None);
+                record.responded(StatusCode::OK);
+                happens(&mut record);
+                record.complete();
+            });
+            assert_eq!(events.len(), expected);
+        };
+        check(1_000_000, &|_| {}, 1);
+        check(0, &|_| {}, 0);
+        check(0, &|record| record.responded(StatusCode::NOT_FOUND), 1);
+        check(
+            0,
+            &|record| {
+                record.answered(StatusCode::INTERNAL_SERVER_ERROR);
+                record.responded(StatusCode::INTERNAL_SERVER_ERROR);
+            },
+            1,
+        );
+        check(0, &|record| record.decided(Verdict::Rewrite { rule: "a/b".into() }, Vec::new(), None), 1);
+        let undecided = Verdict::Undecided { reason: Undecided::OverTime };
+        check(0, &|record| record.decided(undecided.clone(), Vec::new(), None), 1);
+        let shadow = Shadow { rule: "a/b".into(), status: None };
+        let passed = Verdict::PassThrough { bypass: None };
+        check(0, &|record| record.decided(passed.clone(), vec![shadow.clone()], None), 1);
+        let twice = |record: &mut Record| {
+            tried(record);
+            tried(record);
+            record.answered(StatusCode::OK);
+        };
+        check(0, &twice, 1);
+        check(0, &|record| record.not_retried(Obstacle::Budget), 1);
+        check(0, &|record| record.failed(&UpstreamFault::CutShort.into()), 1);
+        let events = logged(Level::INFO, || {
+            let mut left = begin();
+            left.sampled(0);
+        });
+        assert_eq!(events.len(), 1);
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl<'s> Visit<'s> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(meter, &request_id, peer, &request);
         record.came_through(door);
+        record.sampled(snapshot.settings.log.sample_millionths);
         match consult(snapshot, &mut request, &Peer::new(peer), &mut record) {
             Ok((asked, rules, is_told)) => Ok(Visit { snapshot, asked, rules, is_told, record }),
             Err(error) => Err(own_answer(&error, &mut record)),

@@ -83,7 +83,10 @@ fn defaults_are_complete() {
     assert_eq!(settings.server.limits, ServerLimits::default());
     assert_eq!(settings.inspect, Inspect::default());
     assert_eq!(settings.drain.timeout, seconds(25));
-    assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
+    assert_eq!(
+        settings.log,
+        Log { filter: "info".into(), format: LogFormat::Auto, sample_millionths: 1_000_000 }
+    );
     assert_eq!(settings.capture, None);
 }
 
@@ -118,7 +121,7 @@ upstreams:
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { timeout: 1m 30s }
-log: { filter: 'info,candor=trace', format: json }
+log: { filter: 'info,candor=trace', format: json, sample: 0.05 }
 capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
   file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
 routes: whatever
@@ -183,7 +186,7 @@ rule_sets: {}
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },
         drain: Drain { timeout: Duration::from_secs(90) },
-        log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json },
+        log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json, sample_millionths: 50_000 },
         capture: Some(Capture {
             folder: "/tmp/c".into(),
             rate_millionths: 10_000,
@@ -317,6 +320,10 @@ fn wrong_values_are_told() {
     check_message("inspect: { content_types: [json] }", "`json` is not a content type or a range of them");
     check_message("drain: { timeout: 25 }", "expected a time, found `25`");
     check_message("log: { format: xml }", "`xml` is not a log format");
+    check_message("log: { sample: 5 }", "`5` is not a rate from 0 to 1");
+    check_message("log: { sample: 1% }", "`1%` is not a rate from 0 to 1");
+    check_message("log: { sample: -1 }", "`-1` is not a rate from 0 to 1");
+    check_message("log: { sample: [0.1] }", "expected a rate, found a list");
     check_message("log: { filter: 'a=b=c' }", "`a=b=c` is not a log filter");
 }
 

@@ -6,4 +6,4 @@ pub mod meters;
 pub mod metrics;
 pub mod traces;
 
-pub use log::{Logging, TelemetryError, init};
+pub use log::{LogLosses, Logging, Running, TelemetryError, init};
