@@ -132,10 +132,11 @@ impl Distribution {
         (0..=u8::MAX).map(end).zip(self.buckets.iter().copied()).filter(|(_, count)| *count > 0)
     }
 
-    /// The values in fewer buckets, up to these ends, each of which must be an end of a bucket here, and beyond.
-    pub fn spread(&self, ends: impl IntoIterator<Item = u64>, unit: f64, unit_of_sum: f64) -> Spread {
+    /// The values in fewer buckets, up to these ends, each of which must be an end of a bucket here, and beyond. What is
+    /// told is in a unit of which values have so many parts, and their sum so many.
+    pub fn spread(&self, ends: impl IntoIterator<Item = u64>, parts: f64, parts_of_sum: f64) -> Spread {
         let mut buckets = self.buckets().peekable();
-        let ends = ends.into_iter().map(|upto| (upto, upto as f64 * unit));
+        let ends = ends.into_iter().map(|upto| (upto, upto as f64 / parts));
         let spread = ends.chain([(u64::MAX, f64::INFINITY)]).map(|(upto, told)| {
             let mut count = 0;
             while let Some((_, more)) = buckets.next_if(|(end, _)| *end <= upto) {
@@ -143,7 +144,7 @@ impl Distribution {
             }
             (told, count)
         });
-        Spread { buckets: spread.collect(), sum: self.sum as f64 * unit_of_sum }
+        Spread { buckets: spread.collect(), sum: self.sum as f64 / parts_of_sum }
     }
 }
 
@@ -191,7 +192,7 @@ mod tests {
         assert_eq!((told.count(), told.quantile(0.5), told.quantile(0.99)), (100, Some(1024), Some(1024)));
         assert_eq!(told.quantile(1.0), Some(10_240));
         assert_eq!(told.buckets().collect::<Vec<_>>(), [(1024, 99), (10_240, 1)]);
-        let spread = told.spread([512, 1024, 8192], 1e-6, 1e-9);
+        let spread = told.spread([512, 1024, 8192], 1e6, 1e9);
         let ends = vec![(0.000_512, 0), (0.001_024, 99), (0.008_192, 0), (f64::INFINITY, 1)];
         assert_eq!(spread, Spread { buckets: ends, sum: 0.108 });
     }

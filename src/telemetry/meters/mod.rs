@@ -264,6 +264,11 @@ impl Meter {
         self.traces.as_ref()
     }
 
+    /// Another configuration is in force: rules are counted on by their names.
+    pub fn forget_rules(&self) {
+        self.own.borrow_mut().forget_rules();
+    }
+
     /// Counts an exchange.
     pub fn count(&self, counted: &Counted<'_>) {
         let mut own = self.own.borrow_mut();

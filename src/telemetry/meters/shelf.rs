@@ -39,7 +39,7 @@ struct Counter {
     times: AtomicU64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Exchanges(Exchanges),
     Rule(Arc<str>, Role, Statuses),
@@ -50,6 +50,9 @@ enum Kind {
 
 /// The upstream's status and the client's.
 pub(super) type Statuses = (u16, u16);
+
+/// A rule's name and its counter.
+type OfRule = (Arc<str>, Arc<Counter>);
 
 /// How the worker finds what is on its shelf.
 #[derive(Debug, Default)]
@@ -67,8 +70,8 @@ pub(super) struct Route {
     exchanges: FastMap<Exchanges, Arc<Counter>>,
     /// What the last exchange was, which is often what the next is.
     last: Option<(Exchanges, Arc<Counter>)>,
-    /// By the address of the rule's name, which the counter keeps.
-    rules: FastMap<(usize, Role, Statuses), Arc<Counter>>,
+    /// By the address of the rule's name, which stays what it is as long as it is kept here.
+    rules: FastMap<(usize, Role, Statuses), OfRule>,
     /// There are so few of these that looking through them takes no longer than anything else.
     misfits: Vec<(Arc<str>, Arc<Counter>)>,
     retries: Vec<(&'static str, Arc<Counter>)>,
@@ -82,6 +85,11 @@ impl Own {
             self.last = self.index(shelf, name);
         }
         self.routes.get_mut(self.last)
+    }
+
+    /// Another configuration is in force.
+    pub fn forget_rules(&mut self) {
+        self.routes.iter_mut().for_each(Route::forget_rules);
     }
 
     fn index(&mut self, shelf: &Shelf, name: &str) -> usize {
@@ -174,12 +182,17 @@ impl Route {
     pub fn rule(&mut self, rule: &Arc<str>, role: Role, statuses: Statuses) {
         let key = (rule.as_ptr().addr(), role, statuses);
         match self.rules.get(&key) {
-            Some(counter) => counter.add(),
+            Some((_, counter)) => counter.add(),
             None => {
-                let counter = self.shared.put_up(Kind::Rule(Arc::clone(rule), role, statuses));
-                self.rules.extend(counter.map(|counter| (key, counter)));
+                let counter = self.shared.put_up_once(Kind::Rule(Arc::clone(rule), role, statuses));
+                self.rules.extend(counter.map(|counter| (key, (Arc::clone(rule), counter))));
             }
         }
+    }
+
+    /// Rules of the same names come from another configuration now, and are counted on.
+    fn forget_rules(&mut self) {
+        self.rules.clear();
     }
 
     /// A rule in shadow mode would have done something.
@@ -193,6 +206,18 @@ impl OfRoute {
     fn new(name: &str) -> OfRoute {
         let (took, upstream) = (Histogram::default(), Histogram::default());
         OfRoute { name: name.into(), took, upstream, counters: Mutex::default() }
+    }
+
+    /// The counter of something that may have been counted before, under another configuration; it is counted now.
+    fn put_up_once(&self, of: Kind) -> Option<Arc<Counter>> {
+        let known = lock(&self.counters).iter().find(|counter| counter.of == of).map(Arc::clone);
+        match known {
+            Some(counter) => {
+                counter.add();
+                Some(counter)
+            }
+            None => self.put_up(of),
+        }
     }
 
     /// A counter for what is counted for the first time, now.

@@ -40,8 +40,8 @@ pub enum Kind {
 /// How many values are how large.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spread {
-    /// Upper ends, themselves included, in order, and how many values are in each that are in none before. What is
-    /// beyond the last is counted at infinity.
+    /// Upper ends, themselves included, in order, the last of them infinity, and how many values are in each that are in
+    /// none before.
     pub buckets: Vec<(f64, u64)>,
     /// All values added.
     pub sum: f64,

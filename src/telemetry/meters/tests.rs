@@ -111,6 +111,23 @@ fn what_was_held_tried_again_or_failed_is_counted_as_well() {
 }
 
 #[test]
+fn a_rule_is_counted_on_however_often_the_configuration_is_read_anew() {
+    let meters = Meters::start();
+    let meter = meters.meter();
+    for _ in 0..10_000 {
+        end(&meters, &meter, Duration::ZERO, ended("a", 404, &rewritten()));
+    }
+    let rule = Count::Rule {
+        route: "/orders/{id}".into(),
+        rule: "orders/not-found".into(),
+        role: Role::Decided,
+        from: 200,
+        to: 404,
+    };
+    assert_eq!(meters.counts().times.get(&rule), Some(&10_000));
+}
+
+#[test]
 fn connections_of_all_workers_are_added_up() {
     let meters = Meters::start();
     let (one, two) = (meters.meter(), meters.meter());

@@ -93,7 +93,7 @@ pub static CONNECTIONS: Family = Family::gauge("candor_connections", "Connection
 
 /// No labels.
 pub static CONNECTIONS_TOTAL: Family =
-    Family::counter("candor_connections_total", "Connections of clients that were taken");
+    Family::counter("candor_connections_opened_total", "Connections of clients that were taken");
 
 /// `reason`.
 pub static CONNECTIONS_REFUSED: Family =
@@ -104,8 +104,10 @@ pub static UPSTREAM_CONNECTIONS: Family =
     Family::gauge("candor_upstream_connections", "Connections to an upstream now");
 
 /// `upstream`.
-pub static UPSTREAM_CONNECTIONS_TOTAL: Family =
-    Family::counter("candor_upstream_connections_total", "Connections to an upstream that were opened");
+pub static UPSTREAM_CONNECTIONS_TOTAL: Family = Family::counter(
+    "candor_upstream_connections_opened_total",
+    "Connections to an upstream that were opened",
+);
 
 /// `upstream`, `error`.
 pub static UPSTREAM_ERRORS: Family =

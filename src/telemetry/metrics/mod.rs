@@ -49,13 +49,13 @@ impl Source for Counts {
         let times = || TIMES.map(|exponent| 1 << exponent);
         for (route, durations) in &self.durations {
             let labels = [("route", named(route))];
-            samples.spread(&f::REQUEST_DURATION, &labels, &durations.total.spread(times(), 1e-6, 1e-9));
+            samples.spread(&f::REQUEST_DURATION, &labels, &durations.total.spread(times(), 1e6, 1e9));
             if durations.upstream.count() > 0 {
-                let spread = durations.upstream.spread(times(), 1e-6, 1e-9);
+                let spread = durations.upstream.spread(times(), 1e6, 1e9);
                 samples.spread(&f::UPSTREAM_DURATION, &labels, &spread);
             }
         }
-        samples.spread(&f::HOLD_DURATION, &[], &self.hold_time.spread(times(), 1e-6, 1e-9));
+        samples.spread(&f::HOLD_DURATION, &[], &self.hold_time.spread(times(), 1e6, 1e9));
         let sizes = SIZES.map(|exponent| 1 << (2 * exponent));
         samples.spread(&f::HOLD_SIZE, &[], &self.hold_bytes.spread(sizes, 1.0, 1.0));
         for (upstream, Linked { opened, busy, idle }) in &self.links {
@@ -145,5 +145,70 @@ impl Source for Holds {
     fn tell(&self, samples: &mut Samples) {
         samples.add(&f::HELD_BYTES, &[], self.bytes() as f64);
         samples.add(&f::HELD_BYTES_MAX, &[], self.bytes_max() as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::meters::{Door, Verb};
+
+    /// What is said of exchanges like this one, of which there were two.
+    fn told(from: u16, to: u16, decision: Decision) -> Vec<String> {
+        let of = Exchanges { from, to, decision, verb: Verb::Get, door: Door::Proxy };
+        let mut counts = Counts::default();
+        counts.times.insert(Count::Exchanges { route: "".into(), of }, 2);
+        let mut samples = Samples::default();
+        counts.tell(&mut samples);
+        let text = Format::Prometheus.write(&samples);
+        let of_exchanges = |line: &&str| line.starts_with("candor_") && !line.starts_with("candor_hold_");
+        text.lines().filter(of_exchanges).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn exchanges_are_told_by_status_verdict_and_whether_they_hid_an_error() {
+        let check = |from, to, decision, expected: [&str; 3]| {
+            let [hidden, requests, verdicts] = expected;
+            let expected = [
+                format!("candor_hidden_errors_total{{route=\"none\"}} {hidden}"),
+                format!("candor_requests_total{{door=\"proxy\",route=\"none\",method=\"GET\",{requests}}} 2"),
+                format!("candor_verdicts_total{{route=\"none\",{verdicts}}} 2"),
+            ];
+            assert_eq!(told(from, to, decision), expected);
+        };
+        let none = r#"verdict="none",reason="""#;
+        check(0, 502, Decision::None, ["0", r#"code="502",upstream_code="none""#, none]);
+        check(0, 0, Decision::None, ["0", r#"code="none",upstream_code="none""#, none]);
+        let rewrite = r#"verdict="rewrite",reason="""#;
+        check(200, 404, Decision::Rewrite, ["2", r#"code="404",upstream_code="200""#, rewrite]);
+        check(500, 404, Decision::Rewrite, ["0", r#"code="404",upstream_code="500""#, rewrite]);
+        let bypass = r#"verdict="bypass",reason="event stream""#;
+        let passed = r#"code="200",upstream_code="200""#;
+        check(200, 200, Decision::Bypass(Bypass::EventStream), ["0", passed, bypass]);
+        let undecided = r#"verdict="undecided",reason="body cut short""#;
+        check(200, 200, Decision::Undecided("body cut short"), ["0", passed, undecided]);
+    }
+
+    #[test]
+    fn every_family_is_said_to_exist_from_the_start() {
+        let samples = gather(&Meters::start());
+        let announced: Vec<&str> = samples.0.keys().copied().collect();
+        let mut all: Vec<&str> = f::ALL.iter().map(|family| family.name).collect();
+        all.sort_unstable();
+        assert_eq!(announced, all);
+    }
+
+    #[test]
+    fn bounds_of_histograms_are_ends_of_their_buckets() {
+        let samples = gather(&Meters::start());
+        let ends = |name: &str| {
+            let ends = samples.0[name].spreads[""].buckets.iter().map(|(end, _)| *end);
+            ends.map(|end| end.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let times = "0.000128 0.000256 0.000512 0.001024 0.002048 0.004096 0.008192 0.016384 0.032768 0.065536 \
+                     0.131072 0.262144 0.524288 1.048576 2.097152 4.194304 8.388608 16.777216 33.554432 67.108864 inf";
+        assert_eq!(ends("candor_hold_duration_seconds"), times);
+        let sizes = "256 1024 4096 16384 65536 262144 1048576 4194304 16777216 67108864 inf";
+        assert_eq!(ends("candor_hold_size_bytes"), sizes);
     }
 }
