@@ -1,7 +1,7 @@
 //! The admin listener: what probes ask ([`health`]), metrics (`metrics`), the console's API under `/api/v1/` (`api`), and
 //! the console itself, a page that does nothing that its API could not (`page`).
 //!
-//! It reads what the sidecar counts and serves, and changes neither. Who may ask is in `guard`.
+//! It reads what the sidecar counts and serves, and changes neither; only what is logged can be changed here. Who may ask is in `guard`.
 
 mod api;
 mod guard;

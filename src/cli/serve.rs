@@ -116,8 +116,7 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
     let holds: Weak<dyn Source> = Arc::<Holds>::downgrade(&snapshot.holds);
     meters.listen_while_it_lives(holds);
     meters.listen_to(Arc::new(telemetry::LogLosses));
-    let traces = snapshot.settings.traces.as_ref().map(|traces| Traces::start(traces, &meters));
-    let traces = traces.transpose().map_err(io::Error::other)?;
+    let traces = Traces::start(snapshot.settings.traces.as_ref(), &meters).map_err(io::Error::other)?;
     let Listeners { traffic, ext_proc, admin } = listeners;
     if let Some(listener) = admin {
         let listener = tokio::net::TcpListener::from_std(listener)?;

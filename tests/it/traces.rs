@@ -2,19 +2,22 @@
 //! client and of the upstream. Every sidecar of the test's process sends to a collector of its own.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use bytes::Bytes;
 use candor::diagnostic::Diagnostic;
 use candor::engine::AnswerHead;
 use candor::engine::outcome::{Outcome, Undecided, Verdict};
 use candor::proxy::Visit;
-use candor::settings::{self, Sampler, Settings};
+use candor::settings::{self, Protocol, Sampler, Settings};
 use candor::telemetry::meters::{Door, Meters};
 use candor::telemetry::metrics::{Format, gather};
 use candor::telemetry::traces::Traces;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -23,9 +26,12 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode as Outcomes;
 use prost::Message;
 
+use super::cli::{candor, serving};
+use super::support::client::Client;
 use super::support::sidecar::{Sidecar, configured};
 use super::support::upstream::{After, Nowhere, Upstream};
-use super::support::{NO_RULES, json, log};
+use super::support::{NO_RULES, PATIENCE, h2, json, log};
+use super::tls;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
@@ -461,7 +467,7 @@ fn exchanges_go_on_and_losses_are_counted_where_the_collector_refuses() {
         settings.traces = Some(collector.settings.clone());
     });
     let meters = Meters::start();
-    let traces = Traces::start(&collector.settings, &meters).unwrap();
+    let traces = Traces::start(Some(&collector.settings), &meters).unwrap().unwrap();
     let meter = Rc::new(meters.meter());
     for _ in 0..3 {
         let request = Request::get("/fine").body(()).unwrap();
@@ -492,7 +498,7 @@ fn an_exchange_that_envoy_carries_is_a_span_of_the_server_alone() {
     let (collector, upstream) = (Collector::start(), legacy());
     let snapshot = configured(upstream.address, RULES, |_| {});
     let meters = Meters::start();
-    let traces = Traces::start(&collector.settings, &meters).unwrap();
+    let traces = Traces::start(Some(&collector.settings), &meters).unwrap().unwrap();
     let meter = Rc::new(meters.meter());
     let request = Request::get("https://shop.example/orders/17")
         .header("traceparent", format!("00-{TRACE}-{CALLER}-01"))
@@ -525,4 +531,111 @@ fn an_exchange_that_envoy_carries_is_a_span_of_the_server_alone() {
             ("candor.held_bytes", Some("7")),
         ],
     );
+}
+
+#[test]
+fn an_upstream_over_http_2_is_told_its_place_too() {
+    let collector = Collector::start();
+    let upstream = h2::Upstream::answering(&[], "fine");
+    let sidecar = Sidecar::with(upstream.address, NO_RULES, |settings| {
+        settings.traces = Some(collector.settings.clone());
+        settings.upstreams[0].protocol = Protocol::Http2;
+    });
+    sidecar.exchange("GET /", &[&traceparent("01")]);
+    let (_, clients) = by_kind(collector.spans(sidecar));
+    let (_, head) = upstream.received();
+    let sent: Vec<_> = head.headers.get_all("traceparent").iter().collect();
+    assert_eq!(sent, [&format!("00-{TRACE}-{}-01", clients[0].id())]);
+}
+
+const API: &str = r"
+openapi: 3.0.1
+info: { title: orders, version: '1' }
+paths:
+  /orders/{id}:
+    get:
+      x-amazon-apigateway-integration:
+        type: http
+        httpMethod: GET
+        uri: http://legacy.example/order
+        requestParameters: { integration.request.header.traceparent: method.request.header.traceparent }
+        responses: { default: { statusCode: '201' } }
+      responses: { '201': { description: fine } }
+";
+
+#[test]
+fn a_call_of_an_api_is_a_span() {
+    let (collector, upstream) = (Collector::start(), legacy());
+    let configuration = format!(
+        "upstreams: {{ legacy: {{ url: 'http://{}' }} }}\napi: {{ upstream: legacy }}\nserver: {{ workers: 1 }}\n",
+        upstream.address
+    );
+    let sidecar = Sidecar::carrying_out_with(API, &configuration, |settings| {
+        settings.traces = Some(collector.settings.clone());
+    });
+    let answer = sidecar.exchange("GET /orders/17", &[&traceparent("01")]);
+    assert_eq!(answer.status(), 201);
+    let (server, clients) = by_kind(collector.spans(sidecar));
+    assert_eq!(server.span.name, "GET /orders/{id}");
+    check_said(
+        &server,
+        &[("http.response.status_code", Some("201")), ("candor.upstream_status", Some("200"))],
+    );
+    let [client] = clients.as_slice() else { panic!("{clients:?}") };
+    assert_eq!(client.parent(), server.id());
+    assert!(client.says("url.full").unwrap().ends_with("/order"));
+    let head = upstream.received().head;
+    let sent: Vec<_> = head.all("traceparent").collect();
+    assert_eq!(sent, [format!("00-{TRACE}-{}-01", client.id())]);
+}
+
+#[test]
+fn the_program_takes_its_environment() {
+    let (collector, upstream) = (Collector::start(), legacy());
+    let (mut child, _log, address) = serving(
+        candor(&["serve", "--preset", "status-field", "--listen", "127.0.0.1:0", "--admin", "off"])
+            .env("CANDOR_UPSTREAM", format!("http://{}", upstream.address))
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}/base", collector.upstream.address))
+            .env("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+            .env("OTEL_BSP_SCHEDULE_DELAY", "1"),
+    );
+    assert_eq!(Client::connect(address).exchange("GET /fine", &[]).status(), 200);
+    let received = collector.upstream.received();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(received.head.header("content-encoding"), Some("gzip"));
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(&*received.payload.bytes).read_to_end(&mut bytes).unwrap();
+    let spans = told(ExportTraceServiceRequest::decode(Bytes::from(bytes)).unwrap());
+    assert!(!spans.is_empty());
+}
+
+#[test]
+fn a_collector_within_tls_must_be_who_it_should_be() {
+    let certified = tls::certificate("localhost");
+    let (sender, received) = channel();
+    let sender = Mutex::new(sender);
+    let backend = tls::backend(tls::server(&certified, None), move |head, _| {
+        sender.lock().unwrap().send(head.start.clone()).unwrap();
+        b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()
+    });
+    let endpoint: Uri = format!("https://localhost:{}/v1/traces", backend.address.port()).parse().unwrap();
+    let upstream = legacy();
+    let snapshot = configured(upstream.address, RULES, |_| {});
+    // Who is not believed is tried again until that time is over.
+    let check = |believed: settings::Tls, timeout: Duration, lost: f64| {
+        let to = settings::Traces { tls: believed, timeout, ..settings::Traces::to(endpoint.clone()) };
+        let meters = Meters::start();
+        let traces = Traces::start(Some(&to), &meters).unwrap().unwrap();
+        let meter = Rc::new(meters.meter());
+        let request = Request::get("/fine").body(()).unwrap();
+        drop(Visit::begin(&snapshot, &meter, request, [127, 0, 0, 1].into(), Door::ExtProc).unwrap());
+        traces.finish();
+        assert_eq!(dropped(&meters), lost);
+    };
+    check(tls::believing(&certified), PATIENCE, 0.0);
+    assert_eq!(received.try_iter().collect::<Vec<_>>(), ["POST /v1/traces HTTP/1.1"]);
+    check(settings::Tls::default(), Duration::from_millis(10), 1.0);
+    check(tls::believing(&tls::certificate("localhost")), Duration::from_millis(10), 1.0);
+    assert_eq!(received.try_iter().count(), 0);
 }

@@ -45,13 +45,17 @@ impl fmt::Debug for Traces {
 }
 
 impl Traces {
-    /// Has spans of all exchanges that are counted by these meters sent as the settings say; spans that are lost are
-    /// counted there.
+    /// Has spans of all exchanges that are counted by these meters sent as the settings say, where they say anything;
+    /// spans that are lost are counted there.
     ///
     /// # Errors
     /// When there can be no client for the endpoint, or no thread.
-    pub fn start(settings: &settings::Traces, meters: &Meters) -> Result<Traces, ExportError> {
+    pub fn start(
+        settings: Option<&settings::Traces>,
+        meters: &Meters,
+    ) -> Result<Option<Traces>, ExportError> {
         let dropped = meters.tally(&SPANS_DROPPED, &[]);
+        let Some(settings) = settings else { return Ok(None) };
         let (queue, spans) = mpsc::channel(settings.batches.queue);
         let exporter = Exporter::start(settings, spans, Arc::clone(&dropped))?;
         let scope = InstrumentationScope::builder("candor").with_version(env!("CARGO_PKG_VERSION")).build();
@@ -59,7 +63,7 @@ impl Traces {
         let traces =
             Traces(Arc::new(Shared { sampler, scope, queue, dropped, exporter: Mutex::new(Some(exporter)) }));
         meters.trace_to(traces.clone());
-        Ok(traces)
+        Ok(Some(traces))
     }
 
     /// The place of an exchange that this caller began: a span of its own.

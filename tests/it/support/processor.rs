@@ -58,7 +58,7 @@ impl Processor {
                 }
             };
             let meters = Meters::start();
-            let traces = snapshot.settings.traces.as_ref().map(|it| Traces::start(it, &meters).unwrap());
+            let traces = Traces::start(snapshot.settings.traces.as_ref(), &meters).unwrap();
             runtime.block_on(run(listener, snapshot, meters, shutdown)).unwrap();
             traces.iter().for_each(Traces::finish);
         });

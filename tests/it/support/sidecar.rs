@@ -43,6 +43,15 @@ impl Sidecar {
     /// A sidecar that carries out a definition, with a configuration that says what it leaves open: `api`,
     /// `upstreams`, `server`.
     pub fn carrying_out(definition: &str, configuration: &str) -> Sidecar {
+        Sidecar::carrying_out_with(definition, configuration, |_| {})
+    }
+
+    /// The same, with other settings than the configuration's.
+    pub fn carrying_out_with(
+        definition: &str,
+        configuration: &str,
+        change: impl FnOnce(&mut Settings),
+    ) -> Sidecar {
         log::keep();
         let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
         file.write_all(definition.as_bytes()).unwrap();
@@ -51,7 +60,10 @@ impl Sidecar {
             flags: vec![(Flag::Openapi, file.path().to_str().unwrap().to_owned())],
             ..Layers::default()
         };
-        let loaded = load::compile(&layers, None);
+        let mut loaded = load::compile(&layers, None);
+        if let Some(configuration) = &mut loaded.configuration {
+            change(&mut configuration.settings);
+        }
         let problems: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
         Sidecar::serving(loaded.snapshot().unwrap_or_else(|| panic!("{problems}")))
     }
@@ -63,7 +75,7 @@ impl Sidecar {
         let readiness = Readiness::new();
         let (stop, stopped) = oneshot::channel::<()>();
         let meters = Meters::start();
-        let traces = snapshot.settings.traces.as_ref().map(|traces| Traces::start(traces, &meters).unwrap());
+        let traces = Traces::start(snapshot.settings.traces.as_ref(), &meters).unwrap();
         let drained = {
             let readiness = readiness.clone();
             thread::spawn(move || {
