@@ -5,7 +5,6 @@
 //! be shown, which no such page has. A page of another origin may not in any case.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
@@ -15,11 +14,20 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::problem;
+use crate::case::Playground;
+use crate::live::InForce;
 use crate::settings::Token;
+
+/// What is guarded: the API at this address, under the configuration in force.
+#[derive(Debug, Clone)]
+pub(super) struct Guarded {
+    pub address: IpAddr,
+    pub playground: InForce<Playground>,
+}
 
 /// Who may ask.
 #[derive(Debug)]
-pub(super) enum Guard {
+enum Guard {
     /// Whoever can reach the loopback address.
     Local,
     /// Who shows this token.
@@ -29,7 +37,7 @@ pub(super) enum Guard {
 }
 
 impl Guard {
-    pub fn new(address: IpAddr, token: Option<Token>) -> Guard {
+    fn new(address: IpAddr, token: Option<Token>) -> Guard {
         match token {
             Some(token) => Guard::Holders(token),
             None if address.is_loopback() => Guard::Local,
@@ -64,7 +72,10 @@ impl Guard {
 }
 
 /// Lets a request through to the API, or answers it.
-pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(guarded): State<Guarded>, request: Request, next: Next) -> Response {
+    let playground = guarded.playground.now();
+    let guard = Guard::new(guarded.address, playground.snapshot().settings.admin.token.clone());
+    drop(playground);
     match guard.refusal(request.headers()) {
         Some(refusal) => refusal,
         None => next.run(request).await,

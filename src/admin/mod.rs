@@ -1,7 +1,8 @@
 //! The admin listener: what probes ask ([`health`]), metrics (`metrics`), the console's API under `/api/v1/` (`api`), and
 //! the console itself, a page that does nothing that its API could not (`page`).
 //!
-//! It reads what the sidecar counts and serves, and changes neither; only what is logged can be changed here. Who may ask is in `guard`.
+//! It reads what the sidecar counts and serves, and changes neither; what it can do is to ask for another configuration
+//! (`reload`) and to have something else logged (`api/log.rs`). Who may ask is in `guard`.
 
 mod api;
 mod guard;
@@ -9,9 +10,9 @@ pub mod health;
 mod history;
 mod metrics;
 mod page;
+mod reload;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -25,13 +26,14 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::case::Playground;
-use crate::live::Readiness;
+use crate::live::{InForce, Readiness, Reloads};
 use crate::telemetry::meters::Meters;
 
 pub use api::OPENAPI;
 pub use history::History;
+pub use reload::{Asked, Reloader};
 
-use guard::Guard;
+use guard::Guarded;
 
 /// How long an answer may take before the admin API says 503.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -55,17 +57,21 @@ pub struct Admin {
     /// What was counted until now, step by step.
     pub history: History,
     /// The configuration in force.
-    pub playground: Arc<Playground>,
+    pub playground: InForce<Playground>,
+    /// What became of reloads.
+    pub reloads: Reloads,
+    /// Who reads the configuration again, if anybody does.
+    pub reloader: Option<Reloader>,
 }
 
 /// The admin listener's answers; `address` is where it listens.
 pub fn router(admin: Admin, address: IpAddr) -> Router {
-    let settings = &admin.playground.snapshot().settings.admin;
-    let guard = Guard::new(address, settings.token.clone());
+    let guarded = Guarded { address, playground: admin.playground.clone() };
     let mut router = Router::new()
         .nest("/api/v1", api::router(admin.clone()))
-        .route_layer(from_fn_with_state(Arc::new(guard), guard::check))
-        .merge(health::router(admin.readiness))
+        .merge(reload::router(admin.reloader))
+        .route_layer(from_fn_with_state(guarded, guard::check))
+        .merge(health::router(admin.readiness, admin.reloads))
         .merge(metrics::router(admin.meters))
         .merge(page::router())
         .fallback(not_found)

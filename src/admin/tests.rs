@@ -1,5 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -41,7 +42,9 @@ fn admin(more: &str) -> Admin {
         readiness: Readiness::new(),
         meters: Meters::start(),
         history: History::default(),
-        playground: Arc::new(Playground::new(Arc::new(snapshot), document, &quick)),
+        playground: InForce::new(Arc::new(Playground::new(Arc::new(snapshot), document, &quick))),
+        reloads: Reloads::new(SystemTime::UNIX_EPOCH),
+        reloader: None,
     }
 }
 

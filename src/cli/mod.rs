@@ -10,6 +10,7 @@ pub mod learn;
 pub mod lint;
 pub mod load;
 pub mod problems;
+pub mod reload;
 pub mod render;
 pub mod replay;
 pub mod report;

@@ -1,9 +1,13 @@
 //! What changes while the sidecar serves, as everyone sees it at the same moment.
 //! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API. [`Snapshot`] is the
-//! configuration, one and the same for an exchange from its first byte to its last.
+//! configuration, one and the same for an exchange from its first byte to its last; [`InForce`] is the one that new
+//! exchanges get, and [`Reloads`] tells of its replacements.
 
+mod credentials;
 mod deployment;
 mod holds;
+mod in_force;
+mod reloads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +17,11 @@ use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::settings::Settings;
 
+pub use credentials::{Credential, Credentials, ForUpstream, Refresh, Refreshed};
 pub use deployment::{Callee, Deployment};
 pub use holds::{Holds, Share};
+pub use in_force::InForce;
+pub use reloads::{Attempt, Reloads, Told, Trigger};
 
 /// A configuration in force, whole and immutable.
 #[derive(Debug)]
@@ -29,8 +36,10 @@ pub struct Snapshot {
     pub selection: Option<Selection>,
     /// The API that takes the requests no route is for.
     pub deployment: Option<Box<Deployment>>,
-    /// What all exchanges hold together.
+    /// What all exchanges hold together, those under earlier configurations among them.
     pub holds: Arc<Holds>,
+    /// What TLS is spoken with. Files that change are taken in while the rest stays as it is.
+    pub credentials: Arc<Credentials>,
 }
 
 impl Snapshot {
@@ -38,12 +47,24 @@ impl Snapshot {
     pub fn new(settings: Settings, routes: Routes, selection: Option<Selection>) -> Snapshot {
         let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
         let holds = Holds::new(settings.hold_total_bytes);
-        Snapshot { settings, limits, routes, selection, deployment: None, holds }
+        let credentials = Arc::new(Credentials::new(&settings));
+        Snapshot { settings, limits, routes, selection, deployment: None, holds, credentials }
     }
 
     /// The same with an API.
     pub fn with(self, deployment: Option<Deployment>) -> Snapshot {
         Snapshot { deployment: deployment.map(Box::new), ..self }
+    }
+
+    /// The same, to take the place of another. What is held is counted on; the bound on it is the other's until
+    /// [`takes_over`](Snapshot::takes_over).
+    pub fn after(self, previous: &Snapshot) -> Snapshot {
+        Snapshot { holds: Arc::clone(&previous.holds), ..self }
+    }
+
+    /// It is in force from now on, and so is its bound on what all exchanges hold.
+    pub fn takes_over(&self) {
+        self.holds.bound(self.settings.hold_total_bytes);
     }
 }
 

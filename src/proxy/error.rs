@@ -328,7 +328,8 @@ impl UpstreamFault {
             return UpstreamFault::Unreachable;
         };
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => UpstreamFault::Refused,
+            // There is no such socket in the file system.
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => UpstreamFault::Refused,
             io::ErrorKind::TimedOut => UpstreamFault::ConnectTimeout,
             io::ErrorKind::AddrNotAvailable => UpstreamFault::NoSocket,
             // Taken and dropped, before it could be used.

@@ -9,10 +9,12 @@ mod body;
 mod budget;
 mod busy;
 mod capture;
+mod changes;
 mod circumstances;
 mod connect;
 mod connections;
 mod download;
+mod entrance;
 mod error;
 mod gateway;
 mod h2c;
@@ -20,15 +22,18 @@ mod headers;
 mod hold;
 mod http1;
 mod intake;
+mod listener;
 mod local;
 mod names;
 mod preface;
+mod proxy_protocol;
 mod record;
 mod refusal;
 mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod socket;
 mod tls;
 mod tunnel;
 mod upstream;
@@ -37,7 +42,6 @@ mod worker;
 
 use std::cell::{Cell, RefCell};
 use std::mem::take;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -45,9 +49,13 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
-pub use server::{Drained, StopSignals, bind, run};
+pub use changes::{Changes, Control, control};
+pub use listener::{Listener, SocketFile, bind};
+pub use server::{Drained, StopSignals, run};
+pub(crate) use socket::Loose;
 pub use visit::Visit;
 
 use body::{Body, Content};
@@ -57,11 +65,12 @@ use error::{DownstreamError, ProxyError, UpstreamFault};
 use gateway::Turns;
 use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::Decided;
-use http1::{Answer, Buffers, Session, Switched};
+use http1::{Answer, Buffers, Session, Switched, Terms};
 use intake::{Intake, Source};
 use record::Record;
 use refusal::Refusal;
 use retry::{Prospect, Tries};
+use tls::{Failures, Handshake, Underway};
 use tunnel::{End, Offer};
 use upstream::{RequestHead, Taken, Upstream};
 
@@ -71,10 +80,10 @@ use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::{Holds, Snapshot};
-use crate::settings::{ProxyStatus, Server};
+use crate::settings::{self, ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
-/// What all workers have in common.
+/// What all workers have in common under one configuration.
 #[derive(Debug, Clone)]
 struct Shared {
     /// Borrowed by exchanges: counting their uses would have all workers write to one place.
@@ -85,18 +94,29 @@ struct Shared {
     captures: Option<Arc<Captures>>,
 }
 
-/// What one thread needs to carry exchanges.
+/// What one thread needs to carry exchanges under one configuration. An exchange keeps the one that it began with.
 struct Worker {
     snapshot: Arc<Snapshot>,
-    upstreams: Vec<Upstream>,
+    upstreams: Vec<Rc<Upstream>>,
     holds: Arc<Holds>,
     turns: Arc<Turns>,
     captures: Option<Arc<Captures>>,
+    failures: Failures,
+    meters: Meters,
+    terms: Rc<Terms>,
+    own: Own,
+}
+
+/// What a thread has under all configurations.
+#[derive(Clone)]
+struct Own {
     buffers: Rc<Buffers>,
-    date: Date,
+    date: Rc<Date>,
     meter: Rc<Meter>,
+    /// Clients with whom TLS is being begun.
+    handshakes: Rc<Underway>,
     /// Whether exchanges in flight are the last.
-    draining: Cell<bool>,
+    draining: Rc<Cell<bool>>,
 }
 
 /// A client's connection.
@@ -104,6 +124,8 @@ struct Downstream {
     peer: Peer,
     /// Where interim answers go. On HTTP/2 Candor has no way to send them.
     session: Option<Rc<RefCell<Session>>>,
+    /// Says when it is to be closed after the exchange under way.
+    stopping: watch::Receiver<()>,
 }
 
 /// What came of carrying an exchange.
@@ -124,8 +146,13 @@ struct Reply {
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(peer: IpAddr, session: Option<Rc<RefCell<Session>>>) -> Downstream {
-        Downstream { peer: Peer::new(peer), session }
+    fn new(peer: Peer, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
+        Downstream { peer, session, stopping }
+    }
+
+    /// Whether the exchange under way is its last. Who says so says it by letting go of the other end.
+    fn is_leaving(&self) -> bool {
+        self.stopping.has_changed().is_err()
     }
 }
 
@@ -136,26 +163,64 @@ impl Shared {
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
         Shared { snapshot, holds, turns, meters, captures }
     }
+
+    /// The same under another configuration: who waits for a turn goes on waiting where nothing has changed.
+    fn after(&self, snapshot: Arc<Snapshot>, captures: Option<Arc<Captures>>) -> Shared {
+        let holds = Arc::clone(&snapshot.holds);
+        let before = (&*self.turns, self.snapshot.deployment.as_deref());
+        let turns = Arc::new(Turns::after(before, snapshot.deployment.as_deref()));
+        Shared { snapshot, holds, turns, meters: self.meters.clone(), captures }
+    }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let Shared { snapshot, holds, turns, meters, captures } = shared;
-        let buffers = Rc::default();
-        let meter = Rc::new(meters.meter());
-        let upstreams = &snapshot.settings.upstreams;
-        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers, &meter)).collect();
-        let (date, draining) = (Date::default(), Cell::new(false));
-        Worker { snapshot, upstreams, holds, turns, captures, buffers, date, meter, draining }
+        let meter = Rc::new(shared.meters.meter());
+        let own = Own {
+            buffers: Rc::default(),
+            date: Rc::default(),
+            meter,
+            handshakes: Rc::default(),
+            draining: Rc::default(),
+        };
+        Worker::with(shared, own, |_| None)
+    }
+
+    /// The same thread's worker under another configuration. Upstreams that stay as they are keep their connections.
+    fn after(&self, shared: Shared) -> Worker {
+        let known = &self.snapshot.settings.upstreams;
+        self.own.meter.forget_rules();
+        Worker::with(shared, self.own.clone(), |wanted| {
+            let index = known.iter().position(|upstream| upstream == wanted)?;
+            self.upstreams.get(index).map(Rc::clone)
+        })
+    }
+
+    fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
+        let Shared { snapshot, holds, turns, captures, meters } = shared;
+        let failures = Failures::told_with(&meters);
+        let new = |(index, upstream): (usize, &settings::Upstream)| {
+            let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
+            let handshake =
+                credential.and_then(|credential| Handshake::new(upstream, credential, failures.clone()));
+            Rc::new(Upstream::new(upstream, handshake, &own.buffers, &own.meter))
+        };
+        let upstreams = snapshot.settings.upstreams.iter().enumerate();
+        let upstreams =
+            upstreams.map(|(index, upstream)| kept(upstream).unwrap_or_else(|| new((index, upstream))));
+        let upstreams = upstreams.collect();
+        let terms = Rc::new(Terms::new(&snapshot));
+        Worker { snapshot, upstreams, holds, turns, captures, failures, meters, terms, own }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
     /// exchange's id on it.
     async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, request);
+        let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, request);
         record.sampled(self.snapshot.settings.log.sample_millionths);
+        record.came_over(downstream.peer.scheme());
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
         let mut carried =
@@ -171,7 +236,7 @@ impl Worker {
     fn refuse(&self, downstream: &Downstream, refusal: Refusal) -> Reply {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
-        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, &unread);
+        let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, &unread);
         record.unread();
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);
@@ -244,7 +309,7 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
-            let Some((again, pause)) = tries.again(&decided.outcome, self.draining.get(), record) else {
+            let Some((again, pause)) = tries.again(&decided.outcome, self.own.draining.get(), record) else {
                 break (head, phrase, version, decided);
             };
             decided.content.discard();
@@ -294,7 +359,10 @@ impl Worker {
     }
 
     fn upstream(&self, index: usize) -> Result<&Upstream, ProxyError> {
-        self.upstreams.get(index).ok_or(ProxyError::Internal("the route's upstream does not exist"))
+        self.upstreams
+            .get(index)
+            .map(|upstream| &**upstream)
+            .ok_or(ProxyError::Internal("the route's upstream does not exist"))
     }
 }
 

@@ -143,6 +143,15 @@ impl Record {
         }
     }
 
+    /// The client speaks `http` or, within TLS, `https`.
+    pub fn came_over(&mut self, scheme: &'static str) {
+        if let Some(entry) = &mut self.0
+            && let Some(spans) = &mut entry.spans
+        {
+            spans.came_over(scheme);
+        }
+    }
+
     /// Somebody else carries the exchange, and asks through this door.
     pub fn came_through(&mut self, door: Door) {
         if let Some(entry) = &mut self.0 {
@@ -218,7 +227,7 @@ impl Record {
         entry.attempts += 1;
         entry.upstream_status = None;
         entry.upstream_time = None;
-        let UpstreamUrl { scheme, authority, base_path } = to;
+        let UpstreamUrl { scheme, authority, base_path, .. } = to;
         let called = Called { scheme: scheme.as_str(), authority, base_path, path: target.path() };
         let spans = entry.spans.as_mut()?;
         Some(spans.call(entry.began.elapsed(), called))

@@ -24,6 +24,7 @@ use super::h2c::H2c;
 use super::headers::{self, accept_encoding};
 use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched, Wire};
 use super::request_body::RequestBody;
+use super::tls::Handshake;
 use crate::engine::hold::is_endless;
 use crate::settings::{self, AcceptEncoding, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
 use crate::telemetry::meters::{Link, Links, Meter};
@@ -95,13 +96,18 @@ pub(super) struct Patience {
 
 impl Upstream {
     /// An upstream without connections yet. Call it inside the worker's runtime.
-    pub fn new(upstream: &settings::Upstream, buffers: &Rc<Buffers>, meter: &Meter) -> Upstream {
+    pub fn new(
+        upstream: &settings::Upstream,
+        handshake: Option<Handshake>,
+        buffers: &Rc<Buffers>,
+        meter: &Meter,
+    ) -> Upstream {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(upstream.timeouts.connect));
         connector.set_nodelay(true);
         // TLS begins on connections that are opened as all others.
         connector.enforce_http(false);
-        let dialer = Dialer::new(connector, upstream);
+        let dialer = Dialer::new(connector, upstream, handshake);
         let links = meter.links(&upstream.name);
         let connections = match upstream.protocol {
             Protocol::Http1 => Connections::Http1(Rc::default(), Rc::clone(buffers)),

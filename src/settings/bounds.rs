@@ -12,6 +12,9 @@ use super::section::{Section, patience};
 /// How long clients are waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerTimeouts {
+    /// From a connection to the end of what comes before HTTP: a header of the PROXY protocol, and TLS; 10 s unless
+    /// set.
+    pub handshake: Duration,
     /// From the first byte of a request's head to its last; 15 s unless set.
     pub request_head: Duration,
     /// Between two pieces of a request's body; 30 s unless set.
@@ -66,6 +69,7 @@ pub struct Limits {
 impl Default for ServerTimeouts {
     fn default() -> ServerTimeouts {
         ServerTimeouts {
+            handshake: Duration::from_secs(10),
             request_head: Duration::from_secs(15),
             request_body_idle: Duration::from_secs(30),
             answer_idle: Duration::from_secs(60),
@@ -107,11 +111,12 @@ impl Default for Limits {
 impl ServerTimeouts {
     pub(super) fn read(server: Section<'_>, diagnostics: &mut Diagnostics) -> ServerTimeouts {
         let default = ServerTimeouts::default();
-        let keys = ["request_head", "request_body_idle", "answer_idle", "keep_alive"];
+        let keys = ["handshake", "request_head", "request_body_idle", "answer_idle", "keep_alive"];
         let section = server.section("timeouts", &keys, diagnostics);
         let mut time =
             |key: &str, default: Duration| section.read(key, patience, diagnostics).unwrap_or(default);
         ServerTimeouts {
+            handshake: time("handshake", default.handshake),
             request_head: time("request_head", default.request_head),
             request_body_idle: time("request_body_idle", default.request_body_idle),
             answer_idle: time("answer_idle", default.answer_idle),

@@ -2,7 +2,9 @@ mod admin;
 mod api;
 mod capture;
 mod log;
+mod reload;
 mod tls;
+mod warnings;
 
 use std::fmt::Write as _;
 
@@ -65,7 +67,7 @@ fn told(file: &str, beside: &Beside) -> String {
 fn defaults_are_complete() {
     let seconds = Duration::from_secs;
     let settings = read("");
-    assert_eq!(settings.server.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(settings.server.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(settings.server.workers, None);
     assert_eq!(settings.server.trusted_proxies, []);
     assert_eq!(settings.server.proxy_status, ProxyStatus::Off);
@@ -97,6 +99,7 @@ fn every_key_is_read() {
 version: 1
 server:
   listen: '[::1]:80'
+  proxy_protocol: required
   workers: 512
   trusted_proxies: [10.0.0.0/8, 127.0.0.1, 'fd00::/8']
   proxy_status: [192.168.0.0/16]
@@ -104,7 +107,7 @@ server:
   connect: tunnel
   via: true
   forwarded: true
-  timeouts: { request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
+  timeouts: { handshake: 5s, request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
   limits:
     header_bytes: 8KiB
     headers: 256
@@ -122,6 +125,7 @@ upstreams:
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { timeout: 1m 30s }
+reload: { watch: off, poll: 5s }
 log: { filter: 'info,candor=trace', format: json, sample: 0.05 }
 capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
   file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
@@ -154,7 +158,10 @@ rule_sets: {}
     };
     let expected = Settings {
         server: Server {
-            listen: "[::1]:80".parse().unwrap(),
+            listen: Listen::Tcp("[::1]:80".parse().unwrap()),
+            socket_mode: None,
+            tls: None,
+            proxy_protocol: ProxyProtocol::Required,
             workers: Some(512),
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
@@ -163,6 +170,7 @@ rule_sets: {}
             via: true,
             forwarded: true,
             timeouts: ServerTimeouts {
+                handshake: seconds(5),
                 request_head: seconds(1),
                 request_body_idle: seconds(2),
                 answer_idle: seconds(3),
@@ -187,6 +195,7 @@ rule_sets: {}
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },
         drain: Drain { timeout: Duration::from_secs(90) },
+        reload: Reload { watch: false, poll: seconds(5) },
         log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json, sample_millionths: 50_000 },
         capture: Some(Capture {
             folder: "/tmp/c".into(),
@@ -353,20 +362,6 @@ fn wrong_upstreams_are_told() {
     check_ratio("10.1");
     check_ratio("NaN");
     check_ratio("half");
-}
-
-#[test]
-fn suspicious_values_are_warned_of() {
-    let check = |rest: &str, expected: &str| {
-        let text = format!("version: 1\nupstreams: {{ a: {{ url: 'http://a' }} }}\n{rest}");
-        let (settings, problems) = load(Some(&text), &Beside::default());
-        assert!(settings.is_some());
-        assert_eq!(problems[0].message, expected);
-    };
-    check(
-        "inspect: { content_types: [text/event-stream] }",
-        "`text/event-stream` is never inspected: its answers have no end to wait for",
-    );
 }
 
 #[test]

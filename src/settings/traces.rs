@@ -15,7 +15,8 @@ use percent_encoding::percent_decode_str;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source, did_you_mean};
 use crate::document::{Node, Value};
 
-use super::tls::{Identity, ReadFile, Tls, certificates, key};
+use super::pem::{IdentityFiles, OfFiles, PemFile, ReadFile};
+use super::tls::Tls;
 
 /// Where under a base URL spans go ("OTLP Exporter Configuration", "Endpoint URLs for OTLP/HTTP").
 const PATH: &str = "v1/traces";
@@ -338,26 +339,22 @@ impl<'v> Variables<'v> {
 
     fn tls(&mut self, read_file: ReadFile<'_>) -> Tls {
         let mut file = |name: &str| {
-            let place = self.set(&otlp(name)).map(|set| (set.text.to_owned(), set.place()));
-            let (path, place) = place?;
-            let read = read_file(&path, &place).map_err(|problem| self.diagnostics.push(problem)).ok()?;
-            Some(Node { value: Value::Text(read.text.clone()), place })
+            let set = self.set(&otlp(name))?;
+            let node = Node { place: set.place(), value: Value::Text(set.text.to_owned()) };
+            PemFile::read(&node, self.diagnostics)
         };
-        let files = (file("CERTIFICATE"), file("CLIENT_CERTIFICATE"), file("CLIENT_KEY"));
-        let (ca, certificate, client_key) = files;
-        let diagnostics = &mut *self.diagnostics;
-        let ca = ca.and_then(|node| certificates(&node, diagnostics)).unwrap_or_default();
-        let identity = match (certificate, client_key) {
-            (Some(certificate), Some(client_key)) => certificates(&certificate, diagnostics)
-                .zip(key(&client_key, diagnostics))
-                .map(|(certificates, key)| Identity { certificates, key: Arc::new(key) }),
+        let ca_file = file("CERTIFICATE");
+        let identity_files = match (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY")) {
+            (Some(certificate), Some(key)) => Some(IdentityFiles { certificate, key }),
             (Some(alone), None) | (None, Some(alone)) => {
-                diagnostics.error(&alone.place, "a certificate and its key belong together");
+                alone.wrong("a certificate and its key belong together", self.diagnostics);
                 None
             }
             (None, None) => None,
         };
-        Tls { ca, server_name: None, identity }
+        let mut tls = Tls { ca_file, identity_files, ..Tls::default() };
+        tls.fill(read_file, self.diagnostics);
+        tls
     }
 }
 
@@ -525,6 +522,6 @@ mod tests {
         };
         check("OTEL_EXPORTER_OTLP_CERTIFICATE", &["error: cannot read `missing.pem` ()"]);
         check("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", &["error: cannot read `missing.pem` ()"]);
-        check("OTEL_EXPORTER_OTLP_CLIENT_KEY", &["error: cannot read `missing.pem` ()"]);
+        check("OTEL_EXPORTER_OTLP_CLIENT_KEY", &["error: a certificate and its key belong together ()"]);
     }
 }

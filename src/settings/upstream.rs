@@ -1,5 +1,6 @@
 //! A backend that requests are sent to: its name in the configuration, where it is, and its bounds.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -8,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
 
 use super::bounds::{Limits, Timeouts};
+use super::listen::{UNIX, socket_path};
 use super::quick::Quick;
 use super::retry::RetryBudget;
 use super::section::Section;
@@ -39,7 +41,8 @@ pub struct Upstream {
     pub tls: Tls,
 }
 
-/// An `http://` or `https://` URL: an authority, and a path that all requests are put under.
+/// An `http://` or `https://` URL: an authority, and a path that all requests are put under. Or a socket in the file
+/// system, in whose place `localhost` is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamUrl {
     /// Whether it is spoken to within TLS.
@@ -48,6 +51,8 @@ pub struct UpstreamUrl {
     pub authority: Authority,
     /// Begins with a slash and ends without one; empty for the root.
     pub base_path: String,
+    /// The socket in the file system that it is reached by.
+    pub socket: Option<Arc<Path>>,
 }
 
 /// The `Host` that the upstream sees.
@@ -81,6 +86,16 @@ pub enum Protocol {
     /// HTTP/2, all exchanges of a worker on one connection: agreed on within TLS, and without it by prior knowledge
     /// (RFC 9113, section 3.3).
     Http2,
+}
+
+impl Protocol {
+    /// Its name in TLS (RFC 7301).
+    pub fn alpn(self) -> &'static [u8] {
+        match self {
+            Protocol::Http1 => b"http/1.1",
+            Protocol::Http2 => b"h2",
+        }
+    }
 }
 
 impl Upstream {
@@ -181,12 +196,21 @@ impl UpstreamUrl {
         UpstreamUrl::parse(text).map_err(|problem| diagnostics.push(problem.at(&node.place))).ok()
     }
 
-    /// Reads `http://host[:port][/path]`, or the same with `https`.
+    /// Reads `http://host[:port][/path]`, or the same with `https`, or `unix:/path/of/socket[:/path]`.
     ///
     /// # Errors
     /// On every other form, with what would be right; the diagnostic has no place yet.
     pub fn parse(text: &str) -> Result<UpstreamUrl, Diagnostic> {
         let wrong = |why: &str| Diagnostic::error(format!("upstream URL `{text}` {why}"));
+        if let Some(rest) = text.strip_prefix(UNIX) {
+            let (socket, path) = rest.split_once(':').unwrap_or((rest, ""));
+            return Ok(UpstreamUrl {
+                scheme: Scheme::HTTP,
+                authority: Authority::from_static("localhost"),
+                base_path: base_path(path, wrong)?,
+                socket: Some(socket_path(socket)?),
+            });
+        }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(wrong("has no scheme").help(format!("did you mean `http://{text}`?")));
         };
@@ -200,12 +224,7 @@ impl UpstreamUrl {
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if path.contains('#') {
-            return Err(wrong("has a fragment"));
-        }
-        if path.contains('?') {
-            return Err(wrong("has a query").help("requests bring their own"));
-        }
+        let base_path = base_path(path, wrong)?;
         if authority.contains('@') {
             return Err(wrong("has user information").help("set an `authorization` header instead"));
         }
@@ -216,12 +235,26 @@ impl UpstreamUrl {
         if has_port(&authority) && authority.port_u16().unwrap_or(0) == 0 {
             return Err(wrong("has no valid port").help("ports are 1 to 65535"));
         }
-        let base_path = path.trim_end_matches('/').to_owned();
-        if !base_path.is_empty() && base_path.parse::<PathAndQuery>().is_err() {
-            return Err(wrong("has a path that is not valid"));
-        }
-        Ok(UpstreamUrl { scheme, authority, base_path })
+        Ok(UpstreamUrl { scheme, authority, base_path, socket: None })
     }
+}
+
+/// The path that all requests are put under.
+///
+/// # Errors
+/// What is wrong with it.
+fn base_path(path: &str, wrong: impl Fn(&str) -> Diagnostic) -> Result<String, Diagnostic> {
+    if path.contains('#') {
+        return Err(wrong("has a fragment"));
+    }
+    if path.contains('?') {
+        return Err(wrong("has a query").help("requests bring their own"));
+    }
+    let path = path.trim_end_matches('/');
+    if !path.is_empty() && (!path.starts_with('/') || path.parse::<PathAndQuery>().is_err()) {
+        return Err(wrong("has a path that is not valid"));
+    }
+    Ok(path.to_owned())
 }
 
 /// Whether a port was written, valid or not: a colon that is not of an IPv6 address.

@@ -57,7 +57,8 @@ pub(super) async fn change(
 }
 
 fn state(shared: &Shared, running: &Running) -> Value {
-    let configured = &shared.admin.playground.snapshot().settings.log;
+    let playground = shared.admin.playground.now();
+    let configured = &playground.snapshot().settings.log;
     json!({
         "filter": running.filter(),
         "configured": configured.filter,

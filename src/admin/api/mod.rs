@@ -1,6 +1,7 @@
 //! The console's API: JSON under `/api/v1/`, described by `/api/v1/openapi.json`. All that the page shows and does can
 //! be had here with `curl`.
 
+mod configuration;
 mod describe;
 mod exchanges;
 mod log;

@@ -75,7 +75,11 @@ impl Worker {
             // Not signed: who stands in for AWS asks for no signature.
             Target::Service(_, path) => (deployment.stand_in()?, path.parse().ok()?, None),
         };
-        Some(Destination { upstream: self.upstreams.get(upstream)?, uri, function })
+        Some(Destination {
+            upstream: self.upstreams.get(upstream).map(|upstream| &**upstream)?,
+            uri,
+            function,
+        })
     }
 }
 

@@ -24,9 +24,15 @@ pub static ALL: &[&Family] = &[
     &UPSTREAM_CONNECTIONS,
     &UPSTREAM_CONNECTIONS_TOTAL,
     &UPSTREAM_ERRORS,
+    &TLS_CERTIFICATE_EXPIRY,
+    &TLS_HANDSHAKE_FAILURES,
     &CAPTURES_DROPPED,
     &LOG_EVENTS_DROPPED,
     &SPANS_DROPPED,
+    &CONFIG_GENERATION,
+    &CONFIG_RELOADS,
+    &CONFIG_LAST_RELOAD_SUCCESSFUL,
+    &CONFIG_LAST_RELOAD_SUCCESS_TIME,
     &BUILD_INFO,
     &PROCESS_RESIDENT_MEMORY,
     &PROCESS_CPU,
@@ -113,6 +119,16 @@ pub static UPSTREAM_CONNECTIONS_TOTAL: Family = Family::counter(
 pub static UPSTREAM_ERRORS: Family =
     Family::counter("candor_upstream_errors_total", "Exchanges for which the upstream gave no whole answer");
 
+/// `certificate`.
+pub static TLS_CERTIFICATE_EXPIRY: Family = Family::gauge(
+    "candor_tls_certificate_expiry_timestamp_seconds",
+    "When a certificate that Candor shows expires, since 1970",
+);
+
+/// `side`, `reason`.
+pub static TLS_HANDSHAKE_FAILURES: Family =
+    Family::counter("candor_tls_handshake_failures_total", "Connections on which TLS could not be begun");
+
 /// No labels.
 pub static CAPTURES_DROPPED: Family = Family::counter(
     "candor_captures_dropped_total",
@@ -129,6 +145,28 @@ pub static LOG_EVENTS_DROPPED: Family = Family::counter(
 pub static SPANS_DROPPED: Family = Family::counter(
     "candor_spans_dropped_total",
     "Spans that were lost because more waited than could be sent, or because the collector did not take them",
+);
+
+/// No labels.
+pub static CONFIG_GENERATION: Family = Family::gauge(
+    "candor_config_generation",
+    "Which configuration is in force; the one of the start is 1, and each that takes its place is one more",
+);
+
+/// `result`: `success`, `failure`.
+pub static CONFIG_RELOADS: Family =
+    Family::counter("candor_config_reloads_total", "Attempts to put another configuration in force");
+
+/// No labels.
+pub static CONFIG_LAST_RELOAD_SUCCESSFUL: Family = Family::gauge(
+    "candor_config_last_reload_successful",
+    "1 unless the last attempt to put another configuration in force failed",
+);
+
+/// No labels.
+pub static CONFIG_LAST_RELOAD_SUCCESS_TIME: Family = Family::gauge(
+    "candor_config_last_reload_success_timestamp_seconds",
+    "Since when the configuration is in force",
 );
 
 /// `version`.

@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_rustls::rustls;
 use tracing::{info, warn};
 
-use crate::settings::{Batches, Traces};
+use crate::settings::{Batches, OfFiles, Traces};
 
 /// How long a process that stops waits for the collector.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(3);
@@ -104,7 +104,7 @@ impl Exporter {
 
 /// OpenTelemetry's own exporter, told everything that it would look for in the process's environment.
 fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<SpanExporter, ExportError> {
-    let tls = settings.tls.client().map_err(ExportError::Tls)?;
+    let tls = settings.tls.config().map_err(ExportError::Tls)?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
     let client = Client { inner: HyperClient::new(connector, settings.timeout, None), cause };
     let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();

@@ -74,6 +74,13 @@ impl Spans {
         &self.own
     }
 
+    /// The client speaks this.
+    pub fn came_over(&mut self, scheme: &'static str) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.scheme = scheme;
+        }
+    }
+
     /// The exchange takes the route with this path.
     pub fn routed(&mut self, path: impl FnOnce() -> String) {
         if let Some(recorded) = &mut self.recorded {

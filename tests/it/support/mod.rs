@@ -1,6 +1,7 @@
 //! The two ends of a sidecar under test, and the sidecar itself, all on loopback ports of the system's choosing.
 //! Sockets have a generous time limit so that a test that would hang fails instead; no test measures time.
 
+pub mod certificates;
 pub mod client;
 pub mod envoy;
 pub mod exposition;

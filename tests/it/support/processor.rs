@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use candor::ext_proc::{Listener, run};
-use candor::live::Snapshot;
-use candor::settings::ExtProcListen;
+use candor::ext_proc::run;
+use candor::live::{InForce, Snapshot};
+use candor::proxy::Listener;
+use candor::settings::Listen;
 use candor::telemetry::meters::Meters;
 use candor::telemetry::traces::Traces;
 use tokio::sync::oneshot;
@@ -18,6 +19,8 @@ pub struct Seat(TcpListener);
 
 /// A running processor; stops when told, or with the process.
 pub struct Processor {
+    /// The configuration of streams that begin.
+    pub in_force: InForce<Snapshot>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -44,11 +47,13 @@ impl Seat {
 impl Processor {
     /// A processor at this socket in the file system.
     pub fn at(path: PathBuf, snapshot: Arc<Snapshot>) -> Processor {
-        Processor::start(Listener::bind(&ExtProcListen::Unix(path)).unwrap(), snapshot)
+        Processor::start(Listener::bind(&Listen::Unix(path), None).unwrap(), snapshot)
     }
 
     fn start(listener: Listener, snapshot: Arc<Snapshot>) -> Processor {
         let (stop, stopped) = oneshot::channel::<()>();
+        let in_force = InForce::new(snapshot);
+        let followed = in_force.clone();
         let ended = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let shutdown = async {
@@ -58,11 +63,11 @@ impl Processor {
                 }
             };
             let meters = Meters::start();
-            let traces = Traces::start(snapshot.settings.traces.as_ref(), &meters).unwrap();
-            runtime.block_on(run(listener, snapshot, meters, shutdown)).unwrap();
+            let traces = Traces::start(followed.now().settings.traces.as_ref(), &meters).unwrap();
+            runtime.block_on(run(listener, followed, meters, shutdown)).unwrap();
             traces.iter().for_each(Traces::finish);
         });
-        Processor { stop, ended }
+        Processor { in_force, stop, ended }
     }
 
     /// Stops it, with its connections.
