@@ -1,11 +1,13 @@
 //! The log of the running program, as those who look after it meet it: changed while it runs, thinned, and not read by
 //! anybody.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use crate::cli::{candor, file};
 use crate::support::client::{Answered, Client};
@@ -18,6 +20,12 @@ struct Running {
     traffic: SocketAddr,
     admin: SocketAddr,
     log: Lines<BufReader<ChildStdout>>,
+    configuration: NamedTempFile,
+}
+
+fn configured(upstream: &Upstream, more: &str) -> String {
+    let url = format!("http://{}", upstream.address);
+    format!("version: 1\nreload: {{ watch: off }}\nupstreams: {{ app: {{ url: '{url}' }} }}\n{more}")
 }
 
 impl Drop for Running {
@@ -29,16 +37,14 @@ impl Drop for Running {
 
 impl Running {
     fn start(upstream: &Upstream, log: &str) -> Running {
-        let configuration =
-            format!("version: 1\nupstreams: {{ app: {{ url: 'http://{}' }} }}\n{log}", upstream.address);
-        let file = file(&configuration);
+        let file = file(&configured(upstream, log));
         let path = file.path().to_str().unwrap();
         let mut command = candor(&["serve", "-c", path, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
         let event: Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
         let address = |key: &str| event[key].as_str().unwrap().parse().unwrap();
-        Running { traffic: address("listen"), admin: address("admin"), child, log }
+        Running { traffic: address("listen"), admin: address("admin"), child, log, configuration: file }
     }
 
     /// The next event.
@@ -48,6 +54,25 @@ impl Running {
 
     fn exchange(&self, id: &str) -> u16 {
         Client::connect(self.traffic).exchange("GET /", &[&format!("x-request-id: {id}")]).status()
+    }
+
+    /// The same, over to its last act: the next one on its connection has begun.
+    fn settled(&self, id: &str) {
+        let mut client = Client::connect(self.traffic);
+        for id in [id, "next"] {
+            client.exchange("GET /", &[&format!("x-request-id: {id}")]);
+        }
+    }
+
+    /// Reads events up to that of this exchange, among which there is none of the other.
+    fn see(&mut self, id: &str, unseen: &str) {
+        loop {
+            let event = self.event();
+            assert_ne!(event["request_id"], unseen);
+            if event["request_id"] == id {
+                return;
+            }
+        }
     }
 
     fn change(&self, filter: &str) -> Answered {
@@ -68,14 +93,31 @@ fn what_is_logged_is_changed_while_candor_runs() {
     let told = running.change("warn");
     assert_eq!((told.status(), told.text().contains(r#""filter":"warn""#)), (200, true), "{told:?}");
     assert_eq!(running.event()["message"], "what is logged was changed");
-    running.exchange("unseen");
+    running.settled("unseen");
     assert_eq!(running.change("candor::exchange=info").status(), 200);
     running.exchange("seen");
-    let event = running.event();
-    assert_eq!((&event["message"], &event["request_id"]), (&json!("exchange"), &json!("seen")));
+    running.see("seen", "unseen");
     assert_eq!(running.change("a=b=c").status(), 400);
     running.exchange("seen again");
-    assert_eq!(running.event()["message"], "exchange");
+    running.see("seen again", "unseen");
+}
+
+#[test]
+fn what_is_logged_is_changed_by_a_reload() {
+    let upstream = Upstream::answering(answer("{}"));
+    let mut running = Running::start(&upstream, "log: { filter: 'info,candor::exchange=warn' }");
+    running.settled("unseen");
+    fs::write(
+        running.configuration.path(),
+        configured(&upstream, "log: { filter: 'warn,candor::exchange=info' }"),
+    )
+    .unwrap();
+    let mut client = Client::connect(running.admin);
+    client.send("POST /-/reload HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+    let reloaded = client.answer(false);
+    assert_eq!((reloaded.status(), reloaded.text()), (200, "generation 2\n"));
+    running.exchange("seen");
+    running.see("seen", "unseen");
 }
 
 #[test]
