@@ -98,8 +98,8 @@ fn what_is_logged_is_changed_while_candor_runs() {
     running.exchange("seen");
     running.see("seen", "unseen");
     assert_eq!(running.change("a=b=c").status(), 400);
-    running.exchange("seen again");
-    running.see("seen again", "unseen");
+    running.exchange("seen-again");
+    running.see("seen-again", "unseen");
 }
 
 #[test]
