@@ -1,9 +1,9 @@
 """Every manifest that ships, as a cluster would see it.
 
-Usage: check.py CANDOR [VERSION...]    CANDOR is the program, a VERSION one of Kubernetes.
+Usage: check.py CANDOR FOLDER VERSION...    CANDOR is the program, a VERSION one of Kubernetes.
 
 What kustomize and Helm make of `deploy/` is held against the schemas of Kubernetes, the restricted Pod Security Standard,
-Candor's own `check`, and what one manifest says of another.
+Candor's own `check`, and what one manifest says of another. It is left in FOLDER for other tools to look at.
 """
 
 import copy
@@ -72,7 +72,7 @@ BAD_PODS = {
 }
 
 
-def main(candor, versions):
+def main(candor, folder, versions):
     sets = {**kustomized(), **rendered(), **plain()}
     found = []
     for name, objects in sets.items():
@@ -80,6 +80,8 @@ def main(candor, versions):
         found += [f"{name}: {problem}" for problem in problems]
         kinds = " ".join(sorted(each["kind"] + " (skipped)" * (each["kind"] in FOREIGN) for each in objects))
         print(f"{name}: {kinds}")
+        path = pathlib.Path(folder, re.sub(r"\W+", "-", name) + ".yaml")
+        path.write_text(yaml.safe_dump_all(each for each in objects if each["kind"] not in FOREIGN))
     found += chart_problems()
     base = pod_of(sets["kubernetes/overlays/production"])
     found += [f"a pod with bad {word} is taken" for word in unnoticed(base)]
@@ -251,4 +253,4 @@ def twins(base, chart):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:] or ["1.30", "1.34", "1.37"])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
