@@ -1,18 +1,21 @@
 //! Who may ask the console's API.
 //!
-//! On loopback everybody on this machine may, but not a web page from elsewhere whose name was made to point here (DNS
-//! rebinding): the request must name an address or `localhost`. Elsewhere, and wherever a token is set, the token must
-//! be shown, which no such page has. A page of another origin may not in any case.
+//! Over loopback everybody on this machine may, or in this pod, but not a web page from elsewhere whose name was made to
+//! point here (DNS rebinding): the request must name an address or `localhost`. By another address nobody may, and
+//! wherever a token is set, it must be shown, which no such page has. A page of another origin may not in any case.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use axum::serve::IncomingStream;
+use tokio::net::TcpListener;
 
 use super::problem;
 use crate::settings::Token;
@@ -20,25 +23,34 @@ use crate::settings::Token;
 /// Who may ask.
 #[derive(Debug)]
 pub(super) enum Guard {
-    /// Whoever can reach the loopback address.
-    Local,
+    /// Who comes over loopback; the address is the listener's, for a connection of which no more is known.
+    Local(IpAddr),
     /// Who shows this token.
     Holders(Token),
-    /// Nobody: there is no token, and the address can be reached from elsewhere.
-    Nobody,
+}
+
+/// The address of ours that a connection was made to. It is loopback only for who is on this machine, wherever the
+/// listener is: the kernel takes no such packet from outside. The other end's address would not do, as proxies of a
+/// mesh pass on what comes from elsewhere as from `127.0.0.6`.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival(Option<IpAddr>);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Arrival {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Arrival {
+        Arrival(stream.io().local_addr().ok().map(|address| address.ip().to_canonical()))
+    }
 }
 
 impl Guard {
     pub fn new(address: IpAddr, token: Option<Token>) -> Guard {
         match token {
             Some(token) => Guard::Holders(token),
-            None if address.is_loopback() => Guard::Local,
-            None => Guard::Nobody,
+            None => Guard::Local(address),
         }
     }
 
     /// Why these headers do not open the door.
-    fn refusal(&self, headers: &HeaderMap) -> Option<Response> {
+    fn refusal(&self, arrival: Option<IpAddr>, headers: &HeaderMap) -> Option<Response> {
         let forbidden = |detail: &str| Some(problem(StatusCode::FORBIDDEN, detail));
         let host = text(headers, HOST.as_str());
         match self {
@@ -48,13 +60,13 @@ impl Guard {
                     return Some(unauthorized());
                 }
             }
-            Guard::Local if !host.is_some_and(names_address) => {
-                return forbidden("ask by an address or as `localhost`, not by another name");
-            }
-            Guard::Local => {}
-            Guard::Nobody => {
+            Guard::Local(listener) if !arrival.unwrap_or(*listener).is_loopback() => {
                 return forbidden("set `admin.token` to use the console on an address other than loopback");
             }
+            Guard::Local(_) if !host.is_some_and(names_address) => {
+                return forbidden("ask by an address or as `localhost`, not by another name");
+            }
+            Guard::Local(_) => {}
         }
         if !is_same_origin(headers, host) {
             return forbidden("a page of another origin may not ask this");
@@ -65,7 +77,8 @@ impl Guard {
 
 /// Lets a request through to the API, or answers it.
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    match guard.refusal(request.headers()) {
+    let arrival = request.extensions().get().and_then(|ConnectInfo(Arrival(address))| *address);
+    match guard.refusal(arrival, request.headers()) {
         Some(refusal) => refusal,
         None => next.run(request).await,
     }
@@ -118,7 +131,7 @@ mod tests {
             (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
         };
         let map: HeaderMap = headers.iter().map(header).collect();
-        let status = guard.refusal(&map).map_or(200, |refusal| refusal.status().as_u16());
+        let status = guard.refusal(None, &map).map_or(200, |refusal| refusal.status().as_u16());
         assert_eq!(status, expected, "{guard:?} {headers:?}");
     }
 
@@ -146,6 +159,20 @@ mod tests {
     fn elsewhere_nobody_may_ask_without_a_token() {
         check(&guard("0.0.0.0", None), &[("host", "127.0.0.1:9901")], 403);
         check(&guard("10.1.2.3", None), &[("host", "10.1.2.3"), ("authorization", "Bearer ")], 403);
+    }
+
+    #[test]
+    fn over_loopback_one_may_ask_wherever_the_listener_is() {
+        let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("127.0.0.1:9901"))]);
+        let check = |arrival: &str, expected: Option<StatusCode>| {
+            let arrival = Some(arrival.parse().unwrap());
+            let refusal = guard("0.0.0.0", None).refusal(arrival, &headers);
+            assert_eq!(refusal.map(|refusal| refusal.status()), expected, "{arrival:?}");
+        };
+        check("127.0.0.1", None);
+        check("::1", None);
+        check("10.1.2.3", Some(StatusCode::FORBIDDEN));
+        check("fd00::7", Some(StatusCode::FORBIDDEN));
     }
 
     #[test]

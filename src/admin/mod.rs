@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
@@ -30,7 +31,7 @@ use crate::telemetry::meters::Meters;
 pub use api::OPENAPI;
 pub use history::History;
 
-use guard::Guard;
+use guard::{Arrival, Guard};
 
 /// How long an answer may take before the admin API says 503.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -57,8 +58,12 @@ pub struct Admin {
     pub playground: Arc<Playground>,
 }
 
-/// The admin listener's answers; `address` is where it listens.
-pub fn router(admin: Admin, address: IpAddr) -> Router {
+/// The admin listener's answers, to be served; `address` is where it listens.
+pub fn router(admin: Admin, address: IpAddr) -> IntoMakeServiceWithConnectInfo<Router, Arrival> {
+    routes(admin, address).into_make_service_with_connect_info()
+}
+
+fn routes(admin: Admin, address: IpAddr) -> Router {
     let settings = &admin.playground.snapshot().settings.admin;
     let guard = Guard::new(address, settings.token.clone());
     let mut router = Router::new()
