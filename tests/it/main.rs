@@ -25,6 +25,7 @@ mod hygiene;
 mod import;
 mod learn;
 mod lint;
+mod manifests;
 mod properties;
 mod protocols;
 mod proxy;

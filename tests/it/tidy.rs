@@ -142,6 +142,41 @@ fn the_pages_are_there() {
     assert_eq!(missing, Vec::<&str>::new());
 }
 
+#[test]
+fn every_dependency_says_what_it_is_for() {
+    for manifest in ["Cargo.toml", "envoy-module/Cargo.toml"] {
+        let text = files::text(manifest);
+        let of_dependencies = |section: &&str| section.lines().next().unwrap().ends_with("dependencies]");
+        let lines = text.split("\n[").filter(of_dependencies).flat_map(|section| section.lines().skip(1));
+        let dependencies = lines.filter(|line| line.contains(" = ") && !line.starts_with('#'));
+        let silent: Vec<&str> = dependencies.clone().filter(|line| !line.contains(" # ")).collect();
+        assert!(dependencies.count() > 0, "{manifest} has no dependencies");
+        assert_eq!(silent, Vec::<&str>::new(), "{manifest}");
+    }
+}
+
+#[test]
+fn every_exception_to_what_may_be_in_the_program_has_a_reason() {
+    let text = files::text("deny.toml");
+    let exceptions = text.lines().filter(|line| line.contains("crate = ") && !line.contains("allow = "));
+    let silent: Vec<&str> = exceptions.clone().filter(|line| !line.contains("reason = \"")).collect();
+    assert!(exceptions.count() > 0);
+    assert_eq!(silent, Vec::<&str>::new());
+}
+
+#[test]
+fn what_is_built_to_be_checked_or_shipped_is_of_the_lock_file() {
+    let cargo = Regex::new(r"\bcargo (build|check|clippy|doc|install|run|test|tree)\b").unwrap();
+    for path in [".ci/run", "Dockerfile"] {
+        let text = files::text(path);
+        let commands =
+            text.lines().filter(|line| !line.trim_start().starts_with('#') && cargo.is_match(line));
+        let loose: Vec<&str> = commands.clone().filter(|line| !line.contains("--locked")).collect();
+        assert!(commands.count() > 0, "{path} has no command of Cargo");
+        assert_eq!(loose, Vec::<&str>::new(), "{path}");
+    }
+}
+
 /// Module -> the modules it may import.
 fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let row = |line: &'static str| {

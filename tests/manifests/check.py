@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm/candor"
 # Kinds that other programs bring. Their schemas are not part of Kubernetes.
-FOREIGN = {"PodMonitor", "EnvoyFilter", "EnvoyExtensionPolicy"}
+FOREIGN = {"PodMonitor", "EnvoyFilter", "EnvoyExtensionPolicy", "HTTPRoute"}
 IMAGE = "example.com/legacy:1"
 VALUES = {
     "the least": {"app": {"image": IMAGE}},
@@ -73,7 +73,7 @@ BAD_PODS = {
 
 
 def main(candor, folder, versions):
-    sets = {**kustomized(), **rendered(), **plain()}
+    sets = {**kustomized(), **rendered(), **plain(), **documented()}
     found = []
     for name, objects in sets.items():
         problems = list(of_set(objects, [OLD, *versions] if name in FOR_OLD else versions, candor))
@@ -124,6 +124,14 @@ def plain():
     return {str(path.relative_to(DEPLOY)): list(yaml.safe_load_all(path.read_text())) for path in paths}
 
 
+def documented():
+    """Manifests that stand on the page, each by itself."""
+    page = (ROOT / "docs/kubernetes.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    objects = [each for block in blocks for each in yaml.safe_load_all(block)]
+    return {f"docs/kubernetes.md, {each['kind']}": [each] for each in objects}
+
+
 def of_set(objects, versions, candor):
     """What is wrong with objects that are applied together."""
     for each in objects:
@@ -133,7 +141,7 @@ def of_set(objects, versions, candor):
         yield from (f"{name}: {problem}" for problem in reference_problems(each, objects))
         if each["kind"] == "ConfigMap" and "candor.yaml" in each["data"]:
             yield from (f"{name}: {problem}" for problem in configuration_problems(each["data"]["candor.yaml"], candor))
-        if each["kind"] == "Deployment":
+        if each["kind"] in ("Deployment", "Job"):
             yield from (f"{name}: {problem}" for problem in restricted.problems(each["spec"]["template"]["spec"]))
 
 
