@@ -89,7 +89,7 @@ def main(candor, folder, versions):
         found.append(f"Kubernetes {OLD} takes a native sidecar")
     found += twins(sets["kubernetes/base"], sets["helm/candor, the least"])
     print(f"{len(sets)} sets of manifests, Kubernetes {', '.join(versions)}")
-    sys.exit("\n".join(found))
+    sys.exit("\n".join(found) or 0)
 
 
 def kustomized():
