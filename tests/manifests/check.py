@@ -35,9 +35,18 @@ VALUES = {
             "args": ["--quiet"],
             "env": [{"name": "PORT", "value": "9000"}],
             "preStop": {"exec": {"command": ["sleep", "10"]}},
-            "volumes": [{"name": "scratch", "emptyDir": {}}],
             "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
         },
+        "candor": {
+            "env": [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://collector.monitoring:4317"}],
+            "volumeMounts": [{"name": "certificate", "mountPath": "/run/certificate", "readOnly": True}],
+        },
+        "volumes": [
+            {"name": "scratch", "emptyDir": {}},
+            {"name": "certificate", "secret": {"secretName": "orders-tls"}},
+        ],
+        "podAnnotations": {"traffic.sidecar.istio.io/excludeInboundPorts": "9901"},
+        "podSpec": {"nodeSelector": {"kubernetes.io/arch": "amd64"}, "imagePullSecrets": [{"name": "registry"}]},
         "replicas": 3,
         "podMonitor": {"enabled": True},
     },
@@ -51,6 +60,8 @@ WRONG_VALUES = {
     "image": {},
     "imgae": {"app": {"image": IMAGE, "imgae": "x"}},
     "surprise": {"app": {"image": IMAGE}, "surprise": 1},
+    "hostNetwork": {"app": {"image": IMAGE}, "podSpec": {"hostNetwork": True}},
+    "volumeMounts": {"app": {"image": IMAGE, "volumeMounts": [{"name": "x", "mountPath": "/x", "subPath": "x"}]}},
     "port": {"app": {"image": IMAGE}, "service": {"port": 0}},
     "version": {"app": {"image": IMAGE}, "candor": {"config": {"version": None}}},
 }
@@ -70,6 +81,20 @@ BAD_PODS = {
     "runAsUser": lambda pod: pod["containers"][0]["securityContext"].update(runAsUser=0),
     "limit on memory": lambda pod: pod["containers"][0]["resources"].pop("limits"),
 }
+# The same for what one manifest says of another: kind of the object that is changed, and how.
+BAD_SETS = {
+    "port 8081 is none of": ("Service", lambda it: it["spec"]["ports"][0].update(targetPort=8081)),
+    "port metrics is none of": ("PodMonitor", lambda it: it["spec"]["podMetricsEndpoints"][0].update(port="metrics")),
+    "selects no pod": ("PodDisruptionBudget", lambda it: it["spec"]["selector"].update(matchLabels={"app": "x"})),
+    "selects none of its own": ("Deployment", lambda it: it["spec"]["selector"].update(matchLabels={"app": "x"})),
+    "there is no ConfigMap": ("ConfigMap", lambda it: it["metadata"].update(name="candor-7f9")),
+    "unknown key `upstream`": ("ConfigMap", lambda it: it["data"].update({"candor.yaml": "version: 1\nupstream: {}\n"})),
+    "by `subPath`": ("Deployment", lambda it: sidecar(it)["volumeMounts"][0].update(subPath="candor.yaml")),
+    "there is no volume": ("Deployment", lambda it: sidecar(it)["volumeMounts"][0].update(name="rules")),
+    "which is not its own": ("Deployment", lambda it: sidecar(it)["livenessProbe"]["httpGet"].update(port="metrics")),
+    "takes all of the grace": ("Deployment", lambda it: it["spec"]["template"]["spec"].update(terminationGracePeriodSeconds=10)),
+    "1.34: .spec: Additional": ("Service", lambda it: it["spec"].update(surprise=1)),
+}
 
 
 def main(candor, folder, versions):
@@ -83,8 +108,9 @@ def main(candor, folder, versions):
         path = pathlib.Path(folder, re.sub(r"\W+", "-", name) + ".yaml")
         path.write_text(yaml.safe_dump_all(each for each in objects if each["kind"] not in FOREIGN))
     found += chart_problems()
-    base = pod_of(sets["kubernetes/overlays/production"])
-    found += [f"a pod with bad {word} is taken" for word in unnoticed(base)]
+    production = sets["kubernetes/overlays/production"]
+    found += [f"a pod with bad {word} is taken" for word in unnoticed_in_pods(pod_of(production))]
+    found += [f"nobody notices: {word}" for word in unnoticed_in_sets(production, versions, candor)]
     if not any(list(schema_problems(each, [OLD])) for each in sets["kubernetes/base"]):
         found.append(f"Kubernetes {OLD} takes a native sidecar")
     found += twins(sets["kubernetes/base"], sets["helm/candor, the least"])
@@ -244,7 +270,20 @@ def pod_of(objects):
     return next(each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment")
 
 
-def unnoticed(good):
+def sidecar(deployment):
+    return deployment["spec"]["template"]["spec"]["initContainers"][0]
+
+
+def unnoticed_in_sets(good, versions, candor):
+    """Changes for the worse that leave each object valid, and the whole broken, unseen."""
+    for word, (kind, worsen) in BAD_SETS.items():
+        objects = copy.deepcopy(good)
+        worsen(next(each for each in objects if each["kind"] == kind))
+        if not any(word in problem for problem in of_set(objects, versions, candor)):
+            yield word
+
+
+def unnoticed_in_pods(good):
     """Changes for the worse that the profile's check does not see."""
     for word, worsen in BAD_PODS.items():
         pod = copy.deepcopy(good)

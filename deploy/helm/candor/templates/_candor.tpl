@@ -24,6 +24,10 @@ capabilities: { drop: [ALL] }
   restartPolicy: Always
   {{- end }}
   args: [serve, -c, /etc/candor/candor.yaml]
+  {{- with .Values.candor.env }}
+  env:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   ports:
     - { name: http, containerPort: 8080 }
     - { name: admin, containerPort: 9901 }
@@ -46,4 +50,7 @@ capabilities: { drop: [ALL] }
     {{- include "candor.security" . | nindent 4 }}
   volumeMounts:
     - { name: candor, mountPath: /etc/candor, readOnly: true }
+    {{- with .Values.candor.volumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
