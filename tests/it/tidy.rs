@@ -166,15 +166,23 @@ fn every_exception_to_what_may_be_in_the_program_has_a_reason() {
 
 #[test]
 fn what_is_built_to_be_checked_or_shipped_is_of_the_lock_file() {
-    let cargo = Regex::new(r"\bcargo (build|check|clippy|doc|install|run|test|tree)\b").unwrap();
-    for path in [".ci/run", "Dockerfile"] {
-        let text = files::text(path);
-        let commands =
-            text.lines().filter(|line| !line.trim_start().starts_with('#') && cargo.is_match(line));
-        let loose: Vec<&str> = commands.clone().filter(|line| !line.contains("--locked")).collect();
-        assert!(commands.count() > 0, "{path} has no command of Cargo");
-        assert_eq!(loose, Vec::<&str>::new(), "{path}");
+    // Not in comments, which speak of commands; on pages and in manifests, of what is built to be run elsewhere.
+    let any = Regex::new(r"^[^#]*\bcargo (build|check|clippy|doc|install|run|test|tree)\b").unwrap();
+    let release = Regex::new(r"\bcargo build --release\b").unwrap();
+    let own = [".ci/run", "Dockerfile"].map(|path| (path.to_owned(), &any));
+    let pages = files::with_extension("docs", &["md"]).into_iter().chain(["bench/README.md".to_owned()]);
+    let shown = pages.chain(files::with_extension("deploy", &["yaml"])).map(|path| (path, &release));
+    let (mut commands, mut loose) = (0, Vec::new());
+    for (path, command) in own.into_iter().chain(shown) {
+        for line in files::text(&path).lines().filter(|line| command.is_match(line)) {
+            commands += 1;
+            if !line.contains("--locked") {
+                loose.push(format!("{path}: {line}"));
+            }
+        }
     }
+    assert!(commands > 8, "only {commands} commands");
+    assert_eq!(loose, Vec::<String>::new());
 }
 
 /// Module -> the modules it may import.
