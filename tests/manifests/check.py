@@ -22,6 +22,7 @@ import restricted
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm/candor"
+PAGE = ROOT / "docs/kubernetes.md"
 # Kinds that other programs bring. Their schemas are not part of Kubernetes.
 FOREIGN = {"PodMonitor", "EnvoyFilter", "EnvoyExtensionPolicy", "HTTPRoute"}
 IMAGE = "example.com/legacy:1"
@@ -133,8 +134,12 @@ def kustomized():
 
 def rendered():
     """What Helm makes of the chart."""
+    given = {path.name: yaml.safe_load(path.read_text()) for path in CHART.parent.glob("*.yaml")}
+    # What the page's commands set.
+    settings = re.findall(r"^helm \S+ \S+ deploy/helm/candor .*--set (\S+)", PAGE.read_text(), re.MULTILINE)
+    given |= {f"--set {text}": helm.parse_set_string(text) for text in settings}
     with helm.Chart.load(CHART) as chart:
-        return {f"helm/candor, {name}": release(chart, values) for name, values in VALUES.items()}
+        return {f"helm/candor, {name}": release(chart, values) for name, values in (VALUES | given).items()}
 
 
 def release(chart, values):
@@ -152,8 +157,7 @@ def plain():
 
 def documented():
     """Manifests that stand on the page, each by itself."""
-    page = (ROOT / "docs/kubernetes.md").read_text()
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     objects = [each for block in blocks for each in yaml.safe_load_all(block)]
     return {f"docs/kubernetes.md, {each['kind']}": [each] for each in objects}
 
