@@ -95,7 +95,7 @@ fn the_chart_is_of_this_version() {
 /// Family of metrics -> its labels, as the page for operators has them.
 fn families() -> BTreeMap<String, BTreeSet<String>> {
     let page = files::text("docs/operations.md");
-    let row = Regex::new(r"(?m)^\| `((?:candor|process)_[a-z_]+)` \| [a-z]+ \| ([^|]*) \|").unwrap();
+    let row = Regex::new(r"(?m)^\| `((?:candor|process)_[a-z_]+)` \| [a-z]+ \|([^|]*)\|").unwrap();
     let labels = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     let rows = row.captures_iter(&page).map(|captures| captures.extract().1);
     let families: BTreeMap<String, BTreeSet<String>> =
