@@ -29,15 +29,17 @@ pub(super) enum Guard {
     Holders(Token),
 }
 
-/// The address of ours that a connection was made to. It is loopback only for who is on this machine, wherever the
-/// listener is: the kernel takes no such packet from outside. The other end's address would not do, as proxies of a
-/// mesh pass on what comes from elsewhere as from `127.0.0.6`.
+/// Whether both ends of a connection are on loopback: then it comes from this machine, wherever the listener is.
+///
+/// The client's end alone would not do, as the proxy of a mesh passes on what comes from elsewhere as from `127.0.0.6`;
+/// nor would ours, as a node may be told to route packets to its own loopback (`route_localnet`).
 #[derive(Debug, Clone, Copy)]
-pub struct Arrival(Option<IpAddr>);
+pub struct OverLoopback(bool);
 
-impl Connected<IncomingStream<'_, TcpListener>> for Arrival {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Arrival {
-        Arrival(stream.io().local_addr().ok().map(|address| address.ip().to_canonical()))
+impl Connected<IncomingStream<'_, TcpListener>> for OverLoopback {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> OverLoopback {
+        let ends = [Some(*stream.remote_addr()), stream.io().local_addr().ok()];
+        OverLoopback(ends.iter().all(|end| end.is_some_and(|end| end.ip().to_canonical().is_loopback())))
     }
 }
 
@@ -50,7 +52,7 @@ impl Guard {
     }
 
     /// Why these headers do not open the door.
-    fn refusal(&self, arrival: Option<IpAddr>, headers: &HeaderMap) -> Option<Response> {
+    fn refusal(&self, over_loopback: Option<bool>, headers: &HeaderMap) -> Option<Response> {
         let forbidden = |detail: &str| Some(problem(StatusCode::FORBIDDEN, detail));
         let host = text(headers, HOST.as_str());
         match self {
@@ -60,7 +62,7 @@ impl Guard {
                     return Some(unauthorized());
                 }
             }
-            Guard::Local(listener) if !arrival.unwrap_or(*listener).is_loopback() => {
+            Guard::Local(listener) if !over_loopback.unwrap_or_else(|| listener.is_loopback()) => {
                 return forbidden("set `admin.token` to use the console on an address other than loopback");
             }
             Guard::Local(_) if !host.is_some_and(names_address) => {
@@ -77,8 +79,8 @@ impl Guard {
 
 /// Lets a request through to the API, or answers it.
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let arrival = request.extensions().get().and_then(|ConnectInfo(Arrival(address))| *address);
-    match guard.refusal(arrival, request.headers()) {
+    let over_loopback = request.extensions().get().map(|ConnectInfo(OverLoopback(is))| *is);
+    match guard.refusal(over_loopback, request.headers()) {
         Some(refusal) => refusal,
         None => next.run(request).await,
     }
@@ -164,15 +166,16 @@ mod tests {
     #[test]
     fn over_loopback_one_may_ask_wherever_the_listener_is() {
         let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("127.0.0.1:9901"))]);
-        let check = |arrival: &str, expected: Option<StatusCode>| {
-            let arrival = Some(arrival.parse().unwrap());
-            let refusal = guard("0.0.0.0", None).refusal(arrival, &headers);
-            assert_eq!(refusal.map(|refusal| refusal.status()), expected, "{arrival:?}");
+        let check = |address: &str, over_loopback: Option<bool>, expected: Option<StatusCode>| {
+            let refusal = guard(address, None).refusal(over_loopback, &headers);
+            assert_eq!(refusal.map(|refusal| refusal.status()), expected, "{address} {over_loopback:?}");
         };
-        check("127.0.0.1", None);
-        check("::1", None);
-        check("10.1.2.3", Some(StatusCode::FORBIDDEN));
-        check("fd00::7", Some(StatusCode::FORBIDDEN));
+        for address in ["0.0.0.0", "::", "10.1.2.3", "127.0.0.1"] {
+            check(address, Some(true), None);
+            check(address, Some(false), Some(StatusCode::FORBIDDEN));
+        }
+        check("127.0.0.1", None, None);
+        check("0.0.0.0", None, Some(StatusCode::FORBIDDEN));
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! The admin listener: what probes ask ([`health`]), the console's API under `/api/v1/` (`api`), and the console
-//! itself, a page that does nothing that its API could not (`page`).
+//! The admin listener: what probes ask ([`health`], `probe`), what hooks ask for (`drain`), the console's API under `/api/v1/`
+//! (`api`), and the console itself, a page that does nothing that its API could not (`page`).
 //!
 //! It reads what the sidecar counts and serves, and changes neither. Who may ask is in `guard`.
 
 mod api;
+mod drain;
 mod guard;
 pub mod health;
 mod history;
 mod page;
+mod probe;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,13 +27,13 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::case::Playground;
-use crate::live::Readiness;
+use crate::live::{Prober, Readiness};
 use crate::telemetry::meters::Meters;
 
 pub use api::OPENAPI;
 pub use history::History;
 
-use guard::{Arrival, Guard};
+use guard::{Guard, OverLoopback};
 
 /// How long an answer may take before the admin API says 503.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -54,12 +56,14 @@ pub struct Admin {
     pub meters: Meters,
     /// What was counted until now, step by step.
     pub history: History,
+    /// Who asks upstreams how they are.
+    pub prober: Prober,
     /// The configuration in force.
     pub playground: Arc<Playground>,
 }
 
 /// The admin listener's answers, to be served; `address` is where it listens.
-pub fn router(admin: Admin, address: IpAddr) -> IntoMakeServiceWithConnectInfo<Router, Arrival> {
+pub fn router(admin: Admin, address: IpAddr) -> IntoMakeServiceWithConnectInfo<Router, OverLoopback> {
     routes(admin, address).into_make_service_with_connect_info()
 }
 
@@ -68,8 +72,10 @@ fn routes(admin: Admin, address: IpAddr) -> Router {
     let guard = Guard::new(address, settings.token.clone());
     let mut router = Router::new()
         .nest("/api/v1", api::router(admin.clone()))
+        .merge(drain::router(admin.clone()))
         .route_layer(from_fn_with_state(Arc::new(guard), guard::check))
-        .merge(health::router(admin.readiness))
+        .merge(health::router(admin.readiness.clone()))
+        .merge(probe::router(admin))
         .merge(page::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -287,6 +287,7 @@ impl Drop for Record {
 
 impl Entry {
     fn begin<B>(meter: Rc<Meter>, request_id: HeaderValue, client: IpAddr, request: &Request<B>) -> Entry {
+        meter.begin();
         Entry {
             meter,
             began: Instant::now(),
@@ -327,6 +328,7 @@ impl Entry {
         }
         let took = self.began.elapsed();
         self.count(took);
+        self.meter.end();
         if self.alarming {
             write_event!(self, took, Level::WARN);
         } else {

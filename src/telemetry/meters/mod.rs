@@ -8,6 +8,7 @@ mod count;
 mod latency;
 mod recent;
 mod shelf;
+mod under_way;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ pub use recent::{Position, Seen};
 
 use recent::{Recent, Rooms};
 use shelf::Shelf;
+use under_way::UnderWay;
 
 /// All that is counted and kept, for those who ask. Clones see the same.
 #[derive(Debug, Clone)]
@@ -40,6 +42,7 @@ struct Shared {
 struct Worker {
     shelf: Shelf,
     recent: Recent,
+    under_way: UnderWay,
 }
 
 /// A worker's end of it.
@@ -171,6 +174,11 @@ impl Meters {
         seen.into_iter().rev().find(|seen| seen.request_id == request_id)
     }
 
+    /// Exchanges that have begun and not ended.
+    pub fn under_way(&self) -> usize {
+        lock(&self.0.workers).iter().map(|worker| worker.under_way.now()).sum()
+    }
+
     /// Exchanges that were counted and not kept, because there were too many in a second.
     pub fn not_kept(&self) -> u64 {
         lock(&self.0.workers).iter().map(|worker| worker.recent.not_kept()).sum()
@@ -178,6 +186,16 @@ impl Meters {
 }
 
 impl Meter {
+    /// An exchange begins, whose end is told by [`end`](Self::end).
+    pub fn begin(&self) {
+        self.worker.under_way.begin();
+    }
+
+    /// One that has begun is over.
+    pub fn end(&self) {
+        self.worker.under_way.end();
+    }
+
     /// Counts an exchange.
     pub fn count(&self, counted: &Counted<'_>) {
         let mut own = self.own.borrow_mut();

@@ -142,7 +142,7 @@ fn traced(
     let trace = finished.trace.as_ref().unwrap();
     if let (Some(chosen), Some(considered)) = (&finished.chosen, &trace.selection) {
         let matched = considered.patterns.iter().find(|tried| tried.result == Tested::Matched);
-        assert_eq!(matched.map(|tried| &tried.pattern), chosen.pattern.as_ref());
+        assert_eq!(matched.map(|tried| &*tried.pattern), chosen.pattern.as_deref());
         assert_eq!(considered.subject, chosen.subject);
     }
     Finished { trace: None, ..finished }
