@@ -1,5 +1,6 @@
-//! The admin listener: what probes ask ([`health`], `probe`), what hooks ask for (`drain`), the console's API under `/api/v1/`
-//! (`api`), and the console itself, a page that does nothing that its API could not (`page`).
+//! The admin listener: what probes ask ([`health`], `probe`), what hooks ask for (`drain`), metrics (`metrics`), the
+//! console's API under `/api/v1/` (`api`), and the console itself, a page that does nothing that its API could not
+//! (`page`).
 //!
 //! It reads what the sidecar counts and serves, and changes neither. Who may ask is in `guard`.
 
@@ -8,6 +9,7 @@ mod drain;
 mod guard;
 pub mod health;
 mod history;
+mod metrics;
 mod page;
 mod probe;
 
@@ -75,6 +77,7 @@ fn routes(admin: Admin, address: IpAddr) -> Router {
         .merge(drain::router(admin.clone()))
         .route_layer(from_fn_with_state(Arc::new(guard), guard::check))
         .merge(health::router(admin.readiness.clone()))
+        .merge(metrics::router(admin.meters.clone()))
         .merge(probe::router(admin))
         .merge(page::router())
         .fallback(not_found)

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,10 +14,10 @@ use tracing::{info, warn};
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
 use crate::ext_proc;
-use crate::live::{Prober, Readiness, Snapshot};
+use crate::live::{Holds, Prober, Readiness, Snapshot};
 use crate::proxy::{self, Drained, StopSignal};
 use crate::telemetry;
-use crate::telemetry::meters::Meters;
+use crate::telemetry::meters::{Meters, Source};
 
 use super::Exit;
 use super::load::{self, Options};
@@ -117,13 +117,15 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
     let readiness = Readiness::new();
     let meters = Meters::start();
     let snapshot = Arc::clone(playground.snapshot());
+    let holds: Weak<dyn Source> = Arc::<Holds>::downgrade(&snapshot.holds);
+    meters.listen_while_it_lives(holds);
     let Listeners { traffic, ext_proc, admin } = listeners;
     if let Some(listener) = admin {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (readiness, meters, history) = (readiness.clone(), meters.clone(), History::default());
         tokio::spawn(history.clone().keep(meters.clone()));
         let (prober, questions) = Prober::new();
-        tokio::spawn(proxy::answer_probes(questions));
+        tokio::spawn(proxy::answer_probes(questions, meters.clone()));
         let admin = Admin { readiness, meters, history, prober, playground: Arc::new(playground) };
         let router = admin::router(admin, listener.local_addr()?.ip());
         tokio::spawn(async move { axum::serve(listener, router).await });

@@ -27,6 +27,7 @@ mod import;
 mod learn;
 mod lint;
 mod manifests;
+mod metrics;
 mod probes;
 mod properties;
 mod protocols;
