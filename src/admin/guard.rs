@@ -5,7 +5,6 @@
 //! wherever a token is set, it must be shown, which no such page has. A page of another origin may not in any case.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
@@ -18,11 +17,20 @@ use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
 
 use super::problem;
+use crate::case::Playground;
+use crate::live::InForce;
 use crate::settings::Token;
+
+/// What is guarded: the API at this address, under the configuration in force.
+#[derive(Debug, Clone)]
+pub(super) struct Guarded {
+    pub address: IpAddr,
+    pub playground: InForce<Playground>,
+}
 
 /// Who may ask.
 #[derive(Debug)]
-pub(super) enum Guard {
+enum Guard {
     /// Who comes over loopback; the address is the listener's, for a connection of which no more is known.
     Local(IpAddr),
     /// Who shows this token.
@@ -44,7 +52,7 @@ impl Connected<IncomingStream<'_, TcpListener>> for OverLoopback {
 }
 
 impl Guard {
-    pub fn new(address: IpAddr, token: Option<Token>) -> Guard {
+    fn new(address: IpAddr, token: Option<Token>) -> Guard {
         match token {
             Some(token) => Guard::Holders(token),
             None => Guard::Local(address),
@@ -78,7 +86,10 @@ impl Guard {
 }
 
 /// Lets a request through to the API, or answers it.
-pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(guarded): State<Guarded>, request: Request, next: Next) -> Response {
+    let playground = guarded.playground.now();
+    let guard = Guard::new(guarded.address, playground.snapshot().settings.admin.token.clone());
+    drop(playground);
     let over_loopback = request.extensions().get().map(|ConnectInfo(OverLoopback(is))| *is);
     match guard.refusal(over_loopback, request.headers()) {
         Some(refusal) => refusal,

@@ -2,7 +2,8 @@
 //! console's API under `/api/v1/` (`api`), and the console itself, a page that does nothing that its API could not
 //! (`page`).
 //!
-//! It reads what the sidecar counts and serves, and changes neither. Who may ask is in `guard`.
+//! It reads what the sidecar counts and serves, and changes neither; what it can do is to ask for another configuration
+//! (`reload`). Who may ask is in `guard`.
 
 mod api;
 mod drain;
@@ -12,9 +13,9 @@ mod history;
 mod metrics;
 mod page;
 mod probe;
+mod reload;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -29,13 +30,14 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::case::Playground;
-use crate::live::{Prober, Readiness};
+use crate::live::{InForce, Prober, Readiness, Reloads};
 use crate::telemetry::meters::Meters;
 
 pub use api::OPENAPI;
 pub use history::History;
+pub use reload::{Asked, Reloader};
 
-use guard::{Guard, OverLoopback};
+use guard::{Guarded, OverLoopback};
 
 /// How long an answer may take before the admin API says 503.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -61,7 +63,11 @@ pub struct Admin {
     /// Who asks upstreams how they are.
     pub prober: Prober,
     /// The configuration in force.
-    pub playground: Arc<Playground>,
+    pub playground: InForce<Playground>,
+    /// What became of reloads.
+    pub reloads: Reloads,
+    /// Who reads the configuration again, if anybody does.
+    pub reloader: Option<Reloader>,
 }
 
 /// The admin listener's answers, to be served; `address` is where it listens.
@@ -70,13 +76,13 @@ pub fn router(admin: Admin, address: IpAddr) -> IntoMakeServiceWithConnectInfo<R
 }
 
 fn routes(admin: Admin, address: IpAddr) -> Router {
-    let settings = &admin.playground.snapshot().settings.admin;
-    let guard = Guard::new(address, settings.token.clone());
+    let guarded = Guarded { address, playground: admin.playground.clone() };
     let mut router = Router::new()
         .nest("/api/v1", api::router(admin.clone()))
         .merge(drain::router(admin.clone()))
-        .route_layer(from_fn_with_state(Arc::new(guard), guard::check))
-        .merge(health::router(admin.readiness.clone()))
+        .merge(reload::router(admin.reloader.clone()))
+        .route_layer(from_fn_with_state(guarded, guard::check))
+        .merge(health::router(admin.readiness.clone(), admin.reloads.clone()))
         .merge(metrics::router(admin.meters.clone()))
         .merge(probe::router(admin))
         .merge(page::router())

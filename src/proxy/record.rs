@@ -17,7 +17,7 @@ use super::download::DownloadError;
 use super::error::{ProxyError, UpstreamFault};
 use super::headers::TraceId;
 use super::names;
-use super::retry::Obstacle;
+use super::retry::{Obstacle, Repeat};
 use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
@@ -69,9 +69,6 @@ macro_rules! write_event {
         )
     };
 }
-
-/// What stands in place of a rule where none was the reason to send a request again.
-const LOST_CONNECTION: &str = "lost connection";
 
 /// What metrics say of a request that a rule has had sent again; logs have the rule.
 const SENT_AGAIN: &str = "sent again";
@@ -193,12 +190,12 @@ impl Record {
         }
     }
 
-    /// The request is sent again because its connection was lost.
-    pub fn tried_after_loss(&mut self) {
+    /// The request is sent again although no rule says so.
+    pub fn tried_again(&mut self, why: Repeat) {
         self.tried();
         if let Some(entry) = &mut self.0 {
-            entry.retried_by = Some(LOST_CONNECTION.into());
-            entry.retries.push(LOST_CONNECTION);
+            entry.retried_by = Some(why.word().into());
+            entry.retries.push(why.word());
         }
     }
 

@@ -1,6 +1,9 @@
 mod admin;
 mod api;
 mod capture;
+mod endpoints;
+mod listen;
+mod reload;
 mod tls;
 
 use std::fmt::Write as _;
@@ -64,7 +67,7 @@ fn told(file: &str, beside: &Beside) -> String {
 fn defaults_are_complete() {
     let seconds = Duration::from_secs;
     let settings = read("");
-    assert_eq!(settings.server.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(settings.server.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(settings.server.workers, None);
     assert_eq!(settings.server.trusted_proxies, []);
     assert_eq!(settings.server.proxy_status, ProxyStatus::Off);
@@ -93,6 +96,7 @@ fn every_key_is_read() {
 version: 1
 server:
   listen: '[::1]:80'
+  proxy_protocol: required
   workers: 512
   trusted_proxies: [10.0.0.0/8, 127.0.0.1, 'fd00::/8']
   proxy_status: [192.168.0.0/16]
@@ -100,7 +104,7 @@ server:
   connect: tunnel
   via: true
   forwarded: true
-  timeouts: { request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
+  timeouts: { handshake: 5s, request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
   limits:
     header_bytes: 8KiB
     headers: 256
@@ -118,6 +122,7 @@ upstreams:
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { delay: 0s, timeout: 1m 30s }
+reload: { watch: off, poll: 5s }
 log: { filter: 'info,candor=trace', format: json }
 capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
   file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
@@ -137,7 +142,11 @@ rule_sets: {}
             body_idle: Some(seconds(5)),
             total: Some(seconds(6)),
         },
-        limits: Limits { response_header_bytes: 8192, response_body_bytes: Some(1 << 30) },
+        limits: Limits {
+            response_header_bytes: 8192,
+            response_body_bytes: Some(1 << 30),
+            ..Limits::default()
+        },
         host: HostHeader::Upstream,
         protocol: Protocol::Http2,
         accept_encoding: AcceptEncoding::Identity,
@@ -150,7 +159,10 @@ rule_sets: {}
     };
     let expected = Settings {
         server: Server {
-            listen: "[::1]:80".parse().unwrap(),
+            listen: Listen::Tcp("[::1]:80".parse().unwrap()),
+            socket_mode: None,
+            tls: None,
+            proxy_protocol: ProxyProtocol::Required,
             workers: Some(512),
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
@@ -159,6 +171,7 @@ rule_sets: {}
             via: true,
             forwarded: true,
             timeouts: ServerTimeouts {
+                handshake: seconds(5),
                 request_head: seconds(1),
                 request_body_idle: seconds(2),
                 answer_idle: seconds(3),
@@ -183,6 +196,7 @@ rule_sets: {}
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },
         drain: Drain { delay: Duration::ZERO, timeout: Duration::from_secs(90) },
+        reload: Reload { watch: false, poll: seconds(5) },
         log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json },
         capture: Some(Capture {
             folder: "/tmp/c".into(),
@@ -260,34 +274,6 @@ fn a_quick_upstream_takes_the_place_of_the_url_of_default() {
             ("other".into(), "o".into(), HostHeader::Preserve)
         ]
     );
-}
-
-#[test]
-fn listeners_are_addresses_with_ports() {
-    let check = |listen: &str, help: &str| {
-        let (_, problems) = load(
-            Some(&format!("version: 1\nserver: {{ listen: '{listen}' }}")),
-            &Beside { flags: vec![(Flag::Upstream, "http://app")], ..Beside::default() },
-        );
-        assert_eq!(problems[0].message, format!("`{listen}` is not an address and port"));
-        assert_eq!(problems[0].help.as_deref(), Some(help));
-    };
-    check("8080", "did you mean `0.0.0.0:8080`?");
-    check(":80", "did you mean `0.0.0.0:80`?");
-    check("localhost:80", "did you mean `127.0.0.1:80`?");
-    check("10.0.0.1", "did you mean `10.0.0.1:8080`?");
-    check("::1", "did you mean `[::1]:8080`?");
-    check("app:80", "an IP address and a port, such as `0.0.0.0:8080`");
-    check("0.0.0.0:99999", "an IP address and a port, such as `0.0.0.0:8080`");
-}
-
-#[test]
-fn two_listeners_need_two_ports() {
-    let taken = "`server.listen` and `admin.listen` both take port 9901";
-    check_message("server: { listen: '0.0.0.0:9901' }", taken);
-    check_message("server: { listen: '127.0.0.1:9901' }\nadmin: { listen: '0.0.0.0:9901' }", taken);
-    read("server: { listen: '10.0.0.1:9901' }");
-    read("server: { listen: '127.0.0.1:0' }\nadmin: { listen: '127.0.0.1:0' }");
 }
 
 #[test]
@@ -466,6 +452,7 @@ hold: { max_bytes: big, max_bytes: 1 }
       |
     6 |   other: { host: upstrem }
       |   ^^^^^
+      = help: or `endpoints`, where there are several
 
     error: `upstrem` is not a choice of `host`
      --> candor.yaml:6:18

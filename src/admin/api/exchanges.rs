@@ -55,7 +55,7 @@ pub(super) async fn list(State(shared): State<Shared>, Query(filter): Query<Filt
 pub(super) async fn one(State(shared): State<Shared>, Path(request_id): Path<String>) -> Response {
     match shared.admin.meters.find(&request_id) {
         Some(seen) => {
-            let way = way::of(&seen, shared.admin.playground.snapshot());
+            let way = way::of(&seen, shared.admin.playground.now().snapshot());
             Json(json!({ "exchange": *seen, "way": way })).into_response()
         }
         None => {

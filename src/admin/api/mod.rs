@@ -1,11 +1,13 @@
 //! The console's API: JSON under `/api/v1/`, described by `/api/v1/openapi.json`. All that the page shows and does can
 //! be had here with `curl`.
 
+mod configuration;
 mod describe;
 mod exchanges;
 mod overview;
 mod playground;
 mod rules;
+mod upstreams;
 mod way;
 
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/exchanges/{request_id}", get(exchanges::one))
         .route("/live", get(exchanges::live))
         .route("/rules", get(rules::rules))
+        .route("/upstreams", get(upstreams::upstreams))
         .route("/evaluate", post(playground::evaluate))
         .route("/case", post(playground::case))
         .layer(DefaultBodyLimit::max(POSTED_BYTES_MAX))

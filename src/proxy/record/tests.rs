@@ -7,6 +7,7 @@ use tracing::subscriber::with_default;
 use super::*;
 use crate::engine::outcome::Undecided;
 use crate::proxy::error::UpstreamFault;
+use crate::proxy::retry::Repeat;
 use crate::telemetry::meters::{Count, Decision, Exchanges, Meters};
 
 /// The events that `exchanges` leave at this level and above, times left out.
@@ -149,7 +150,7 @@ fn further_tries_are_told_and_what_came_of_earlier_ones_is_not() {
     });
     assert_eq!(by_rule, [json!(2), json!("orders/busy"), none.clone(), none.clone()]);
     let after_loss = tried(&mut |record| {
-        record.tried_after_loss();
+        record.tried_again(Repeat::Lost);
         record.answered(StatusCode::CREATED);
     });
     assert_eq!(after_loss, [json!(2), json!("lost connection"), none.clone(), json!(201)]);
@@ -200,7 +201,7 @@ fn further_tries_and_faults_of_the_upstream_are_counted() {
     };
     let check = |happens: &dyn Fn(&mut Record), expected: &[&str]| assert_eq!(counted(happens), expected);
     check(&|_| {}, &[]);
-    check(&|record| record.tried_after_loss(), &["lost connection 1"]);
+    check(&|record| record.tried_again(Repeat::Lost), &["lost connection 1"]);
     check(&|record| record.not_retried(Obstacle::Body { bytes_max: 9 }), &["request body too long 1"]);
     let twice = |record: &mut Record| (0..2).for_each(|_| record.retried_by("orders/busy".into()));
     check(&twice, &["sent again 2"]);

@@ -51,8 +51,8 @@ struct Shared {
 struct Worker {
     shelf: Shelf,
     recent: Recent,
-    under_way: UnderWay,
     links: Mutex<BTreeMap<Arc<str>, Arc<Links>>>,
+    under_way: UnderWay,
 }
 
 /// A counter of something rare, and what it is called.
@@ -256,6 +256,11 @@ impl Meters {
 }
 
 impl Meter {
+    /// Another configuration is in force: rules are counted on by their names.
+    pub fn forget_rules(&self) {
+        self.own.borrow_mut().forget_rules();
+    }
+
     /// An exchange begins, whose end is told by [`end`](Self::end).
     pub fn begin(&self) {
         self.worker.under_way.begin();
@@ -264,11 +269,6 @@ impl Meter {
     /// One that has begun is over.
     pub fn end(&self) {
         self.worker.under_way.end();
-    }
-
-    /// Another configuration is in force: rules are counted on by their names.
-    pub fn forget_rules(&self) {
-        self.own.borrow_mut().forget_rules();
     }
 
     /// Counts an exchange.
