@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 60
 # Series that nothing has until something has gone wrong, or that a part has which is not in use here.
 QUIET = re.compile(
     r"candor_(retries|upstream_errors|upstream_shed|upstream_ejections|tls_handshake_failures|\w+_dropped)_total"
-    r"|candor_(config|upstream_endpoint_healthy|tls_certificate)"
+    r"|candor_(upstream_endpoint_healthy|tls_certificate_expiry)|changes"
 )
 VARIABLES = {"$__rate_interval": "4s", "$__range": "1m", "$job": ".*", "$instance": ".*", "$route": ".*"}
 
