@@ -3,7 +3,7 @@
 //! (`page`).
 //!
 //! It reads what the sidecar counts and serves, and changes neither; what it can do is to ask for another configuration
-//! (`reload`). Who may ask is in `guard`.
+//! (`reload`) and to have something else logged (`api/log.rs`). Who may ask is in `guard`.
 
 mod api;
 mod drain;

@@ -13,7 +13,8 @@ use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
 use crate::rules::{self, Quick};
-use crate::settings::{Layers, Settings};
+use crate::settings::{Layers, Log, Settings};
+use crate::telemetry;
 use crate::telemetry::meters::{Counted, Door, Ended, Verb};
 
 const CONFIGURATION: &str = r"
@@ -256,6 +257,34 @@ async fn rules_are_tried_and_kept_as_a_case() {
 }
 
 #[tokio::test]
+async fn what_is_logged_is_told_and_changed() {
+    let admin = admin("log: { sample: 0.25 }");
+    let change = |value: Value| {
+        let mut request = post("/api/v1/log", &value);
+        *request.method_mut() = Method::PUT;
+        request
+    };
+    // A log that says nothing, so that tests are not full of it.
+    let _logging = telemetry::init(&Log { filter: "off".to_owned(), ..Log::default() }).unwrap();
+    let told = asked(&admin, get("/api/v1/log"), 200).await;
+    assert_eq!(told, json!({ "filter": "off", "configured": "info", "sample": 0.25, "dropped": 0 }));
+    let told = asked(&admin, change(json!({ "filter": "off,candor::nothing=debug" })), 200).await;
+    assert_eq!(told["filter"], "off,candor::nothing=debug");
+    let refused = async |value: Value, detail: &str| {
+        let told = asked(&admin, change(value), 400).await;
+        assert!(told["detail"].as_str().unwrap().contains(detail), "{told}");
+    };
+    refused(json!({ "filter": "a=b=c" }), "`a=b=c` is not a log filter").await;
+    refused(json!({ "filter": "debg" }), "did you mean `debug`?").await;
+    refused(json!({ "level": "debug" }), "unknown field `level`").await;
+    refused(json!({}), "missing field `filter`").await;
+    let mut form = change(json!({ "filter": "debug" }));
+    form.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    asked(&admin, form, 415).await;
+    assert_eq!(asked(&admin, get("/api/v1/log"), 200).await["filter"], "off,candor::nothing=debug");
+}
+
+#[tokio::test]
 async fn what_is_posted_is_bounded_and_json() {
     let admin = admin("");
     let value = json!({ "upstream": { "body": "x".repeat(2 << 20) } });
@@ -274,7 +303,7 @@ async fn every_endpoint_is_described_and_every_description_has_one() {
     let described = description["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
         methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
     });
-    let route = regex::Regex::new(r#"\.route\("([^"]+)", (get|post)\("#).unwrap();
+    let route = regex::Regex::new(r#"\.route\("([^"]+)", (get|post|put)\("#).unwrap();
     let routed =
         route.captures_iter(include_str!("api/mod.rs")).map(|found| format!("{} {}", &found[2], &found[1]));
     let sorted = |names: &mut dyn Iterator<Item = String>| {

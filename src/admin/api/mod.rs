@@ -4,6 +4,7 @@
 mod configuration;
 mod describe;
 mod exchanges;
+mod log;
 mod overview;
 mod playground;
 mod rules;
@@ -16,7 +17,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use tokio::sync::Semaphore;
 
 use super::Admin;
@@ -55,6 +56,8 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/live", get(exchanges::live))
         .route("/rules", get(rules::rules))
         .route("/upstreams", get(upstreams::upstreams))
+        .route("/log", get(log::told))
+        .route("/log", put(log::change))
         .route("/evaluate", post(playground::evaluate))
         .route("/case", post(playground::case))
         .layer(DefaultBodyLimit::max(POSTED_BYTES_MAX))
