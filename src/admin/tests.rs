@@ -97,7 +97,7 @@ fn count_one(meters: &Meters, request_id: &str) {
 
 /// What a request is answered, on loopback unless told otherwise: status, headers, body.
 async fn call(admin: &Admin, request: Request<Body>) -> (Response<()>, Vec<u8>) {
-    let router = router(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let router = routes(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let (head, body) = router.oneshot(request).await.unwrap().into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     (Response::from_parts(head, ()), body.to_vec())
@@ -229,7 +229,7 @@ async fn captures_are_read_line_by_line_the_oldest_first() {
 async fn exchanges_are_told_as_they_come() {
     let admin = admin("");
     count_one(&admin.meters, "id-1");
-    let router = router(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let router = routes(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let answer = router.oneshot(get("/api/v1/live?last=1")).await.unwrap();
     assert_eq!(answer.headers()[CONTENT_TYPE], "text/event-stream");
     let mut body = answer.into_body().into_data_stream();
@@ -241,6 +241,18 @@ async fn exchanges_are_told_as_they_come() {
     count_one(&admin.meters, "id-2");
     let event = next().await;
     assert!(event.starts_with("event: exchange\ndata: {") && event.contains("id-2"), "{event}");
+}
+
+#[tokio::test]
+async fn behind_a_listener_on_all_addresses_loopback_is_loopback() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/api/v1/overview", listener.local_addr().unwrap());
+    let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let unknown = routes(admin(""), everywhere).oneshot(get("/api/v1/overview")).await.unwrap();
+    assert_eq!(unknown.status(), StatusCode::FORBIDDEN);
+    let served = router(admin(""), everywhere);
+    tokio::spawn(async { axum::serve(listener, served).await });
+    assert_eq!(reqwest::get(url).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]

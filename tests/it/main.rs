@@ -28,6 +28,7 @@ mod import;
 mod learn;
 mod lint;
 mod logging;
+mod manifests;
 mod metrics;
 mod pictures;
 mod probes;
