@@ -1,15 +1,18 @@
-//! The admin listener: what probes ask ([`health`]), metrics (`metrics`), the console's API under `/api/v1/` (`api`), and
-//! the console itself, a page that does nothing that its API could not (`page`).
+//! The admin listener: what probes ask ([`health`], `probe`), what hooks ask for (`drain`), metrics (`metrics`), the
+//! console's API under `/api/v1/` (`api`), and the console itself, a page that does nothing that its API could not
+//! (`page`).
 //!
 //! It reads what the sidecar counts and serves, and changes neither; what it can do is to ask for another configuration
 //! (`reload`) and to have something else logged (`api/log.rs`). Who may ask is in `guard`.
 
 mod api;
+mod drain;
 mod guard;
 pub mod health;
 mod history;
 mod metrics;
 mod page;
+mod probe;
 mod reload;
 
 use std::net::IpAddr;
@@ -26,7 +29,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::case::Playground;
-use crate::live::{InForce, Readiness, Reloads};
+use crate::live::{InForce, Prober, Readiness, Reloads};
 use crate::telemetry::meters::Meters;
 
 pub use api::OPENAPI;
@@ -56,6 +59,8 @@ pub struct Admin {
     pub meters: Meters,
     /// What was counted until now, step by step.
     pub history: History,
+    /// Who asks upstreams how they are.
+    pub prober: Prober,
     /// The configuration in force.
     pub playground: InForce<Playground>,
     /// What became of reloads.
@@ -69,10 +74,12 @@ pub fn router(admin: Admin, address: IpAddr) -> Router {
     let guarded = Guarded { address, playground: admin.playground.clone() };
     let mut router = Router::new()
         .nest("/api/v1", api::router(admin.clone()))
-        .merge(reload::router(admin.reloader))
+        .merge(drain::router(admin.clone()))
+        .merge(reload::router(admin.reloader.clone()))
         .route_layer(from_fn_with_state(guarded, guard::check))
-        .merge(health::router(admin.readiness, admin.reloads))
-        .merge(metrics::router(admin.meters))
+        .merge(health::router(admin.readiness.clone(), admin.reloads.clone()))
+        .merge(metrics::router(admin.meters.clone()))
+        .merge(probe::router(admin))
         .merge(page::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

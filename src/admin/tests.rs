@@ -40,6 +40,7 @@ fn admin(more: &str) -> Admin {
     let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
     Admin {
         readiness: Readiness::new(),
+        prober: Prober::new().0,
         meters: Meters::start(),
         history: History::default(),
         playground: InForce::new(Arc::new(Playground::new(Arc::new(snapshot), document, &quick))),
@@ -217,6 +218,16 @@ async fn rules_are_told_with_what_they_did() {
     assert_eq!((&rule(1)["decided"], &rule(1)["then"]), (&json!(1), &json!("status 410, a new body")));
     assert_eq!(rule(2)["decided"], 0);
     assert!(seen["sets"][0]["text"].as_str().unwrap().starts_with("rules:\n"));
+}
+
+#[tokio::test]
+async fn endpoints_are_told_with_their_state() {
+    let seen = asked(&admin(""), get("/api/v1/upstreams"), 200).await;
+    let endpoint = json!({ "endpoint": "127.0.0.1:9", "state": "in service", "in_flight": null });
+    let expected = json!({
+        "upstream": "legacy", "is_checked": false, "ejections": 0, "shed": 0, "pending": 0, "endpoints": [endpoint],
+    });
+    assert_eq!(seen, json!({ "upstreams": [expected] }));
 }
 
 #[tokio::test]

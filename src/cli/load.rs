@@ -84,7 +84,8 @@ impl Loaded {
     /// The same, to take the place of another.
     pub fn playground_after(self, previous: Option<&Snapshot>) -> Option<Playground> {
         let Configuration { settings, rules, deployment, written: (document, quick) } = self.configuration?;
-        let snapshot = Snapshot::new(settings, rules.routes, rules.selection).with(deployment);
+        let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
+        let snapshot = snapshot.with(deployment).checked_by(&rules.checks).asking(rules.probes);
         let snapshot = match previous {
             Some(previous) => snapshot.after(previous),
             None => snapshot,

@@ -4,15 +4,17 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio::try_join;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
-use crate::live::{Holds, InForce, Readiness, Reloads, Snapshot};
-use crate::proxy::{self, Drained};
+use crate::live::{Holds, InForce, Prober, Readiness, Reloads, Snapshot};
+use crate::proxy::{self, Drained, StopSignal};
 use crate::telemetry;
 use crate::telemetry::meters::{Meters, Source};
 use crate::telemetry::traces::Traces;
@@ -108,6 +110,9 @@ impl Listeners {
 
 /// Serves until SIGTERM or SIGINT, then lets exchanges in flight finish; a second signal ends at once. The configuration
 /// is read again where it was `read` from something.
+///
+/// SIGTERM comes while others still believe that this instance takes requests, so those are waited for, for
+/// `drain.delay` since they could know better. A person at a terminal is not kept waiting.
 pub async fn serve(
     listeners: Listeners,
     playground: Playground,
@@ -126,15 +131,20 @@ pub async fn serve(
     let reloads = Reloads::new(reload::now());
     meters.listen_to(Arc::new(reloads.clone()));
     let (reloader, asked) = admin::Reloader::new();
+    let (prober, questions) = Prober::new();
+    tokio::spawn(proxy::answer_probes(questions));
     let console = Admin {
         readiness: readiness.clone(),
         meters: meters.clone(),
         history: History::default(),
+        prober,
         playground: playground.clone(),
         reloads: reloads.clone(),
         reloader: read.is_some().then_some(reloader),
     };
     tokio::spawn(console.history.clone().keep(meters.clone()));
+    let configured = in_force.clone();
+    let delayed = tokio::spawn(delay(readiness.clone(), move || configured.now().settings.drain.delay));
     let mut doors = Doors::new(console, in_force.clone());
     doors.open(&snapshot.settings, admin, ext_proc)?;
     let (control, changes) = proxy::control();
@@ -154,17 +164,27 @@ pub async fn serve(
             None => {
                 readiness.listening();
                 shutdown.await;
-                readiness.drain();
                 Ok(Drained { cut: 0 })
             }
         }
     };
     tokio::pin!(carrying);
-    tokio::select! {
+    let signal = tokio::select! {
         ended = &mut carrying => return ended.map(|_| ()),
         failed = reloader.run() => return failed.map(|_| ()),
-        () = signals.next() => info!("stopping: exchanges in flight are finished, new ones refused"),
+        signal = signals.next() => signal,
+    };
+    readiness.drain();
+    reloader.stop();
+    if signal == StopSignal::Terminate {
+        info!("stopping: not ready; every connection ends with its exchange");
+        tokio::select! {
+            ended = &mut carrying => return ended.map(|_| ()),
+            _ = signals.next() => return at_once(),
+            _ = delayed => {}
+        }
     }
+    info!("no more connections are taken; exchanges in flight are finished");
     drop(stop);
     let finished = async { try_join!(carrying, reloader.close()).map(|(drained, ())| drained) };
     tokio::select! {
@@ -174,10 +194,41 @@ pub async fn serve(
                 cut => warn!(cut, "stopped; connections still busy after `drain.timeout` were closed"),
             }
         }
-        () = signals.next() => warn!("stopped at once by a second signal"),
+        _ = signals.next() => return at_once(),
     }
     if let Some(traces) = traces {
         traces.finish();
     }
     Ok(())
+}
+
+/// Waits until probes have had `time` to see that the sidecar is draining, whoever asked for that. The time is the one
+/// of the configuration that is in force then.
+async fn delay(readiness: Readiness, time: impl FnOnce() -> Duration) {
+    readiness.draining().await;
+    sleep(time()).await;
+}
+
+fn at_once() -> io::Result<()> {
+    warn!("stopped at once by a second signal");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_delay_counts_from_the_first_word_of_the_end() {
+        let (readiness, second) = (Readiness::new(), Duration::from_secs(1));
+        let delayed = tokio::spawn(delay(readiness.clone(), move || 5 * second));
+        sleep(3600 * second).await;
+        assert!(!delayed.is_finished(), "nobody has asked for it");
+        readiness.drain();
+        sleep(4 * second).await;
+        readiness.drain();
+        assert!(!delayed.is_finished());
+        sleep(2 * second).await;
+        assert!(delayed.is_finished(), "who asks again does not begin it again");
+    }
 }

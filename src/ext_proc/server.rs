@@ -18,14 +18,14 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::select;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::timeout;
+use tokio::{join, select};
 use tracing::{debug, warn};
 
 use super::stream::Outbound;
-use crate::live::{InForce, Snapshot};
+use crate::live::{InForce, Readiness, Snapshot};
 use crate::proxy::{Listener, Loose};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -37,7 +37,8 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
 /// Serves until `shutdown` completes, then takes no more connections, and finishes exchanges within `drain.timeout`. A
-/// stream keeps the configuration that was in force when it began.
+/// stream keeps the configuration that was in force when it began. While `readiness` says draining, Envoy is told to
+/// open no more streams on a connection that has had one.
 ///
 /// # Errors
 /// When the listener or a thread cannot be started.
@@ -45,9 +46,10 @@ pub async fn run(
     listener: impl Into<Listener>,
     in_force: InForce<Snapshot>,
     meters: Meters,
+    readiness: Readiness,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut workers = Workers::start(&in_force, &meters).await?;
+    let mut workers = Workers::start(&in_force, &meters, &readiness).await?;
     let mut shutdown = pin!(shutdown);
     let listener = listener.into().start()?;
     loop {
@@ -66,6 +68,7 @@ pub async fn run(
 pub(super) struct Worker {
     in_force: InForce<Snapshot>,
     pub meter: Rc<Meter>,
+    readiness: Readiness,
     /// Where the configuration of the last exchange is.
     last: Rc<Cell<usize>>,
 }
@@ -89,14 +92,18 @@ struct Workers {
 }
 
 impl Workers {
-    async fn start(in_force: &InForce<Snapshot>, meters: &Meters) -> io::Result<Workers> {
+    async fn start(
+        in_force: &InForce<Snapshot>,
+        meters: &Meters,
+        readiness: &Readiness,
+    ) -> io::Result<Workers> {
         let available = || available_parallelism().map_or(1, Into::into);
         let count = in_force.now().settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (connections, arrivals) = mpsc::unbounded_channel();
-            let ended =
-                start(format!("ext-proc-{index}"), in_force.clone(), meters.clone(), arrivals).await?;
+            let (name, in_force) = (format!("ext-proc-{index}"), in_force.clone());
+            let ended = start(name, in_force, meters.clone(), readiness.clone(), arrivals).await?;
             all.push((connections, ended));
         }
         Ok(Workers { all, turn: 0 })
@@ -130,6 +137,7 @@ async fn start(
     name: String,
     in_force: InForce<Snapshot>,
     meters: Meters,
+    readiness: Readiness,
     arrivals: mpsc::UnboundedReceiver<Loose>,
 ) -> io::Result<oneshot::Receiver<()>> {
     let (started, result) = oneshot::channel();
@@ -140,7 +148,7 @@ async fn start(
                 // Nobody waits for it when the server itself was dropped.
                 let _ = started.send(Ok(()));
                 let meter = Rc::new(meters.meter());
-                runtime.block_on(serve(Worker { in_force, meter, last: Rc::default() }, arrivals));
+                runtime.block_on(serve(Worker { in_force, meter, readiness, last: Rc::default() }, arrivals));
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -183,7 +191,9 @@ async fn http2(
     worker: Worker,
     mut stopping: watch::Receiver<()>,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let carries = Notify::new();
+    let service = service_fn(|request: Request<Incoming>| {
+        carries.notify_one();
         let response = respond(request, &worker);
         async move { Ok::<_, Infallible>(response) }
     });
@@ -193,9 +203,15 @@ async fn http2(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
     let mut served = pin!(http.serve_connection(stream, service));
+    let ends = async {
+        select! {
+            _ = stopping.changed() => {}
+            () = async { join!(worker.readiness.draining(), carries.notified()); } => {}
+        }
+    };
     let result = select! {
         biased;
-        _ = stopping.changed() => {
+        () = ends => {
             served.as_mut().graceful_shutdown();
             served.await
         }

@@ -26,6 +26,8 @@ pub(super) enum ProxyError {
     Downstream(DownstreamError),
     /// The upstream gave no answer, or not a whole one.
     Upstream(UpstreamError),
+    /// The upstream is gone, and the sidecar beside it is about to go: another instance has both.
+    Leaving(UpstreamError),
     /// Candor's own fault.
     Internal(&'static str),
 }
@@ -75,6 +77,8 @@ pub(super) enum UpstreamFault {
     ConnectTimeout,
     /// No socket is left to reach it with.
     NoSocket,
+    /// It has as many connections as `limits.connections`, and too many requests wait for one, or this one did too long.
+    Full,
     /// Its certificate is not one that is believed, or is another's.
     TlsCertificate,
     /// It refused to speak TLS with us.
@@ -111,6 +115,7 @@ impl ProxyError {
         match self {
             ProxyError::Downstream(error) => error.status(),
             ProxyError::Upstream(error) => error.fault.status(),
+            ProxyError::Leaving(_) => StatusCode::SERVICE_UNAVAILABLE,
             ProxyError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -124,11 +129,11 @@ impl ProxyError {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PROXY_STATUS, proxy_status::error(self.kind()));
-        if let ProxyError::Downstream(DownstreamError::Refused(refusal)) = self {
+        if let ProxyError::Downstream(DownstreamError::Refused(_)) = self {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-            if *refusal == Refusal::NoRoom {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-            }
+        }
+        if self.is_passing() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
         if let ProxyError::Downstream(DownstreamError::Method { allow }) = self
             && let Ok(allow) = HeaderValue::try_from(allow)
@@ -138,10 +143,26 @@ impl ProxyError {
         (AnswerHead { status, headers }, body)
     }
 
+    /// The same for a sidecar that is draining: an upstream that is gone has been stopped with it.
+    pub fn while_draining(self) -> ProxyError {
+        match self {
+            ProxyError::Upstream(error) if error.fault.is_gone() => ProxyError::Leaving(error),
+            other => other,
+        }
+    }
+
+    /// Whether the client may soon find a better answer.
+    fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            ProxyError::Leaving(_) | ProxyError::Downstream(DownstreamError::Refused(Refusal::NoRoom))
+        ) || self.upstream_fault() == Some(UpstreamFault::Full)
+    }
+
     /// What the upstream did, if it is to blame.
     pub fn upstream_fault(&self) -> Option<UpstreamFault> {
         match self {
-            ProxyError::Upstream(error) => Some(error.fault),
+            ProxyError::Upstream(error) | ProxyError::Leaving(error) => Some(error.fault),
             ProxyError::Downstream(_) | ProxyError::Internal(_) => None,
         }
     }
@@ -154,11 +175,6 @@ impl ProxyError {
         }
     }
 
-    /// Whether a kept-alive connection was lost while the request was on its way.
-    pub fn is_lost_connection(&self) -> bool {
-        matches!(self, ProxyError::Upstream(UpstreamError { fault: UpstreamFault::Lost, .. }))
-    }
-
     /// The type of RFC 9209, section 2.3.
     fn kind(&self) -> &'static str {
         match self {
@@ -166,14 +182,17 @@ impl ProxyError {
             ProxyError::Downstream(DownstreamError::Refused(refusal)) => refusal.kind(),
             ProxyError::Downstream(_) => "http_request_error",
             ProxyError::Upstream(error) => error.fault.kind(),
+            ProxyError::Leaving(_) => "destination_unavailable",
             ProxyError::Internal(_) => "proxy_internal_error",
         }
     }
 
-    fn detail(&self) -> &str {
+    /// What whoever asks is told.
+    pub fn detail(&self) -> &str {
         match self {
             ProxyError::Downstream(error) => error.detail(),
             ProxyError::Upstream(error) => error.fault.detail(),
+            ProxyError::Leaving(_) => "this instance is being stopped, and its upstream is gone already",
             ProxyError::Internal(detail) => detail,
         }
     }
@@ -183,7 +202,11 @@ impl ProxyError {
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.detail())?;
-        let ProxyError::Upstream(UpstreamError { cause: Some(cause), .. }) = self else { return Ok(()) };
+        let (ProxyError::Upstream(error) | ProxyError::Leaving(error)) = self else { return Ok(()) };
+        if let ProxyError::Leaving(_) = self {
+            write!(f, ": {}", error.fault.detail())?;
+        }
+        let Some(cause) = &error.cause else { return Ok(()) };
         for cause in causes(cause.as_ref()) {
             write!(f, ": {cause}")?;
         }
@@ -300,6 +323,13 @@ impl DownstreamError {
 }
 
 impl UpstreamFault {
+    /// Whether it speaks against the endpoint that did it. What may happen to any does not, nor do bounds that were set
+    /// here.
+    pub fn is_of_endpoint(self) -> bool {
+        use UpstreamFault::{Full, HeadTooLarge, Lost, NoSocket, Switched, TooLarge, TransferCoding};
+        !matches!(self, Full | HeadTooLarge | Lost | NoSocket | Switched | TooLarge | TransferCoding)
+    }
+
     /// What happened to an exchange on an HTTP/2 connection.
     fn of_stream(error: &hyper::Error) -> UpstreamFault {
         match causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) {
@@ -317,6 +347,12 @@ impl UpstreamFault {
             DownloadError::Late => UpstreamFault::Late,
             DownloadError::TooLarge => UpstreamFault::TooLarge,
         }
+    }
+
+    /// Whether an upstream that does so may have ended, or been taken from where it was.
+    fn is_gone(self) -> bool {
+        use UpstreamFault::{Closed, Lost, Name, Refused, Unreachable};
+        matches!(self, Name | Refused | Unreachable | Closed | Lost)
     }
 
     fn of_connecting(error: &(dyn StdError + 'static)) -> UpstreamFault {
@@ -348,7 +384,7 @@ impl UpstreamFault {
             | UpstreamFault::Silent
             | UpstreamFault::Stalled
             | UpstreamFault::Late => StatusCode::GATEWAY_TIMEOUT,
-            UpstreamFault::NoSocket => StatusCode::SERVICE_UNAVAILABLE,
+            UpstreamFault::NoSocket | UpstreamFault::Full => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         }
     }
@@ -360,7 +396,7 @@ impl UpstreamFault {
             UpstreamFault::Refused => "connection_refused",
             UpstreamFault::Unreachable => "destination_ip_unroutable",
             UpstreamFault::ConnectTimeout => "connection_timeout",
-            UpstreamFault::NoSocket => "connection_limit_reached",
+            UpstreamFault::NoSocket | UpstreamFault::Full => "connection_limit_reached",
             UpstreamFault::TlsCertificate => "tls_certificate_error",
             UpstreamFault::TlsAlert => "tls_alert_received",
             UpstreamFault::TlsProtocol => "tls_protocol_error",
@@ -382,6 +418,7 @@ impl UpstreamFault {
             UpstreamFault::Unreachable => "the upstream could not be reached",
             UpstreamFault::ConnectTimeout => "the upstream did not take the connection in time",
             UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
+            UpstreamFault::Full => "the upstream has as many requests as it may have",
             UpstreamFault::TlsCertificate => "the upstream's certificate is not valid",
             UpstreamFault::TlsAlert => "the upstream refused TLS",
             UpstreamFault::TlsProtocol => "the upstream's TLS is not understood",
@@ -446,6 +483,7 @@ mod tests {
         check(UpstreamFault::Switched, 502, "http_upgrade_failed");
         check(UpstreamFault::CutShort, 502, "http_response_incomplete");
         check(UpstreamFault::NoSocket, 503, "connection_limit_reached");
+        check(UpstreamFault::Full, 503, "connection_limit_reached");
         check(UpstreamFault::TlsCertificate, 502, "tls_certificate_error");
         check(UpstreamFault::TlsAlert, 502, "tls_alert_received");
         check(UpstreamFault::TlsProtocol, 502, "tls_protocol_error");
@@ -467,6 +505,25 @@ mod tests {
         check(Refusal::NoRoom, 503, "connection_limit_reached");
         check(Refusal::Version, 505, "http_request_error");
         check(ProxyError::Internal("no upstream"), 500, "proxy_internal_error");
+    }
+
+    #[test]
+    fn while_draining_an_upstream_that_is_gone_is_no_bad_gateway() {
+        let check_draining = |fault: UpstreamFault, status: u16, kind: &str| {
+            let error = ProxyError::from(fault).while_draining();
+            let retry_after = error.answer().0.headers.get(header::RETRY_AFTER).cloned();
+            assert_eq!(retry_after.is_some(), status == 503, "{fault:?}");
+            check(error, status, kind);
+        };
+        use UpstreamFault::*;
+        for gone in [Name, Refused, Unreachable, Closed, Lost] {
+            check_draining(gone, 503, "destination_unavailable");
+        }
+        check_draining(CutShort, 502, "http_response_incomplete");
+        check_draining(TlsCertificate, 502, "tls_certificate_error");
+        check_draining(Silent, 504, "http_response_timeout");
+        let told = ProxyError::from(Refused).while_draining().to_string();
+        assert!(told.ends_with("gone already: the upstream refused the connection"), "{told}");
     }
 
     #[test]

@@ -22,10 +22,13 @@ mod headers;
 mod hold;
 mod http1;
 mod intake;
+mod lease;
 mod listener;
 mod local;
 mod names;
+mod place;
 mod preface;
+mod probe;
 mod proxy_protocol;
 mod record;
 mod refusal;
@@ -33,14 +36,16 @@ mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod several;
 mod socket;
 mod tls;
 mod tunnel;
+mod upkeep;
 mod upstream;
 mod visit;
 mod worker;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::mem::take;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -54,7 +59,8 @@ use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
 pub use listener::{Listener, SocketFile, bind};
-pub use server::{Drained, StopSignals, run};
+pub use probe::answer_probes;
+pub use server::{Drained, StopSignal, StopSignals, run};
 pub(crate) use socket::Loose;
 pub use visit::Visit;
 
@@ -67,10 +73,11 @@ use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::Decided;
 use http1::{Answer, Buffers, Session, Switched, Terms};
 use intake::{Intake, Source};
+use place::Means;
 use record::Record;
 use refusal::Refusal;
 use retry::{Prospect, Tries};
-use tls::{Failures, Handshake, Underway};
+use tls::{Failures, Underway};
 use tunnel::{End, Offer};
 use upstream::{RequestHead, Taken, Upstream};
 
@@ -79,7 +86,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::{Holds, Snapshot};
+use crate::live::{Endpoints, Holds, Readiness, Snapshot};
 use crate::settings::{self, ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -92,6 +99,7 @@ struct Shared {
     turns: Arc<Turns>,
     meters: Meters,
     captures: Option<Arc<Captures>>,
+    readiness: Readiness,
 }
 
 /// What one thread needs to carry exchanges under one configuration. An exchange keeps the one that it began with.
@@ -115,8 +123,8 @@ struct Own {
     meter: Rc<Meter>,
     /// Clients with whom TLS is being begun.
     handshakes: Rc<Underway>,
-    /// Whether exchanges in flight are the last.
-    draining: Rc<Cell<bool>>,
+    /// While it says draining, every exchange is the last of its connection.
+    readiness: Readiness,
 }
 
 /// A client's connection.
@@ -158,10 +166,15 @@ impl Downstream {
 
 impl Shared {
     /// Nothing is under way yet.
-    fn new(snapshot: Arc<Snapshot>, meters: Meters, captures: Option<Arc<Captures>>) -> Shared {
+    fn new(
+        snapshot: Arc<Snapshot>,
+        meters: Meters,
+        captures: Option<Arc<Captures>>,
+        readiness: Readiness,
+    ) -> Shared {
         let holds = Arc::clone(&snapshot.holds);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns, meters, captures }
+        Shared { snapshot, holds, turns, meters, captures, readiness }
     }
 
     /// The same under another configuration: who waits for a turn goes on waiting where nothing has changed.
@@ -169,21 +182,17 @@ impl Shared {
         let holds = Arc::clone(&snapshot.holds);
         let before = (&*self.turns, self.snapshot.deployment.as_deref());
         let turns = Arc::new(Turns::after(before, snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns, meters: self.meters.clone(), captures }
+        let (meters, readiness) = (self.meters.clone(), self.readiness.clone());
+        Shared { snapshot, holds, turns, meters, captures, readiness }
     }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let meter = Rc::new(shared.meters.meter());
-        let own = Own {
-            buffers: Rc::default(),
-            date: Rc::default(),
-            meter,
-            handshakes: Rc::default(),
-            draining: Rc::default(),
-        };
+        let (meter, readiness) = (Rc::new(shared.meters.meter()), shared.readiness.clone());
+        let (buffers, date, handshakes) = (Rc::default(), Rc::default(), Rc::default());
+        let own = Own { buffers, date, meter, handshakes, readiness };
         Worker::with(shared, own, |_| None)
     }
 
@@ -198,18 +207,17 @@ impl Worker {
     }
 
     fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
-        let Shared { snapshot, holds, turns, captures, meters } = shared;
+        let Shared { snapshot, holds, turns, captures, meters, .. } = shared;
         let failures = Failures::told_with(&meters);
-        let new = |(index, upstream): (usize, &settings::Upstream)| {
+        let new = |(index, endpoints): (usize, &Arc<Endpoints>)| {
             let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
-            let handshake =
-                credential.and_then(|credential| Handshake::new(upstream, credential, failures.clone()));
-            Rc::new(Upstream::new(upstream, handshake, &own.buffers, &own.meter))
+            let links = own.meter.links(&endpoints.settings.name);
+            let means =
+                Means { buffers: Rc::clone(&own.buffers), links, credential, failures: failures.clone() };
+            Rc::new(Upstream::new(endpoints, &means))
         };
-        let upstreams = snapshot.settings.upstreams.iter().enumerate();
-        let upstreams =
-            upstreams.map(|(index, upstream)| kept(upstream).unwrap_or_else(|| new((index, upstream))));
-        let upstreams = upstreams.collect();
+        let upstreams = snapshot.endpoints.iter().enumerate();
+        let upstreams = upstreams.map(|it| kept(&it.1.settings).unwrap_or_else(|| new(it))).collect();
         let terms = Rc::new(Terms::new(&snapshot));
         Worker { snapshot, upstreams, holds, turns, captures, failures, meters, terms, own }
     }
@@ -223,8 +231,10 @@ impl Worker {
         record.came_over(downstream.peer.scheme());
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
-        let mut carried =
-            carried.unwrap_or_else(|error| Box::new(Carried::own(&error, &method, &mut record)));
+        let mut carried = carried.unwrap_or_else(|error| {
+            let error = self.settled(error);
+            Box::new(Carried::own(&error, &method, &mut record))
+        });
         if is_last {
             http1::write_close(&mut carried.head.headers);
         }
@@ -241,6 +251,11 @@ impl Worker {
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);
         Reply { carried, record }
+    }
+
+    /// What an error comes to at this point of the sidecar's life.
+    fn settled(&self, error: ProxyError) -> ProxyError {
+        if self.own.readiness.is_draining() { error.while_draining() } else { error }
     }
 
     /// Whether the connection has carried as many exchanges as it may. One over HTTP/2 is not bounded so.
@@ -309,7 +324,9 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
-            let Some((again, pause)) = tries.again(&decided.outcome, self.own.draining.get(), record) else {
+            tries.judge(&decided, status);
+            let draining = self.own.readiness.is_draining();
+            let Some((again, pause)) = tries.again(&decided.outcome, draining, record) else {
                 break (head, phrase, version, decided);
             };
             decided.content.discard();
@@ -369,8 +386,8 @@ impl Worker {
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
 async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
-    let (wire, link) = upstream.connect().await?;
-    let end = End::new(Bytes::new(), wire, link);
+    let (wire, lease) = upstream.connect().await?;
+    let end = End::new(Bytes::new(), wire, lease);
     record.tunnelled();
     Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
@@ -467,7 +484,7 @@ impl Carried {
         offer: Option<&Offer>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
-        let Answer { status, phrase, mut headers, body: Switched { stream, link, first }, .. } = answer;
+        let Answer { status, phrase, mut headers, body: Switched { stream, lease, first }, .. } = answer;
         record.answered(status);
         if !offer.is_some_and(|offer| offer.covers(&headers)) {
             return Err(UpstreamFault::Switched.into());
@@ -478,7 +495,7 @@ impl Carried {
         if let Some(chosen) = chosen {
             tunnel::write_upgrade(&mut headers, chosen);
         }
-        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, link)))
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, lease)))
     }
 
     fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {

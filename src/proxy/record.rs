@@ -16,7 +16,7 @@ use tracing::{Level, event};
 use super::download::DownloadError;
 use super::error::{ProxyError, UpstreamFault};
 use super::names;
-use super::retry::Obstacle;
+use super::retry::{Obstacle, Repeat};
 use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
@@ -71,9 +71,6 @@ macro_rules! write_event {
         )
     };
 }
-
-/// What stands in place of a rule where none was the reason to send a request again.
-const LOST_CONNECTION: &str = "lost connection";
 
 /// What metrics say of a request that a rule has had sent again; logs have the rule.
 const SENT_AGAIN: &str = "sent again";
@@ -233,13 +230,12 @@ impl Record {
         Some(spans.call(entry.began.elapsed(), called))
     }
 
-    /// The request is sent again because its connection was lost.
-    pub fn tried_after_loss(&mut self, to: &UpstreamUrl, target: &Uri) -> Option<HeaderValue> {
-        self.lost(UpstreamFault::Lost);
+    /// The request is sent again although no rule says so.
+    pub fn tried_again(&mut self, why: Repeat, to: &UpstreamUrl, target: &Uri) -> Option<HeaderValue> {
         let place = self.tried(to, target);
         if let Some(entry) = &mut self.0 {
-            entry.retried_by = Some(LOST_CONNECTION.into());
-            entry.retries.push(LOST_CONNECTION);
+            entry.retried_by = Some(why.word().into());
+            entry.retries.push(why.word());
         }
         place
     }
@@ -272,7 +268,13 @@ impl Record {
         }
     }
 
-    /// What came of the last try is this.
+    /// The last try got no whole answer.
+    pub fn unanswered(&mut self, error: &ProxyError) {
+        if let Some(fault) = error.upstream_fault() {
+            self.lost(fault);
+        }
+    }
+
     fn lost(&mut self, fault: UpstreamFault) {
         if let Some(entry) = &mut self.0
             && let Some(spans) = &mut entry.spans
@@ -295,9 +297,7 @@ impl Record {
 
     /// There is no answer of the upstream's to send.
     pub fn failed(&mut self, error: &ProxyError) {
-        if let Some(fault) = error.upstream_fault() {
-            self.lost(fault);
-        }
+        self.unanswered(error);
         if let Some(entry) = &mut self.0 {
             entry.alarming |= error.status().is_server_error();
             entry.fault = error.upstream_fault().map(UpstreamFault::kind);
@@ -360,6 +360,7 @@ impl Drop for Record {
 
 impl Entry {
     fn begin<B>(meter: Rc<Meter>, request_id: HeaderValue, client: IpAddr, request: &Request<B>) -> Entry {
+        meter.begin();
         let caller = TraceParent::of(request.headers());
         let spans = meter.traces().map(|traces| Box::new(Spans::begin(traces, caller.as_ref(), request)));
         Entry {
@@ -406,6 +407,7 @@ impl Entry {
         }
         let took = self.began.elapsed();
         self.count(took);
+        self.meter.end();
         if self.alarming {
             write_event!(self, took, Level::WARN);
         } else if self.is_sampled || !self.is_uneventful() {

@@ -25,6 +25,7 @@ use super::listener::{Acceptor, Listener};
 use super::refusal::Refusal;
 use super::socket::Loose;
 use super::tls::Files;
+use super::upkeep::Upkeep;
 use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
@@ -45,7 +46,7 @@ pub struct Drained {
 
 /// Serves and counts what it serves in `meters`, under this configuration and those of `changes`, until `shutdown`
 /// completes; then refuses new connections, finishes the exchanges in flight within `drain.timeout`, and says how many
-/// connections had to be cut.
+/// connections had to be cut. While `readiness` says draining, connections are taken and end with their exchange.
 ///
 /// # Errors
 /// When the listener, a worker or the capture of exchanges cannot be started.
@@ -60,7 +61,9 @@ pub async fn run(
     let mut listener = listener.into().start()?;
     let mut recordings = Recordings::start(&snapshot, &meters)?;
     let files = Files::watch(&snapshot.credentials, &meters);
-    let mut workers = Workers::start(Shared::new(snapshot, meters, recordings.captures())).await?;
+    let shared = Shared::new(snapshot, meters, recordings.captures(), readiness.clone());
+    let mut workers = Workers::start(shared).await?;
+    let mut upkeep = Upkeep::start(&workers.shared.snapshot, &workers.shared.meters)?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -71,6 +74,7 @@ pub async fn run(
                 let changed = async {
                     let next = next.map(Listener::start).transpose()?;
                     let captures = recordings.follow(&workers.shared, &snapshot)?;
+                    upkeep = Upkeep::start(&snapshot, &workers.shared.meters)?;
                     let moves = next.is_some();
                     if let Some(next) = next {
                         workers.take_waiting(std::mem::replace(&mut listener, next));
@@ -88,6 +92,7 @@ pub async fn run(
         }
     }
     readiness.drain();
+    drop(upkeep);
     drop(listener);
     let drained = workers.drain().await;
     recordings.finish();
@@ -207,6 +212,15 @@ fn least_busy(loads: impl ExactSizeIterator<Item = usize>, turn: usize) -> usize
     loads.enumerate().min_by_key(|&(index, load)| (load, distance(index))).map_or(0, |(index, _)| index)
 }
 
+/// How a process is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGTERM, by which an orchestrator stops a container.
+    Terminate,
+    /// SIGINT, by which a person at a terminal does.
+    Interrupt,
+}
+
 /// The signals that ask a process to stop: SIGTERM and SIGINT. Listening to them is also what makes them work
 /// for process 1 of a container, which the kernel spares their default effect.
 #[derive(Debug)]
@@ -228,10 +242,10 @@ impl StopSignals {
     }
 
     /// Waits for the next one. The first asks for an orderly stop, a second for one at once.
-    pub async fn next(&mut self) {
+    pub async fn next(&mut self) -> StopSignal {
         select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => StopSignal::Terminate,
+            _ = self.interrupt.recv() => StopSignal::Interrupt,
         }
     }
 }

@@ -19,10 +19,10 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::select;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
+use tokio::{join, select};
 use tracing::{debug, error};
 
 use super::body::Body;
@@ -152,9 +152,7 @@ async fn serve(shared: Shared, mut messages: mpsc::UnboundedReceiver<Message>) -
             Some(ended) = connections.join_next() => note(ended),
         }
     }
-    let worker = current.worker();
-    worker.own.draining.set(true);
-    let drain_time_max = worker.snapshot.settings.drain.timeout;
+    let drain_time_max = current.worker().snapshot.settings.drain.timeout;
     drop(stop);
     drain(connections, drain_time_max).await
 }
@@ -178,8 +176,8 @@ fn note(ended: Result<(), JoinError>) {
     }
 }
 
-/// Serves one connection to its end. When `stopping` says so, the exchanges under way are finished and the
-/// connection closed; a tunnel goes on until it ends or is cut.
+/// Serves one connection to its end. While the sidecar is draining it carries no exchange beside those under way, or
+/// its first; when `stopping` says so, it waits for none. A tunnel goes on until it ends or is cut.
 async fn connection(current: Rc<Current>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
     let Arrival { stream, peer, refusal, load: _load } = arrival;
     let socket = match stream.bound() {
@@ -246,12 +244,13 @@ async fn http1(
 
 async fn http2(current: Rc<Current>, stream: Begun<Wire>, peer: Peer, mut stopping: watch::Receiver<()>) {
     let worker = current.worker();
-    let server = &worker.snapshot.settings.server;
+    let (server, readiness) = (&worker.snapshot.settings.server, worker.own.readiness.clone());
     let (idle_time_max, header_bytes) = (server.timeouts.keep_alive, server.limits.header_bytes);
     drop(worker);
     let downstream = Rc::new(Downstream::new(peer, None, stopping.clone()));
-    let idleness = Idleness::new();
+    let (idleness, carries) = (Idleness::new(), Notify::new());
     let service = service_fn(|request: http::Request<Incoming>| {
+        carries.notify_one();
         let (worker, downstream, busy) = (current.worker(), Rc::clone(&downstream), idleness.busy());
         let mut request = request.map(Source::Http2);
         async move {
@@ -268,6 +267,8 @@ async fn http2(current: Rc<Current>, stream: Begun<Wire>, peer: Peer, mut stoppi
         select! {
             _ = stopping.changed() => {}
             () = idleness.lasts(idle_time_max) => {}
+            // A connection that would end before its first exchange would be opened for nothing, and again.
+            () = async { join!(readiness.draining(), carries.notified()); } => {}
         }
     };
     let result = select! {

@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 
 use super::section::{Section, patience};
@@ -57,13 +57,19 @@ pub struct Timeouts {
     pub total: Option<Duration>,
 }
 
-/// How much an upstream may send.
+/// How much an upstream may send, and how much is asked of it at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of an answer's head, status line and headers; 64 KiB unless set.
     pub response_header_bytes: usize,
     /// Bytes of an answer's body; `None` unless set.
     pub response_body_bytes: Option<u64>,
+    /// Connections to it at one time, those of all workers together; `None` unless set.
+    pub connections: Option<usize>,
+    /// Requests that may wait for one of these connections; 100 unless set.
+    pub pending: usize,
+    /// How long they wait at most; 1 s unless set.
+    pub pending_time: Duration,
 }
 
 impl Default for ServerTimeouts {
@@ -104,7 +110,13 @@ impl Default for Timeouts {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { response_header_bytes: 64 << 10, response_body_bytes: None }
+        Limits {
+            response_header_bytes: 64 << 10,
+            response_body_bytes: None,
+            connections: None,
+            pending: 100,
+            pending_time: Duration::from_secs(1),
+        }
     }
 }
 
@@ -186,7 +198,8 @@ impl Limits {
     const HEADER_BYTES: RangeInclusive<u64> = 8192..=1 << 20;
 
     pub(super) fn read(upstream: Section<'_>, diagnostics: &mut Diagnostics) -> Limits {
-        let keys = ["response_header_bytes", "response_body_bytes"];
+        let default = Limits::default();
+        let keys = ["response_header_bytes", "response_body_bytes", "connections", "pending", "pending_time"];
         let section = upstream.section("limits", &keys, diagnostics);
         let head = section.read(
             "response_header_bytes",
@@ -194,9 +207,24 @@ impl Limits {
             diagnostics,
         );
         let head = head.and_then(|bytes| usize::try_from(bytes).ok());
+        let count = |key: &'static str, min: u64| {
+            move |node: &Node, found: &mut Diagnostics| within(key, node, min..=1_000_000, false, found)
+        };
+        let connections = section.read_or_off("connections", None, count("connections", 1), diagnostics);
+        if connections.is_none() {
+            for node in ["pending", "pending_time"].into_iter().filter_map(|key| section.given(key)) {
+                let wrong = Diagnostic::error("a bound on waiting for connections that are not bounded");
+                diagnostics.push(wrong.at(&node.place).help("give `connections`, too"));
+            }
+        }
+        let pending = section.read("pending", count("pending", 0), diagnostics);
+        let size = |count: u64| usize::try_from(count).ok();
         Limits {
-            response_header_bytes: head.unwrap_or(Limits::default().response_header_bytes),
+            response_header_bytes: head.unwrap_or(default.response_header_bytes),
             response_body_bytes: section.read_or_off("response_body_bytes", None, Node::bytes, diagnostics),
+            connections: connections.and_then(size),
+            pending: pending.and_then(size).unwrap_or(default.pending),
+            pending_time: section.read("pending_time", patience, diagnostics).unwrap_or(default.pending_time),
         }
     }
 }

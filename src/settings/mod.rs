@@ -5,9 +5,11 @@
 mod api;
 mod bounds;
 mod capture;
+mod endpoints;
 mod environment;
 mod ext_proc;
 mod fixed;
+mod health;
 mod hold;
 mod layers;
 mod listen;
@@ -34,7 +36,9 @@ use crate::engine::hold::{Hold, Inspect};
 pub use api::{Api, Definition, Lambda, api_keys};
 pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
 pub use capture::{Capture, Kind, Redact};
+pub use endpoints::{Balance, Ejection, Places};
 pub use ext_proc::ExtProc;
+pub use health::{Health, Statuses};
 pub use layers::Layers;
 pub use listen::Listen;
 pub use log::{Log, LogFormat};
@@ -50,8 +54,8 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 
-/// The top-level keys. The last four are decoded where rules and cases are.
-const KEYS: [&str; 16] = [
+/// The top-level keys. The last five are decoded where rules and cases are.
+const KEYS: [&str; 17] = [
     "version",
     "server",
     "admin",
@@ -67,6 +71,7 @@ const KEYS: [&str; 16] = [
     "routes",
     "selector",
     "rule_sets",
+    "probes",
     "cases",
 ];
 
@@ -104,13 +109,15 @@ pub struct Settings {
 /// How Candor stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drain {
-    /// How long running exchanges may take to finish; 25 s unless set, inside Kubernetes's 30.
+    /// How long connections are still taken once probes are told not to send more; 5 s unless set.
+    pub delay: Duration,
+    /// How long running exchanges may take to finish after that; 20 s unless set. Both are inside Kubernetes's 30.
     pub timeout: Duration,
 }
 
 impl Default for Drain {
     fn default() -> Drain {
-        Drain { timeout: Duration::from_secs(25) }
+        Drain { delay: Duration::from_secs(5), timeout: Duration::from_secs(20) }
     }
 }
 
@@ -168,8 +175,12 @@ impl Settings {
 
 impl Drain {
     fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Drain {
-        let section = top.section("drain", &["timeout"], diagnostics);
-        section.read("timeout", time, diagnostics).map_or_else(Drain::default, |timeout| Drain { timeout })
+        let section = top.section("drain", &["delay", "timeout"], diagnostics);
+        let default = Drain::default();
+        Drain {
+            delay: section.read("delay", time, diagnostics).unwrap_or(default.delay),
+            timeout: section.read("timeout", time, diagnostics).unwrap_or(default.timeout),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 mod admin;
 mod api;
 mod capture;
+mod endpoints;
+mod listen;
 mod log;
 mod reload;
 mod tls;
@@ -85,7 +87,7 @@ fn defaults_are_complete() {
     assert_eq!(settings.server.timeouts, ServerTimeouts::default());
     assert_eq!(settings.server.limits, ServerLimits::default());
     assert_eq!(settings.inspect, Inspect::default());
-    assert_eq!(settings.drain.timeout, seconds(25));
+    assert_eq!((settings.drain.delay, settings.drain.timeout), (seconds(5), seconds(20)));
     assert_eq!(
         settings.log,
         Log { filter: "info".into(), format: LogFormat::Auto, sample_millionths: 1_000_000 }
@@ -124,7 +126,7 @@ upstreams:
     timeouts: { body_idle: off, total: off }, limits: { response_body_bytes: off } }
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
-drain: { timeout: 1m 30s }
+drain: { delay: 0s, timeout: 1m 30s }
 reload: { watch: off, poll: 5s }
 log: { filter: 'info,candor=trace', format: json, sample: 0.05 }
 capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
@@ -145,7 +147,11 @@ rule_sets: {}
             body_idle: Some(seconds(5)),
             total: Some(seconds(6)),
         },
-        limits: Limits { response_header_bytes: 8192, response_body_bytes: Some(1 << 30) },
+        limits: Limits {
+            response_header_bytes: 8192,
+            response_body_bytes: Some(1 << 30),
+            ..Limits::default()
+        },
         host: HostHeader::Upstream,
         protocol: Protocol::Http2,
         accept_encoding: AcceptEncoding::Identity,
@@ -194,7 +200,7 @@ rule_sets: {}
         inspect: Inspect {
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },
-        drain: Drain { timeout: Duration::from_secs(90) },
+        drain: Drain { delay: Duration::ZERO, timeout: Duration::from_secs(90) },
         reload: Reload { watch: false, poll: seconds(5) },
         log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json, sample_millionths: 50_000 },
         capture: Some(Capture {
@@ -274,34 +280,6 @@ fn a_quick_upstream_takes_the_place_of_the_url_of_default() {
             ("other".into(), "o".into(), HostHeader::Preserve)
         ]
     );
-}
-
-#[test]
-fn listeners_are_addresses_with_ports() {
-    let check = |listen: &str, help: &str| {
-        let (_, problems) = load(
-            Some(&format!("version: 1\nserver: {{ listen: '{listen}' }}")),
-            &Beside { flags: vec![(Flag::Upstream, "http://app")], ..Beside::default() },
-        );
-        assert_eq!(problems[0].message, format!("`{listen}` is not an address and port"));
-        assert_eq!(problems[0].help.as_deref(), Some(help));
-    };
-    check("8080", "did you mean `0.0.0.0:8080`?");
-    check(":80", "did you mean `0.0.0.0:80`?");
-    check("localhost:80", "did you mean `127.0.0.1:80`?");
-    check("10.0.0.1", "did you mean `10.0.0.1:8080`?");
-    check("::1", "did you mean `[::1]:8080`?");
-    check("app:80", "an IP address and a port, such as `0.0.0.0:8080`");
-    check("0.0.0.0:99999", "an IP address and a port, such as `0.0.0.0:8080`");
-}
-
-#[test]
-fn two_listeners_need_two_ports() {
-    let taken = "`server.listen` and `admin.listen` both take port 9901";
-    check_message("server: { listen: '0.0.0.0:9901' }", taken);
-    check_message("server: { listen: '127.0.0.1:9901' }\nadmin: { listen: '0.0.0.0:9901' }", taken);
-    read("server: { listen: '10.0.0.1:9901' }");
-    read("server: { listen: '127.0.0.1:0' }\nadmin: { listen: '127.0.0.1:0' }");
 }
 
 #[test]
@@ -463,6 +441,7 @@ hold: { max_bytes: big, max_bytes: 1 }
       |
     6 |   other: { host: upstrem }
       |   ^^^^^
+      = help: or `endpoints`, where there are several
 
     error: `upstrem` is not a choice of `host`
      --> candor.yaml:6:18

@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
 
 use super::bounds::{Limits, Timeouts};
+use super::endpoints::{self, Balance, Ejection, Places};
+use super::health::Health;
 use super::listen::{UNIX, socket_path};
 use super::quick::Quick;
 use super::retry::RetryBudget;
@@ -23,8 +26,16 @@ pub(super) const DEFAULT_NAME: &str = "default";
 pub struct Upstream {
     /// What routes call it.
     pub name: Arc<str>,
-    /// Where it is.
+    /// Where it is, or what all its endpoints have in common: scheme, path, and the host that they are asked for.
     pub url: UpstreamUrl,
+    /// Where requests to it go.
+    pub places: Places,
+    /// Which of its endpoints they go to.
+    pub balance: Balance,
+    /// When one of several endpoints is left alone, if ever.
+    pub ejection: Option<Ejection>,
+    /// How its endpoints are asked whether they are well, if they are.
+    pub health: Option<Health>,
     /// How long it is waited for.
     pub timeouts: Timeouts,
     /// How much it may send.
@@ -128,6 +139,10 @@ impl Upstream {
         Upstream {
             name: name.into(),
             url,
+            places: Places::default(),
+            balance: Balance::default(),
+            ejection: None,
+            health: None,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             host: HostHeader::default(),
@@ -138,14 +153,35 @@ impl Upstream {
         }
     }
 
+    /// One of its endpoints, as if it were all there is.
+    pub fn endpoint(&self, place: &UpstreamUrl) -> Upstream {
+        Upstream { url: place.clone(), places: Places::Url, ..self.clone() }
+    }
+
     fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
         let name = &entry.key;
         let what = format!("upstream `{name}`");
-        let keys =
-            ["url", "timeouts", "limits", "host", "protocol", "accept_encoding", "retry_budget", "tls"];
+        let keys = [
+            "url",
+            "endpoints",
+            "resolve",
+            "balance",
+            "ejection",
+            "health",
+            "timeouts",
+            "limits",
+            "host",
+            "protocol",
+            "accept_encoding",
+            "retry_budget",
+            "tls",
+        ];
         let section = Section::of(&entry.node, &what, &keys, diagnostics);
         let timeouts = Timeouts::read(section, diagnostics);
         let limits = Limits::read(section, diagnostics);
+        let balance = Balance::read(section, diagnostics);
+        let ejection = Ejection::read(section, diagnostics);
+        let health = Health::read(section, diagnostics);
         let retry_budget = RetryBudget::read(section, diagnostics);
         let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
         let host =
@@ -167,24 +203,51 @@ impl Upstream {
             diagnostics,
         );
         let quick_url = quick.upstream.as_ref().filter(|_| name == DEFAULT_NAME);
-        let Some(url) = quick_url.or_else(|| section.given("url")) else {
-            diagnostics.error(&entry.key_place, format!("{what} needs `url`"));
+        let written = quick_url.or_else(|| section.given("url"));
+        let own = written.map(|url| UpstreamUrl::read(url, diagnostics));
+        let places = Places::read(section, own.as_ref().and_then(Option::as_ref), diagnostics);
+        if written.is_none() && section.given("endpoints").is_none() {
+            let needs = Diagnostic::error(format!("{what} needs `url`")).at(&entry.key_place);
+            diagnostics.push(needs.help("or `endpoints`, where there are several"));
             return None;
-        };
+        }
+        endpoints::check_choice(section, &places, diagnostics);
         let tls = section.given("tls").map(|node| (node, Tls::read(node, &what, diagnostics)));
-        let url = UpstreamUrl::read(url, diagnostics)?;
+        let url = match (own, &places) {
+            (Some(url), _) => url?,
+            (None, Places::Listed(endpoints)) => endpoints.first()?.clone(),
+            (None, Places::Url | Places::Resolved { .. }) => return None,
+        };
         if let Some((node, _)) = tls.as_ref().filter(|_| url.scheme != Scheme::HTTPS) {
             let wrong = Diagnostic::error("`tls` for a URL without TLS").at(&node.place);
             diagnostics.push(wrong.help("begin the URL with `https://`"));
         }
+        let protocol = protocol.unwrap_or_default();
+        if let Some(node) = section.given("limits").and_then(|limits| limits.entry("connections"))
+            && protocol == Protocol::Http2
+            && limits.connections.is_some()
+        {
+            let wrong = Diagnostic::error("`connections` for an upstream over HTTP/2").at(&node.key_place);
+            diagnostics.push(wrong.help("each worker has one, and all its requests go on it"));
+        }
+        let mut tls = tls.map(|(_, tls)| tls).unwrap_or_default();
+        if written.is_some() && places.are_several() && tls.server_name.is_none() {
+            // They are addresses of what the URL names.
+            let host = url.authority.host().trim_matches(['[', ']']).to_owned();
+            tls.server_name = ServerName::try_from(host).ok();
+        }
         Some(Upstream {
-            tls: tls.map(|(_, tls)| tls).unwrap_or_default(),
+            tls,
             timeouts,
             limits,
             host: host.unwrap_or_default(),
-            protocol: protocol.unwrap_or_default(),
+            protocol,
             accept_encoding: accept_encoding.unwrap_or_default(),
             retry_budget,
+            balance: balance.unwrap_or_default(),
+            ejection: ejection.filter(|_| places.are_several()),
+            health,
+            places,
             ..Upstream::new(name, url)
         })
     }

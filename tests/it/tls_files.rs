@@ -4,7 +4,6 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
-use std::time::Instant;
 
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -15,7 +14,7 @@ use super::support::certificates::{Authority, Client, Folder, Signed};
 use super::support::message::Head;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::Upstream;
-use super::support::{PATIENCE, json, log};
+use super::support::{json, log, until};
 
 /// A sidecar that shows `NAME.pem`, and what its upstream's settings have besides.
 fn sidecar(folder: &Folder, name: &str, upstream: &str) -> Sidecar {
@@ -30,16 +29,6 @@ fn is_shown(sidecar: &Sidecar, authority: &Authority, signed: &Signed) -> bool {
     let mut client = Client::connect(sidecar.address, "sidecar.test", &authority.client(None));
     assert_eq!(client.exchange("GET /", &[]).status(), 200);
     client.shown() == signed.der()
-}
-
-/// Waits for what others bring about.
-#[expect(clippy::disallowed_methods, reason = "to give up, as sockets do")]
-fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !happened() {
-        assert!(began.elapsed() < PATIENCE, "{what} in time");
-        thread::yield_now();
-    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod log;
 mod overview;
 mod playground;
 mod rules;
+mod upstreams;
 mod way;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/exchanges/{request_id}", get(exchanges::one))
         .route("/live", get(exchanges::live))
         .route("/rules", get(rules::rules))
+        .route("/upstreams", get(upstreams::upstreams))
         .route("/log", get(log::told))
         .route("/log", put(log::change))
         .route("/evaluate", post(playground::evaluate))

@@ -22,7 +22,7 @@ mod request;
 mod respond;
 mod response_model;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod trace;
 mod url;
 mod validate;

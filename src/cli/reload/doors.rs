@@ -12,7 +12,6 @@ use crate::ext_proc;
 use crate::live::{InForce, Snapshot};
 use crate::proxy;
 use crate::settings::{Listen, Settings};
-use crate::telemetry::meters::Meters;
 
 /// They, and what goes on behind them.
 #[derive(Debug)]
@@ -27,7 +26,6 @@ pub struct Doors {
 struct Behind {
     console: Admin,
     in_force: InForce<Snapshot>,
-    meters: Meters,
     /// The listeners for Envoy that are open, or are finishing what came in.
     running: JoinSet<io::Result<()>>,
 }
@@ -58,8 +56,7 @@ enum Move<A, L> {
 impl Doors {
     /// None of them is open.
     pub fn new(console: Admin, in_force: InForce<Snapshot>) -> Doors {
-        let meters = console.meters.clone();
-        let behind = Behind { console, in_force, meters, running: JoinSet::new() };
+        let behind = Behind { console, in_force, running: JoinSet::new() };
         Doors { admin: None, ext_proc: None, behind }
     }
 
@@ -156,6 +153,7 @@ impl Behind {
     fn open_admin(&self, at: SocketAddr, listener: TcpListener) -> io::Result<Door<SocketAddr>> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let router = admin::router(self.console.clone(), listener.local_addr()?.ip());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let (close, mut closed) = watch::channel(());
         let served = axum::serve(listener, router).with_graceful_shutdown(async move {
             // It is dropped, never sent to.
@@ -167,13 +165,14 @@ impl Behind {
 
     fn open_ext_proc(&mut self, at: Listen, listener: proxy::Listener) -> Door<Listen> {
         let (close, mut closed) = watch::channel(());
-        let (in_force, meters) = (self.in_force.clone(), self.meters.clone());
+        let (in_force, meters) = (self.in_force.clone(), self.console.meters.clone());
+        let readiness = self.console.readiness.clone();
         self.running.spawn(async move {
             let shutdown = async move {
                 // It is dropped, never sent to.
                 let _ = closed.changed().await;
             };
-            ext_proc::run(listener, in_force, meters, shutdown).await
+            ext_proc::run(listener, in_force, meters, readiness, shutdown).await
         });
         Door { at, _close: close }
     }

@@ -1,6 +1,7 @@
 //! Another configuration while the sidecar serves: wanted by SIGHUP, by `POST /-/reload`, or because a file has changed.
 //! It is read and compiled aside, on a thread that carries nothing, and put in force as a whole or not at all.
 
+mod aside;
 mod doors;
 mod watch;
 
@@ -14,7 +15,6 @@ use std::time::{Duration, SystemTime};
 use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
@@ -29,6 +29,7 @@ use super::problems;
 
 pub use doors::Doors;
 
+use aside::Aside;
 use watch::{Look, Watch};
 
 /// The time to the next look at files that may be in the middle of being written.
@@ -64,6 +65,7 @@ pub struct Reloader {
     asked: mpsc::Receiver<Asked>,
     /// Configurations that exchanges may still have. They are taken apart here, not by a worker with something to carry.
     earlier: Vec<Arc<Playground>>,
+    aside: Aside,
 }
 
 /// What was read.
@@ -83,17 +85,20 @@ impl Reloader {
             watch.follow(files);
             options
         });
-        Reloader { sidecar, options, watch, asked, earlier: Vec::new() }
+        Reloader { sidecar, options, watch, asked, earlier: Vec::new(), aside: Aside::default() }
     }
 
-    /// Changes nothing any more, and waits until what came in by the other ways is finished.
+    /// Changes nothing any more. Who waits for a change is told by being let go of.
+    pub fn stop(&mut self) {
+        self.asked.close();
+        while self.asked.try_recv().is_ok() {}
+    }
+
+    /// Waits until what came in by the other ways is finished.
     ///
     /// # Errors
     /// When one of them could not go on.
     pub async fn close(&mut self) -> io::Result<()> {
-        self.asked.close();
-        // Who waits is told by being let go of.
-        while self.asked.try_recv().is_ok() {}
         self.sidecar.doors.close().await
     }
 
@@ -153,12 +158,12 @@ impl Reloader {
             return Look::Same;
         }
         let mut watch = std::mem::take(&mut self.watch);
-        let looked = spawn_blocking(move || {
+        let looked = self.aside.run(move || {
             let look = watch.look(now());
             (watch, look)
         });
         // A look that panicked has said so; there is nothing to look at any more.
-        let (watch, look) = looked.await.unwrap_or((Watch::default(), Look::Same));
+        let (watch, look) = looked.await.unwrap_or_default();
         self.watch = watch;
         look
     }
@@ -199,10 +204,10 @@ impl Reloader {
 
     /// Reads and compiles the configuration anew. Files that change meanwhile are read again, so that no configuration
     /// is made of two states of them.
-    async fn read(&self, options: &Options) -> Read {
+    async fn read(&mut self, options: &Options) -> Read {
         let (options, before) = (options.clone(), self.sidecar.snapshot.now());
         let known: Vec<_> = self.watch.read().paths().cloned().collect();
-        let read = spawn_blocking(move || {
+        let read = self.aside.run(move || {
             let (mut loaded, mut held) = read_once(&options);
             for _ in 1..READS_MAX {
                 if held.is_so() {
@@ -224,8 +229,10 @@ impl Reloader {
             };
             Read { playground, warnings, files }
         });
-        read.await.unwrap_or_else(|failure| Read {
-            playground: Err(format!("the configuration was not read because of a bug in Candor: {failure}")),
+        read.await.unwrap_or_else(|| Read {
+            playground: Err(
+                "the configuration could not be read: its thread did not begin, or panicked".to_owned()
+            ),
             warnings: String::new(),
             files: self.watch.read().clone(),
         })
@@ -270,8 +277,7 @@ impl Reloader {
         };
         let gone: Vec<_> = self.earlier.extract_if(.., is_alone).collect();
         if !gone.is_empty() {
-            // Nothing is to be done about a drop that panicked; it has said so.
-            let _ = spawn_blocking(move || drop(gone)).await;
+            self.aside.run(move || drop(gone)).await;
         }
     }
 }

@@ -47,9 +47,10 @@ struct Mark {
 }
 
 /// What a look has found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Look {
     /// The files hold what was read.
+    #[default]
     Same,
     /// They hold something else, and may be in the middle of being written.
     Changing,

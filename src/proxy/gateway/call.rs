@@ -1,5 +1,7 @@
 //! The call that an API makes of a request: to an upstream by its URL, or to a function by the Invoke API.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Uri, Version};
@@ -10,9 +12,12 @@ use super::super::download::Download;
 use super::super::error::{ProxyError, UpstreamFault};
 use super::super::headers::strip_request;
 use super::super::http1::Answer;
+use super::super::place::Way;
 use super::super::record::Record;
 use super::super::request_body::RequestBody;
-use super::super::upstream::{Patience, RequestHead, Taken, Upstream, Way};
+use super::super::retry::Repeat;
+use super::super::several::Choice;
+use super::super::upstream::{Patience, RequestHead, Taken, Upstream};
 use super::collect::{Collected, FUNCTION_BYTES_MAX, REQUEST_BYTES_MAX, collect};
 use crate::apigateway::execute::{self, Call, Failure, Target};
 use crate::live::Deployment;
@@ -38,27 +43,41 @@ struct Sent<'a> {
 }
 
 impl Worker {
-    /// Sends the call and collects its answer.
+    /// Sends the call and collects its answer, or says why there is none; the record has the cause.
     ///
     /// # Errors
-    /// Why there is none. The record has the cause.
+    /// While the sidecar is draining, when nobody is there to be called: that is no failure of the API.
     pub(super) async fn call(
         &self,
         deployment: &Deployment,
         call: Call<'_>,
         share: &mut Share,
         record: &mut Record,
-    ) -> Result<execute::Answer, Failure> {
+    ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
         let end = Instant::now() + call.timeout;
         let Call { target, method, headers, body, .. } = call;
-        let Destination { upstream, uri, function } =
-            self.destination(deployment, &target).ok_or(Failure::InvalidAddress)?;
+        let Some(Destination { upstream, uri, function }) = self.destination(deployment, &target) else {
+            return Ok(Err(Failure::InvalidAddress));
+        };
         let (_turn, answer_bytes_max) = match function {
-            Some(index) => (self.turns.take(index, end).await?, FUNCTION_BYTES_MAX),
+            Some(index) => match self.turns.take(index, end).await {
+                Ok(turn) => (turn, FUNCTION_BYTES_MAX),
+                Err(failure) => return Ok(Err(failure)),
+            },
             None => (None, REQUEST_BYTES_MAX),
         };
         let headers = HeaderMap::from(&headers);
-        Sent { upstream, method, uri, headers, body, end, answer_bytes_max }.outcome(share, record).await
+        let sent = Sent { upstream, method, uri, headers, body, end, answer_bytes_max };
+        match sent.outcome(share, record).await {
+            Err(error) => match self.settled(error) {
+                error @ ProxyError::Leaving(_) => Err(error),
+                error => {
+                    record.failed(&error);
+                    Ok(Err(failure(&error)))
+                }
+            },
+            outcome => outcome,
+        }
     }
 
     /// Where a call goes; nowhere if nobody has said who answers.
@@ -90,15 +109,15 @@ fn without_host(url: &str) -> Option<&str> {
 }
 
 impl Sent<'_> {
-    async fn outcome(mut self, share: &mut Share, record: &mut Record) -> Result<execute::Answer, Failure> {
+    async fn outcome(
+        mut self,
+        share: &mut Share,
+        record: &mut Record,
+    ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
         record.called(&self.upstream.name);
         self.complete_headers();
         record.leave_caller(&mut self.headers);
-        let answer = self.answer(share, record).await;
-        answer.unwrap_or_else(|error| {
-            record.failed(&error);
-            Err(failure(&error))
-        })
+        self.answer(share, record).await
     }
 
     /// What the sender says of a message, where no mapping has said it.
@@ -115,16 +134,26 @@ impl Sent<'_> {
         share: &mut Share,
         record: &mut Record,
     ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
-        let trace = record.tried(self.upstream.url(), &self.uri);
-        let answer = match self.send(Way::Any, trace.as_ref()).await {
-            // A kept-alive connection may be gone before its upstream could tell.
-            Err(error) if error.is_lost_connection() && self.method.is_idempotent() => {
-                let trace = record.tried_after_loss(self.upstream.url(), &self.uri);
-                self.send(Way::Fresh, trace.as_ref()).await?
-            }
-            answer => answer?,
-        };
+        let url = self.upstream.url();
+        let mut trace = record.tried(url, &self.uri);
+        let mut choice = self.upstream.choose(None);
+        let mut body = Some(RequestBody::from(self.body.clone()));
+        let mut sent = self.send(choice.as_ref(), &mut body, Way::Any, trace.as_ref()).await;
+        let repeat = sent.as_ref().err().and_then(|error| {
+            let repeat = self.repeat(choice.is_some(), error, &mut body)?;
+            record.unanswered(error);
+            Some(repeat)
+        });
+        if let Some(repeat) = repeat {
+            trace = record.tried_again(repeat, url, &self.uri);
+            choice = self.upstream.choose(choice.as_deref());
+            sent = self.send(choice.as_ref(), &mut body, Way::Fresh, trace.as_ref()).await;
+        }
+        let answer = sent?;
         record.answered(answer.status);
+        if let Some(choice) = &choice {
+            choice.answered(Some(answer.status));
+        }
         let Answer { status, headers, body, .. } = answer;
         let headers = execute::Headers::from(&headers);
         Ok(match collect(body, self.answer_bytes_max, share).await? {
@@ -134,7 +163,27 @@ impl Sent<'_> {
         })
     }
 
-    async fn send(&self, way: Way, trace: Option<&HeaderValue>) -> Result<Answer<Download>, ProxyError> {
+    /// Why a call that got no answer is made once more, if it is, with its body.
+    fn repeat(&self, is_choice: bool, error: &ProxyError, body: &mut Option<RequestBody>) -> Option<Repeat> {
+        let is_unsent = body.is_some();
+        if is_choice && is_unsent && error.upstream_fault().is_some_and(UpstreamFault::is_of_endpoint) {
+            return Some(Repeat::Elsewhere);
+        }
+        // A kept-alive connection may be gone before its upstream could tell.
+        let is_lost = error.upstream_fault() == Some(UpstreamFault::Lost) && self.method.is_idempotent();
+        is_lost.then(|| {
+            *body = Some(RequestBody::from(self.body.clone()));
+            Repeat::Lost
+        })
+    }
+
+    async fn send(
+        &self,
+        choice: Option<&Rc<Choice>>,
+        body: &mut Option<RequestBody>,
+        way: Way,
+        trace: Option<&HeaderValue>,
+    ) -> Result<Answer<Download>, ProxyError> {
         let head = RequestHead {
             method: &self.method,
             uri: &self.uri,
@@ -144,8 +193,11 @@ impl Sent<'_> {
         };
         let time_left = self.end.saturating_duration_since(Instant::now());
         let patience = Patience { head: time_left, end: Some(self.end) };
-        let body = RequestBody::from(self.body.clone());
-        match self.upstream.send(head, body, None, way, patience).await? {
+        let sent = self.upstream.send(choice, head, body, None, way, patience).await;
+        if let (Some(choice), Err(error)) = (choice, &sent) {
+            choice.failed(error);
+        }
+        match sent? {
             Taken::Answered(answer) => Ok(*answer),
             Taken::Switched(_) => Err(UpstreamFault::Switched.into()),
         }

@@ -44,8 +44,8 @@ enum After {
 }
 
 /// Carries exchanges until the connection is over, or a tunnel, each under the configuration that is in force when its
-/// head is there. When the connection is `stopping` the exchange under way is the last. With a refusal there is nothing
-/// but the answer that says so.
+/// head is there. While the sidecar is draining an exchange is the last; when the connection is `stopping`, no other is
+/// waited for. With a refusal there is nothing but the answer that says so.
 pub(in crate::proxy) async fn serve(
     current: &Current,
     downstream: &Downstream,
@@ -92,8 +92,7 @@ fn poll_next(
     session.agree(&worker.terms);
     let mut next = session.poll_next(context);
     if next.is_pending() && !session.has_begun() {
-        let stops = worker.own.draining.get() || stopped.poll(context).is_ready();
-        next = if stops { Poll::Ready(Next::End) } else { Poll::Pending };
+        next = stopped.poll(context).map(|_| Next::End);
     }
     next.map(|next| (worker, next))
 }
@@ -163,7 +162,7 @@ async fn send(
     let framing = framing(asked, &head, content.size_hint().exact());
     let keeps = asked.keep_alive
         && framing != Some(Framing::Close)
-        && !worker.own.draining.get()
+        && !worker.own.readiness.is_draining()
         && !downstream.is_leaving()
         && !session.borrow().is_body_left()
         && !lists(&head.headers, &header::CONNECTION, "close");

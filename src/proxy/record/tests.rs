@@ -7,6 +7,7 @@ use tracing::subscriber::with_default;
 use super::*;
 use crate::engine::outcome::Undecided;
 use crate::proxy::error::UpstreamFault;
+use crate::proxy::retry::Repeat;
 use crate::telemetry::meters::{Count, Decision, Exchanges, Meters};
 
 /// The events that `exchanges` leave at this level and above, times left out.
@@ -204,7 +205,7 @@ fn further_tries_are_told_and_what_came_of_earlier_ones_is_not() {
     });
     assert_eq!(by_rule, [json!(2), json!("orders/busy"), none.clone(), none.clone()]);
     let after_loss = told(&mut |record| {
-        let _ = record.tried_after_loss(&url(), &Uri::default());
+        let _ = record.tried_again(Repeat::Lost, &url(), &Uri::default());
         record.answered(StatusCode::CREATED);
     });
     assert_eq!(after_loss, [json!(2), json!("lost connection"), none.clone(), json!(201)]);
@@ -255,7 +256,7 @@ fn further_tries_and_faults_of_the_upstream_are_counted() {
     };
     let check = |happens: &dyn Fn(&mut Record), expected: &[&str]| assert_eq!(counted(happens), expected);
     check(&|_| {}, &[]);
-    check(&|record| drop(record.tried_after_loss(&url(), &Uri::default())), &["lost connection 1"]);
+    check(&|record| drop(record.tried_again(Repeat::Lost, &url(), &Uri::default())), &["lost connection 1"]);
     check(&|record| record.not_retried(Obstacle::Body { bytes_max: 9 }), &["request body too long 1"]);
     let twice = |record: &mut Record| (0..2).for_each(|_| record.retried_by("orders/busy".into()));
     check(&twice, &["sent again 2"]);

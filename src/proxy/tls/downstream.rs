@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::rc::Rc;
 
 use base64::Engine as _;
@@ -83,11 +82,10 @@ pub(in crate::proxy) async fn accept(
         return None;
     };
     let acceptor = TlsAcceptor::from(credential.now());
-    // It is counted before the connection is closed.
-    let mut accepting = pin!(acceptor.accept(socket));
-    let stream = match accepting.as_mut().await {
+    let stream = match acceptor.accept(socket).into_fallible().await {
         Ok(stream) => stream,
-        Err(error) => {
+        // It is counted before the connection is closed.
+        Err((error, _socket)) => {
             debug!(%error, "no TLS with a client");
             failed(Reason::of(&error));
             return None;

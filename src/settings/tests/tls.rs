@@ -67,6 +67,7 @@ fn files_are_read_and_held_against_each_other() {
         &["`a b` is no name that a certificate can be for"],
     );
     check_tls("{ url: 'http://a', tls: {} }", &["`tls` for a URL without TLS"]);
+    check_tls("{ url: 'unix:/run/app.sock', tls: {} }", &["`tls` for a URL without TLS"]);
     check_tls(
         "{ url: 'https://a', tls: { verify: false } }",
         &["unknown key `verify` in `tls` of upstream `a`"],
@@ -126,28 +127,6 @@ fn clients_must_say_who_they_are_where_somebody_vouches_for_them() {
     assert_eq!(read(", client_ca: c"), ClientCertificate::Required);
     assert_eq!(read(", client_ca: c, client_certificate: optional"), ClientCertificate::Optional);
     assert_eq!(read(", client_ca: c, client_certificate: off"), ClientCertificate::Off);
-}
-
-#[test]
-fn sockets_in_the_file_system_are_whole_paths() {
-    check_server("{ listen: 'unix:/run/candor.sock', socket_mode: 0660 }", &[]);
-    check_server("{ listen: 'unix:candor.sock' }", &["the socket `candor.sock` has no whole path"]);
-    check_server("{ listen: 'unix:' }", &["the socket `` has no whole path"]);
-    check_server("{ listen: 'unix:@candor' }", &["the socket `@candor` has no file"]);
-    let long = format!("/{}", "a".repeat(107));
-    check_server(
-        &format!("{{ listen: 'unix:{long}' }}"),
-        &[&format!("the socket `{long}` has a path longer than 107 bytes")],
-    );
-    check_server("{ listen: 'unix:/a', socket_mode: 999 }", &["`999` is not the mode of a file"]);
-    check_server("{ socket_mode: 0660 }", &["`socket_mode` for a listener that is no file"]);
-    check_tls("{ url: 'unix:/run/app.sock' }", &[]);
-    check_tls("{ url: 'unix:app.sock' }", &["the socket `app.sock` has no whole path"]);
-    check_tls(
-        "{ url: 'unix:/run/app.sock:api' }",
-        &["upstream URL `unix:/run/app.sock:api` has a path that is not valid"],
-    );
-    check_tls("{ url: 'unix:/run/app.sock', tls: {} }", &["`tls` for a URL without TLS"]);
 }
 
 #[test]

@@ -24,6 +24,9 @@ pub static ALL: &[&Family] = &[
     &UPSTREAM_CONNECTIONS,
     &UPSTREAM_CONNECTIONS_TOTAL,
     &UPSTREAM_ERRORS,
+    &SHED,
+    &ENDPOINT_HEALTHY,
+    &EJECTIONS,
     &TLS_CERTIFICATE_EXPIRY,
     &TLS_HANDSHAKE_FAILURES,
     &CAPTURES_DROPPED,
@@ -119,6 +122,23 @@ pub static UPSTREAM_CONNECTIONS_TOTAL: Family = Family::counter(
 pub static UPSTREAM_ERRORS: Family =
     Family::counter("candor_upstream_errors_total", "Exchanges for which the upstream gave no whole answer");
 
+/// `upstream`, `reason`.
+pub static SHED: Family = Family::counter(
+    "candor_upstream_shed_total",
+    "Requests turned away because the upstream has enough to do",
+);
+
+/// `upstream`, `endpoint`.
+pub static ENDPOINT_HEALTHY: Family = Family::gauge(
+    "candor_upstream_endpoint_healthy",
+    "Whether an endpoint is in service (1), or its answers or health checks fail (0)",
+);
+
+/// `upstream`.
+pub static EJECTIONS: Family = Family::counter(
+    "candor_upstream_ejections_total",
+    "Times that an endpoint was left alone because of its answers",
+);
 /// `certificate`.
 pub static TLS_CERTIFICATE_EXPIRY: Family = Family::gauge(
     "candor_tls_certificate_expiry_timestamp_seconds",

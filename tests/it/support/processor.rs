@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use candor::ext_proc::run;
-use candor::live::{InForce, Snapshot};
+use candor::live::{InForce, Readiness, Snapshot};
 use candor::proxy::Listener;
 use candor::settings::Listen;
 use candor::telemetry::meters::Meters;
@@ -21,6 +21,8 @@ pub struct Seat(TcpListener);
 pub struct Processor {
     /// The configuration of streams that begin.
     pub in_force: InForce<Snapshot>,
+    /// What its admin API would tell probes.
+    pub readiness: Readiness,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -52,8 +54,8 @@ impl Processor {
 
     fn start(listener: Listener, snapshot: Arc<Snapshot>) -> Processor {
         let (stop, stopped) = oneshot::channel::<()>();
-        let in_force = InForce::new(snapshot);
-        let followed = in_force.clone();
+        let (in_force, readiness) = (InForce::new(snapshot), Readiness::new());
+        let (followed, ready) = (in_force.clone(), readiness.clone());
         let ended = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let shutdown = async {
@@ -64,10 +66,10 @@ impl Processor {
             };
             let meters = Meters::start();
             let traces = Traces::start(followed.now().settings.traces.as_ref(), &meters).unwrap();
-            runtime.block_on(run(listener, followed, meters, shutdown)).unwrap();
+            runtime.block_on(run(listener, followed, meters, ready, shutdown)).unwrap();
             traces.iter().for_each(Traces::finish);
         });
-        Processor { in_force, stop, ended }
+        Processor { in_force, readiness, stop, ended }
     }
 
     /// Stops it, with its connections.
