@@ -46,7 +46,8 @@ impl TraceParent {
     }
 
     fn from_parts(trace_id: &str, span_id: &str, is_sampled: bool) -> TraceParent {
-        let text = format!("00-{trace_id}-{span_id}-{:02x}", u8::from(is_sampled));
+        let flags = if is_sampled { "01" } else { "00" };
+        let text = ["00", trace_id, span_id, flags].join("-");
         // Digits and dashes are a header's value, so the other arm is never taken.
         TraceParent(HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("")))
     }
