@@ -46,7 +46,7 @@ pub(super) fn router(reloader: Option<Reloader>) -> Router {
 async fn reload(State(reloader): State<Reloader>) -> Response {
     match reloader.ask().await {
         Some(Ok(text)) => text.into_response(),
-        Some(Err(problems)) => (StatusCode::UNPROCESSABLE_ENTITY, problems).into_response(),
+        Some(Err(problems)) => (StatusCode::UNPROCESSABLE_ENTITY, problems + "\n").into_response(),
         None => problem(StatusCode::SERVICE_UNAVAILABLE, "the sidecar is stopping"),
     }
 }

@@ -2,6 +2,7 @@
 //! [`Readiness`] is the phase of its life. [`Snapshot`] is the configuration, one and the same for an exchange from its
 //! first byte to its last; [`InForce`] is the one that new exchanges get, and [`Reloads`] tells of its replacements.
 
+mod captures;
 mod credentials;
 mod deployment;
 pub mod endpoints;
@@ -20,6 +21,7 @@ use crate::engine::selection::Selection;
 use crate::engine::{Limits, RuleSet};
 use crate::settings::{Settings, Upstream};
 
+pub use captures::capture_files;
 pub use credentials::{Credential, Credentials, ForUpstream, Refresh, Refreshed};
 pub use deployment::{Callee, Deployment};
 pub use endpoints::Endpoints;

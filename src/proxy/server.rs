@@ -74,7 +74,7 @@ pub async fn run(
                 let changed = async {
                     let next = next.map(Listener::start).transpose()?;
                     let captures = recordings.follow(&workers.shared, &snapshot)?;
-                    upkeep = Upkeep::start(&snapshot, &workers.shared.meters)?;
+                    upkeep.follow(&snapshot)?;
                     let moves = next.is_some();
                     if let Some(next) = next {
                         workers.take_waiting(std::mem::replace(&mut listener, next));

@@ -16,7 +16,7 @@ use super::support::client::Answered;
 use super::support::message::Head;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Nowhere, Upstream};
-use super::support::{gate, json, log, own_error, until};
+use super::support::{gate, h2, json, log, own_error, until};
 
 const FINE: &str = r#"{"order":17}"#;
 const BROKEN: &str = r#"{"error":"database is down"}"#;
@@ -122,7 +122,10 @@ fn requests_are_spread() {
 #[test]
 fn a_busy_endpoint_is_spared() {
     let (open, opened) = gate();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
     let busy = Upstream::scripted(move |_, stream| {
+        count.fetch_add(1, SeqCst);
         opened();
         stream.write_all(json(FINE).as_bytes()).unwrap();
         After::KeepOpen
@@ -133,20 +136,19 @@ fn a_busy_endpoint_is_spared() {
     let sidecar = Sidecar::serving(snapshot);
     let is_idle = || endpoints.seen()[1].in_flight == 0;
     // Until one hangs there.
-    let mut hanging = Vec::new();
-    until("a request at the busy one", || {
+    let mut clients = Vec::new();
+    while asked.load(SeqCst) == 0 {
         let mut client = sidecar.client();
         client.ask("GET /", &[]);
-        hanging.push(client);
-        !busy.seen().is_empty()
-    });
-    let sent = hanging.len() - 1;
-    until("the others", || idle.asked() == sent);
+        clients.push(client);
+        until("it has arrived", || asked.load(SeqCst) + idle.asked() == clients.len());
+    }
+    let others = idle.asked();
     for _ in 0..20 {
         until("the last one is over", is_idle);
         assert_eq!(sidecar.exchange("GET /", &[]).status(), 200);
     }
-    assert_eq!((busy.seen().len(), idle.asked()), (0, sent + 20));
+    assert_eq!((asked.load(SeqCst), idle.asked()), (1, others + 20));
     open();
 }
 
@@ -384,6 +386,79 @@ fn an_endpoint_that_dies_under_load_loses_no_request_that_may_be_repeated() {
     is_over.store(true, SeqCst);
     let answers: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
     assert!(answers > 600);
+}
+
+#[test]
+fn over_http_2_it_is_the_same() {
+    let good = [(); 2].map(|()| h2::Upstream::answering(&[("content-type", "application/json")], FINE));
+    let nowhere = Nowhere::reserve();
+    let addresses = [good[0].address, nowhere.address, good[1].address];
+    let snapshot = configuration(&addresses, ", protocol: h2, balance: round_robin, ejection: \"off\"", "");
+    let endpoints = Arc::clone(&snapshot.endpoints[0]);
+    let sidecar = Sidecar::serving(snapshot);
+    assert_eq!(statuses(&sidecar, 20), [200; 20]);
+    good.iter().for_each(|upstream| drop(upstream.received()));
+    until("all are over", || endpoints.seen().iter().all(|endpoint| endpoint.in_flight == 0));
+}
+
+#[test]
+fn a_tunnel_keeps_its_endpoint_busy() {
+    let upstream = Upstream::scripted(|_, stream| {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        After::KeepOpen
+    });
+    let snapshot = configuration(&[upstream.address], ", limits: { connections: 1, pending: 0 }", "");
+    let endpoints = Arc::clone(&snapshot.endpoints[0]);
+    let sidecar = Sidecar::serving(snapshot);
+    let mut client = sidecar.client();
+    client.ask("GET /", &["connection: upgrade", "upgrade: chat"]);
+    assert_eq!(client.head().status(), 101);
+    assert_eq!(endpoints.seen()[0].in_flight, 1);
+    check_shed(&sidecar.exchange("GET /", &[]));
+    drop(client);
+    until("the tunnel is over", || endpoints.seen()[0].in_flight == 0);
+}
+
+#[test]
+fn a_definition_calls_them_as_routes_do() {
+    let (nowhere, good) = (Nowhere::reserve(), Backend::answering(200, FINE));
+    let definition = r#"{ "openapi": "3.0.1", "info": { "title": "a", "version": "1" }, "paths": { "/orders": { "get": {
+        "responses": {}, "x-amazon-apigateway-integration":
+        { "type": "http_proxy", "httpMethod": "GET", "uri": "http://legacy/orders" } } } } }"#;
+    let sidecar = Sidecar::carrying_out(
+        definition,
+        &format!(
+            "upstreams: {{ legacy: {{ endpoints: ['{}', '{}'], balance: round_robin, ejection: \"off\" }} }}\n\
+             api: {{ upstream: legacy }}",
+            nowhere.address, good.address
+        ),
+    );
+    let mut client = sidecar.client();
+    assert!((0..10).all(|_| client.exchange("GET /orders", &[]).status() == 200));
+    assert_eq!(good.asked(), 10);
+}
+
+// Under another configuration.
+
+#[test]
+fn what_is_known_of_endpoints_outlives_a_reload() {
+    let (bad, good) = (Backend::answering(200, BROKEN), Backend::answering(200, FINE));
+    let addresses = [bad.address, good.address];
+    let more = ", ejection: { consecutive: 1, base_time: 1h, max_time: 1h }";
+    let before = configuration(&addresses, more, RULES);
+    let sidecar = Sidecar::serving(Arc::clone(&before));
+    until("one is left alone", || {
+        statuses(&sidecar, 1);
+        in_service(&before.endpoints[0]) == [false, true]
+    });
+    let after = |more: &str, rules: &str| {
+        Arc::into_inner(configuration(&addresses, more, rules)).unwrap().after(&before).endpoints.remove(0)
+    };
+    assert!(Arc::ptr_eq(&after(more, ""), &before.endpoints[0]), "only the rules have changed");
+    let changed = after(&format!("{more}, balance: round_robin"), RULES);
+    assert_eq!(in_service(&changed), [false, true]);
+    assert_eq!(changed.counts.ejections.load(SeqCst), 1);
 }
 
 // Asked how it is.

@@ -29,6 +29,7 @@ mod learn;
 mod lint;
 mod logging;
 mod metrics;
+mod pictures;
 mod probes;
 mod properties;
 mod protocols;

@@ -288,6 +288,10 @@ fn what_needs_a_restart_is_named() {
     assert_eq!((answer.status(), answer.text()), (200, "generation 2\nneeds a restart: `server.workers`\n"));
     assert_eq!(served.mark(), "two");
     served.event("needs a restart: `server.workers`");
+    // As long as it is so, whatever was in force before.
+    assert!(served.ask("POST /-/reload", &[]).text().contains("needs a restart: `server.workers`"));
+    served.write(&marked(UNWATCHED, upstream.address, "three"));
+    assert_eq!(served.ask("POST /-/reload", &[]).text(), "generation 4\n");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::admin::Asked;
 use crate::case::Playground;
 use crate::live::{InForce, Reloads, Snapshot, Trigger};
 use crate::proxy::{self, Control};
+use crate::settings::Settings;
 use crate::telemetry::Running;
 
 use super::load::{self, Files, Held, Loaded, Options};
@@ -61,6 +62,8 @@ pub struct Reloader {
     options: Option<Options>,
     /// The files among that.
     watch: Watch,
+    /// The settings of the start. Some of them hold until a restart.
+    begun: Settings,
     /// Who asks for it.
     asked: mpsc::Receiver<Asked>,
     /// Configurations that exchanges may still have. They are taken apart here, not by a worker with something to carry.
@@ -85,7 +88,8 @@ impl Reloader {
             watch.follow(files);
             options
         });
-        Reloader { sidecar, options, watch, asked, earlier: Vec::new(), aside: Aside::default() }
+        let begun = sidecar.snapshot.now().settings.clone();
+        Reloader { sidecar, options, watch, begun, asked, earlier: Vec::new(), aside: Aside::default() }
     }
 
     /// Changes nothing any more. Who waits for a change is told by being let go of.
@@ -199,7 +203,7 @@ impl Reloader {
         if !warnings.is_empty() {
             warn!(generation, problems = warnings, "the configuration has warnings");
         }
-        text + warnings
+        text + warnings + if warnings.is_empty() { "" } else { "\n" }
     }
 
     /// Reads and compiles the configuration anew. Files that change meanwhile are read again, so that no configuration
@@ -234,7 +238,8 @@ impl Reloader {
                 "the configuration could not be read: its thread did not begin, or panicked".to_owned()
             ),
             warnings: String::new(),
-            files: self.watch.read().clone(),
+            // As they are now, so that the same is not tried again and again.
+            files: Held::default().and(self.watch.read().paths().cloned()),
         })
     }
 
@@ -267,7 +272,7 @@ impl Reloader {
         if let Err(error) = sidecar.doors.change(moves) {
             error!(%error, "a listener that was moved does not listen");
         }
-        Ok(old.fixed(new))
+        Ok(self.begun.fixed(new))
     }
 
     /// Takes configurations apart that nobody has any more.

@@ -1,20 +1,28 @@
 //! What is known of the endpoints of all upstreams, as metrics tell it.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::live::Endpoints;
 use crate::live::endpoints::Shed;
 use crate::telemetry::meters::{Samples, Source};
 use crate::telemetry::metrics::families;
 
-/// It.
-#[derive(Debug)]
-pub(super) struct Figures(pub Vec<Arc<Endpoints>>);
+/// It. One for all configurations, so that nothing is told twice while one takes the place of another.
+#[derive(Debug, Default)]
+pub(super) struct Figures(Mutex<Vec<Arc<Endpoints>>>);
+
+impl Figures {
+    /// These are told from now on.
+    pub fn are_of(&self, endpoints: &[Arc<Endpoints>]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = endpoints.to_vec();
+    }
+}
 
 impl Source for Figures {
     fn tell(&self, samples: &mut Samples) {
-        for endpoints in &self.0 {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for endpoints in &all {
             let upstream = ("upstream", &*endpoints.settings.name);
             for endpoint in endpoints.seen() {
                 let labels = [upstream, ("endpoint", &*endpoint.name)];
@@ -56,9 +64,10 @@ mod tests {
         let (chosen, claim) = endpoints.choose(&all, None, Instant::now).unwrap();
         claim.failed(Instant::now).unwrap();
         endpoints.shed(Shed::TooLong);
-        let figures: Arc<dyn Source> = Arc::new(Figures(vec![endpoints]));
-        let meters = Meters::start();
-        meters.listen_while_it_lives(Arc::downgrade(&figures));
+        let (figures, meters) = (Arc::<Figures>::default(), Meters::start());
+        figures.are_of(&[endpoints]);
+        let weak = Arc::downgrade(&figures);
+        meters.listen_while_it_lives(weak);
         let text = Format::OpenMetrics.write(&gather(&meters));
         let bad = &all[chosen].name;
         let good = &all[1 - chosen].name;

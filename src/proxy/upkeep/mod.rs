@@ -25,7 +25,7 @@ use figures::Figures;
 #[derive(Debug)]
 pub(super) struct Upkeep {
     /// Told for as long as they are kept here.
-    _figures: Arc<Figures>,
+    figures: Arc<Figures>,
     /// Nothing is ever sent: the thread ends with it.
     _stop: Option<oneshot::Sender<()>>,
 }
@@ -36,15 +36,25 @@ impl Upkeep {
     /// # Errors
     /// When there is no thread to be had, or no runtime on it.
     pub fn start(snapshot: &Arc<Snapshot>, meters: &Meters) -> io::Result<Upkeep> {
-        let figures = Arc::new(Figures(snapshot.endpoints.clone()));
-        let weak = Arc::downgrade(&figures);
+        let mut upkeep = Upkeep { figures: Arc::default(), _stop: None };
+        upkeep.follow(snapshot)?;
+        let weak = Arc::downgrade(&upkeep.figures);
         meters.listen_while_it_lives(weak);
+        Ok(upkeep)
+    }
+
+    /// Goes on under another configuration.
+    ///
+    /// # Errors
+    /// As [`start`](Upkeep::start); then it goes on under the one before.
+    pub fn follow(&mut self, snapshot: &Arc<Snapshot>) -> io::Result<()> {
         let is_anything =
             snapshot.settings.upstreams.iter().any(|upstream| {
                 upstream.health.is_some() || matches!(upstream.places, Places::Resolved { .. })
             });
-        let stop = is_anything.then(|| spawn(Arc::clone(snapshot))).transpose()?;
-        Ok(Upkeep { _figures: figures, _stop: stop })
+        self._stop = is_anything.then(|| spawn(Arc::clone(snapshot))).transpose()?;
+        self.figures.are_of(&snapshot.endpoints);
+        Ok(())
     }
 }
 

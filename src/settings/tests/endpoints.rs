@@ -1,4 +1,4 @@
-//! What upstreams say of several endpoints, of health and of bounds.
+//! What upstreams say: where they are, of several endpoints, of health and of bounds.
 
 use super::*;
 
@@ -193,4 +193,37 @@ fn wrong_bounds_are_told() {
         "url: 'http://a', protocol: h2, limits: { connections: 1 }",
         &["`connections` for an upstream over HTTP/2"],
     );
+}
+
+#[test]
+fn wrong_upstreams_are_told() {
+    let check = |upstreams: &str, expected: &str| {
+        let (_, problems) = load(Some(&format!("version: 1\nupstreams: {upstreams}")), &Beside::default());
+        let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages, [expected], "{upstreams}");
+    };
+    check("", "no upstream to send requests to");
+    check("{}", "no upstream to send requests to");
+    check("[http://app]", "expected `upstreams` (a map), found a list");
+    check("{ a: { host: upstream } }", "upstream `a` needs `url`");
+    check("{ a: { url: 'http://a', protocol: h3 } }", "`h3` is not a choice of `protocol`");
+    check("{ a: { url: [x] } }", "expected a URL, found a list");
+    check(
+        "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",
+        "a timeout of zero would let nothing through",
+    );
+    check("{ a: { url: 'http://a', timeouts: { total: soon } } }", "expected a time, found `soon`");
+    check(
+        "{ a: { url: 'http://a', limits: { response_header_bytes: 1 } } }",
+        "`response_header_bytes` must be 8192 to 1048576 bytes, not 1",
+    );
+    check("{ a: { url: 'http://a', timeouts: { read: 1s } } }", "unknown key `read` in `timeouts`");
+    let check_ratio = |ratio: &str| {
+        let budget = format!("{{ a: {{ url: 'http://a', retry_budget: {{ ratio: {ratio} }} }} }}");
+        check(&budget, &format!("`{ratio}` is not a ratio from 0 to 10"));
+    };
+    check_ratio("-0.1");
+    check_ratio("10.1");
+    check_ratio("NaN");
+    check_ratio("half");
 }
