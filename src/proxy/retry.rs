@@ -172,7 +172,9 @@ impl<'a> Tries<'a> {
                 Some((Repeat::Lost, _)) if way == Way::Any => way = Way::Fresh,
                 Some((Repeat::Elsewhere, _)) if elsewhere < ELSEWHERE_MAX => elsewhere += 1,
                 _ => return Err(error),
-            }
+            };
+            record.unanswered(&error);
+            trace = record.tried_again(repeat, url, self.head.uri);
         }
     }
 
