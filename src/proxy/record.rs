@@ -275,12 +275,6 @@ impl Record {
     }
 
     /// The last try got no whole answer.
-    pub fn unanswered(&mut self, error: &ProxyError) {
-        if let Some(fault) = error.upstream_fault() {
-            self.lost(fault);
-        }
-    }
-
     fn lost(&mut self, fault: UpstreamFault) {
         if let Some(entry) = &mut self.0
             && let Some(spans) = &mut entry.spans
@@ -303,7 +297,9 @@ impl Record {
 
     /// There is no answer of the upstream's to send.
     pub fn failed(&mut self, error: &ProxyError) {
-        self.unanswered(error);
+        if let Some(fault) = error.upstream_fault() {
+            self.lost(fault);
+        }
         if let Some(entry) = &mut self.0 {
             entry.alarming |= error.status().is_server_error();
             entry.fault = error.upstream_fault().map(UpstreamFault::kind);

@@ -173,8 +173,6 @@ impl<'a> Tries<'a> {
                 Some((Repeat::Elsewhere, _)) if elsewhere < ELSEWHERE_MAX => elsewhere += 1,
                 _ => return Err(error),
             };
-            record.unanswered(&error);
-            trace = record.tried_again(repeat, url, self.head.uri);
         }
     }
 
