@@ -51,6 +51,8 @@ UNKNOWN = (JSON, '{"statusCode": 404, "message": "No such page"}')
 
 class Legacy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are written one after the other.
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         path = self.path.partition("?")[0]
