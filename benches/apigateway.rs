@@ -23,6 +23,8 @@ mod hostile_cases;
 use hostile_cases::Case;
 #[path = "../src/apigateway/read/tests/large.rs"]
 mod large;
+#[path = "../src/apigateway/execute/tests/sample.rs"]
+mod sample;
 
 fn main() {
     divan::main();
@@ -226,16 +228,8 @@ fn exchange(bencher: Bencher<'_, '_>, name: &str) {
 fn request() -> Request {
     let headers = [("Host", "api.example"), ("Accept", "application/json"), ("User-Agent", "curl/8.5.0")];
     Request {
-        path: "/orders".to_owned(),
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect(),
-        request_id: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef".to_owned(),
-        source_ip: "192.0.2.7".to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
-        scheme: "https".to_owned(),
-        port: 443,
-        time: "21/Nov/2026:07:46:27 +0000".to_owned(),
-        time_epoch: 1_795_247_187_000,
-        ..Request::default()
+        ..sample::request()
     }
 }
 

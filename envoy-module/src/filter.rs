@@ -11,14 +11,12 @@ use candor::engine::outcome::{Outcome, Undecided};
 use candor::engine::{AnswerHead, Evaluation, Progress, RuleSet};
 use candor::live::{Share, Snapshot};
 use candor::proxy::Visit;
-use candor::telemetry::meters::{Meter, Meters};
+use candor::telemetry::meters::{Door, Meter, Meters};
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 
 use crate::abi::{Body, Head, Stream};
 
-/// The name of this way in, in the log.
-const DOOR: &str = "envoy_module";
 /// What Envoy's access log says of an answer of Candor's own.
 const REFUSED: &str = "candor_refused";
 const REPLACED: &str = "candor_replaced";
@@ -82,8 +80,10 @@ impl<'s> Filter<'s> {
         let peer = stream.source_address().and_then(|address| address.parse::<SocketAddr>().ok());
         let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
         let begun = match request(stream) {
-            Ok(request) => METER.with(|meter| Visit::begin(self.snapshot, meter, request, peer, DOOR)),
-            Err(why) => Err(METER.with(|meter| Visit::refused(meter, why, DOOR, peer))),
+            Ok(request) => {
+                METER.with(|meter| Visit::begin(self.snapshot, meter, request, peer, Door::EnvoyModule))
+            }
+            Err(why) => Err(METER.with(|meter| Visit::refused(meter, why, Door::EnvoyModule, peer))),
         };
         match begun {
             Ok(visit) => {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::api::hidden;
-use crate::telemetry::meters::{Count, Meters};
+use crate::telemetry::meters::{Count, Meters, hidden};
 
 /// The time between two looks.
 pub const STEP: Duration = Duration::from_secs(2);
@@ -49,9 +48,9 @@ impl History {
     fn look(&self, meters: &Meters) {
         let mut now = Step::default();
         for (count, times) in meters.counts().iter() {
-            if let Count::Exchanges { from, to, .. } = count {
+            if let Count::Exchanges { of, .. } = count {
                 now.requests += times;
-                now.hidden += if hidden(*from, *to) { times } else { 0 };
+                now.hidden += if hidden(of.from, of.to) { times } else { 0 };
             }
         }
         let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! The admin listener: what probes ask ([`health`]), the console's API under `/api/v1/` (`api`), and the console
-//! itself, a page that does nothing that its API could not (`page`).
+//! The admin listener: what probes ask ([`health`]), metrics (`metrics`), the console's API under `/api/v1/` (`api`), and
+//! the console itself, a page that does nothing that its API could not (`page`).
 //!
 //! It reads what the sidecar counts and serves, and changes neither. Who may ask is in `guard`.
 
@@ -7,6 +7,7 @@ mod api;
 mod guard;
 pub mod health;
 mod history;
+mod metrics;
 mod page;
 
 use std::net::IpAddr;
@@ -65,6 +66,7 @@ pub fn router(admin: Admin, address: IpAddr) -> Router {
         .nest("/api/v1", api::router(admin.clone()))
         .route_layer(from_fn_with_state(Arc::new(guard), guard::check))
         .merge(health::router(admin.readiness))
+        .merge(metrics::router(admin.meters))
         .merge(page::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

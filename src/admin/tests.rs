@@ -13,7 +13,7 @@ use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
 use crate::rules::{self, Quick};
 use crate::settings::{Layers, Settings};
-use crate::telemetry::meters::{Counted, Ended};
+use crate::telemetry::meters::{Counted, Door, Ended, Verb};
 
 const CONFIGURATION: &str = r"
 version: 1
@@ -57,6 +57,11 @@ fn count_one(meters: &Meters, request_id: &str) {
         verdict: Some(&verdict),
         shadows: &shadows,
         misfit: Some("Order"),
+        verb: Verb::Get,
+        door: Door::Proxy,
+        held: None,
+        retries: &[],
+        fault: None,
         took,
         upstream_time,
     });

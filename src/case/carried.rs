@@ -156,7 +156,7 @@ impl ResponseTest {
         let part = |key: &str| match (key, chosen) {
             (_, None) => NONE.to_owned(),
             ("subject", Some(chosen)) => chosen.subject.clone(),
-            ("pattern", Some(chosen)) => chosen.pattern.clone().unwrap_or("default".to_owned()),
+            ("pattern", Some(chosen)) => chosen.pattern.as_deref().unwrap_or("default").to_owned(),
             (_, Some(chosen)) => chosen.status.as_str().to_owned(),
         };
         match self {

@@ -92,7 +92,7 @@ pub(super) fn lines(node: &Node, diagnostics: &mut Diagnostics) -> Option<Header
             let value =
                 node.text("a header value", diagnostics).filter(|text| is_value(text, node, diagnostics));
             if let (Some(_), Some(value)) = (&name, value) {
-                lines.append(entry.key.clone(), value);
+                lines.append(entry.key.clone(), value.to_owned());
             }
         }
     }

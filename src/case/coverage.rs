@@ -180,7 +180,7 @@ impl Item {
         }
         let responses = &integration.responses;
         let selected =
-            responses.selected.iter().map(|(selection, response)| (selection.text.as_str(), response.status));
+            responses.selected.iter().map(|(selection, response)| (&*selection.text, response.status));
         let default = responses.default.as_ref().map(|response| ("default", response.status));
         let point = |(pattern, status): (&str, http::StatusCode)| {
             (Point::Chosen(format!("{pattern} -> {}", status.as_u16())), false)

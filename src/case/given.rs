@@ -140,9 +140,9 @@ impl Request {
         let RequestSnapshot { method, uri, .. } = &self.snapshot;
         let mut headers = Headers::new();
         if !self.lines.contains("host") {
-            headers.append("Host", host);
+            headers.append("Host", host.to_owned());
         }
-        self.lines.iter().for_each(|(name, value)| headers.append(name.to_owned(), value));
+        self.lines.iter().for_each(|(name, value)| headers.append(name.to_owned(), value.to_owned()));
         let (time, time_epoch) = TIME;
         let request = execute::Request {
             method: method.clone(),

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::watch;
 use tokio::try_join;
@@ -12,10 +12,10 @@ use tracing::{info, warn};
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
 use crate::ext_proc;
-use crate::live::{Readiness, Snapshot};
+use crate::live::{Holds, Readiness, Snapshot};
 use crate::proxy::{self, Drained};
 use crate::telemetry;
-use crate::telemetry::meters::Meters;
+use crate::telemetry::meters::{Meters, Source};
 
 use super::Exit;
 use super::load::{self, Options};
@@ -112,6 +112,8 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
     let readiness = Readiness::new();
     let meters = Meters::start();
     let snapshot = Arc::clone(playground.snapshot());
+    let holds: Weak<dyn Source> = Arc::<Holds>::downgrade(&snapshot.holds);
+    meters.listen_while_it_lives(holds);
     let Listeners { traffic, ext_proc, admin } = listeners;
     if let Some(listener) = admin {
         let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -84,7 +84,7 @@ impl Verdict {
 }
 
 /// Why a body is never held, whatever the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bypass {
     /// An answer to HEAD.
     Head,

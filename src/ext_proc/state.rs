@@ -27,10 +27,8 @@ use crate::engine::{AnswerHead, Progress};
 use crate::live::Snapshot;
 use crate::proxy::Visit;
 use crate::settings::ExtProc;
-use crate::telemetry::meters::Meter;
+use crate::telemetry::meters::{Door, Meter};
 
-/// The name of this way in, in logs and metrics.
-pub(super) const DOOR: &str = "ext_proc";
 /// What Envoy's access log says of an answer that Candor sent in place of the upstream's, and of a request's refusal.
 const REPLACED: &str = "candor_replaced";
 const REFUSED: &str = "candor_refused";
@@ -216,10 +214,10 @@ impl<'s> Exchange<'s> {
         let begun = match headers::request(told) {
             Ok(request) => {
                 let asks = |visit: &Visit<'s>| visit.selector().filter(|name| headers::has(told, name));
-                Visit::begin(self.snapshot, self.meter, request, peer, DOOR)
+                Visit::begin(self.snapshot, self.meter, request, peer, Door::ExtProc)
                     .map(|visit| (asks(&visit), visit))
             }
-            Err(why) => Err(Visit::refused(self.meter, why, DOOR, peer)),
+            Err(why) => Err(Visit::refused(self.meter, why, Door::ExtProc, peer)),
         };
         match begun {
             Ok((selector, visit)) => {

@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostics, Source};
 use crate::live::Snapshot;
 use crate::rules;
 use crate::settings::{Layers, Settings};
-use crate::telemetry::meters::{Meter, Meters};
+use crate::telemetry::meters::{Count, Door, Meter, Meters};
 
 const RULES: &str = r#"
 version: 1
@@ -123,6 +123,23 @@ fn words(reply: &ProcessingResponse) -> String {
         words += &format!(", then {:?}", BodyMode::try_from(mode.response_body_mode).unwrap());
     }
     words
+}
+
+#[test]
+fn exchanges_are_counted_by_the_door_they_came_through() {
+    let (snapshot, meters) = (snapshot(), Meters::start());
+    let meter = Rc::new(meters.meter());
+    let mut exchange = Exchange::new(&snapshot, &meter);
+    for message in [request(BodyMode::FullDuplexStreamed), answer(&[("x-gone", "1")])] {
+        exchange.take(message, &mut Vec::new()).unwrap();
+    }
+    drop(exchange);
+    let counts = meters.counts();
+    let doors = counts.iter().filter_map(|(count, _)| match count {
+        Count::Exchanges { of, .. } => Some((of.door, of.to)),
+        _ => None,
+    });
+    assert_eq!(doors.collect::<Vec<_>>(), [(Door::ExtProc, 410)]);
 }
 
 const JSON: (&str, &str) = ("content-type", "application/json");

@@ -32,6 +32,11 @@ impl Holds {
     pub fn bytes_max(&self) -> u64 {
         self.bytes_max
     }
+
+    /// What is held now.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
 }
 
 impl Share {

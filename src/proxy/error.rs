@@ -243,11 +243,10 @@ impl From<CallError> for ProxyError {
 /// The upstream's body has no end, and nothing of it has been sent on.
 impl From<DownloadError> for ProxyError {
     fn from(error: DownloadError) -> ProxyError {
-        let (fault, cause) = match error {
-            DownloadError::CutShort(cause) => (UpstreamFault::CutShort, Some(cause)),
-            DownloadError::Idle => (UpstreamFault::Stalled, None),
-            DownloadError::Late => (UpstreamFault::Late, None),
-            DownloadError::TooLarge => (UpstreamFault::TooLarge, None),
+        let fault = UpstreamFault::of_download(&error);
+        let cause = match error {
+            DownloadError::CutShort(cause) => Some(cause),
+            DownloadError::Idle | DownloadError::Late | DownloadError::TooLarge => None,
         };
         ProxyError::Upstream(UpstreamError { fault, cause })
     }
@@ -310,6 +309,16 @@ impl UpstreamFault {
         }
     }
 
+    /// Why the body of an answer has no end.
+    pub fn of_download(error: &DownloadError) -> UpstreamFault {
+        match error {
+            DownloadError::CutShort(_) => UpstreamFault::CutShort,
+            DownloadError::Idle => UpstreamFault::Stalled,
+            DownloadError::Late => UpstreamFault::Late,
+            DownloadError::TooLarge => UpstreamFault::TooLarge,
+        }
+    }
+
     fn of_connecting(error: &(dyn StdError + 'static)) -> UpstreamFault {
         // The connector's error type is public by its text alone.
         if causes(error).any(|cause| cause.to_string() == "dns error") {
@@ -343,7 +352,8 @@ impl UpstreamFault {
         }
     }
 
-    fn kind(self) -> &'static str {
+    /// The type of RFC 9209, section 2.3.
+    pub fn kind(self) -> &'static str {
         match self {
             UpstreamFault::Name => "dns_error",
             UpstreamFault::Refused => "connection_refused",

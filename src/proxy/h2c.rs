@@ -4,6 +4,7 @@
 use http::{Request, Response};
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
@@ -15,10 +16,12 @@ use super::connect::Dialer;
 use super::error::ProxyError;
 use super::local::Local;
 use super::request_body::RequestBody;
+use crate::telemetry::meters::Links;
 
 /// An upstream that speaks HTTP/2.
 pub(super) struct H2c {
     dialer: Dialer,
+    links: Arc<Links>,
     /// Held while a connection is opened, so that exchanges that come meanwhile wait for it.
     connection: Mutex<Option<Connection>>,
 }
@@ -32,8 +35,8 @@ struct Connection {
 
 impl H2c {
     /// The upstream that this leads to, without a connection yet.
-    pub fn new(dialer: Dialer) -> H2c {
-        H2c { dialer, connection: Mutex::new(None) }
+    pub fn new(dialer: Dialer, links: Arc<Links>) -> H2c {
+        H2c { dialer, links, connection: Mutex::new(None) }
     }
 
     /// Sends the request, whose URI names the host that the upstream is told, and waits for the head of the answer.
@@ -66,7 +69,11 @@ impl H2c {
         let (sender, carried) = Builder::new(Local).timer(TokioTimer::new()).handshake(stream).await?;
         let failure = Rc::default();
         let opened = Connection { sender, failure: Rc::clone(&failure) };
-        spawn_local(async move { failure.set(carried.await.err()) });
+        let link = self.links.open();
+        spawn_local(async move {
+            failure.set(carried.await.err());
+            drop(link);
+        });
         *connection = Some(opened.clone());
         Ok(opened)
     }

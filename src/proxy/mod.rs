@@ -11,6 +11,7 @@ mod busy;
 mod capture;
 mod circumstances;
 mod connect;
+mod connections;
 mod download;
 mod error;
 mod gateway;
@@ -142,10 +143,10 @@ impl Worker {
     fn new(shared: Shared) -> Worker {
         let Shared { snapshot, holds, turns, meters, captures } = shared;
         let buffers = Rc::default();
-        let upstreams = &snapshot.settings.upstreams;
-        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers)).collect();
-        let (date, draining) = (Date::default(), Cell::new(false));
         let meter = Rc::new(meters.meter());
+        let upstreams = &snapshot.settings.upstreams;
+        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers, &meter)).collect();
+        let (date, draining) = (Date::default(), Cell::new(false));
         Worker { snapshot, upstreams, holds, turns, captures, buffers, date, meter, draining }
     }
 
@@ -296,7 +297,8 @@ impl Worker {
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
 async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
-    let end = End::new(Bytes::new(), upstream.connect().await?);
+    let (wire, link) = upstream.connect().await?;
+    let end = End::new(Bytes::new(), wire, link);
     record.tunnelled();
     Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
@@ -393,7 +395,7 @@ impl Carried {
         offer: Option<&Offer>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
-        let Answer { status, phrase, mut headers, body: Switched { stream, first }, .. } = answer;
+        let Answer { status, phrase, mut headers, body: Switched { stream, link, first }, .. } = answer;
         record.answered(status);
         if !offer.is_some_and(|offer| offer.covers(&headers)) {
             return Err(UpstreamFault::Switched.into());
@@ -404,7 +406,7 @@ impl Carried {
         if let Some(chosen) = chosen {
             tunnel::write_upgrade(&mut headers, chosen);
         }
-        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream)))
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, link)))
     }
 
     fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {

@@ -14,7 +14,7 @@ use tokio::time::{Duration, Instant};
 use tracing::{Level, event};
 
 use super::download::DownloadError;
-use super::error::ProxyError;
+use super::error::{ProxyError, UpstreamFault};
 use super::headers::TraceId;
 use super::names;
 use super::retry::Obstacle;
@@ -22,7 +22,7 @@ use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
-use crate::telemetry::meters::{Counted, Ended, Meter};
+use crate::telemetry::meters::{Counted, Door, Ended, Meter, Verb};
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
 macro_rules! exchange_target {
@@ -37,7 +37,7 @@ macro_rules! write_event {
         event!(
             target: exchange_target!(),
             $level,
-            door = $entry.door,
+            door = $entry.door(),
             request_id = $entry.request_id.to_str().ok(),
             trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
             client = %$entry.client,
@@ -73,6 +73,9 @@ macro_rules! write_event {
 /// What stands in place of a rule where none was the reason to send a request again.
 const LOST_CONNECTION: &str = "lost connection";
 
+/// What metrics say of a request that a rule has had sent again; logs have the rule.
+const SENT_AGAIN: &str = "sent again";
+
 /// One exchange; by default none at all.
 #[derive(Debug, Default)]
 pub(super) struct Record(Option<Box<Entry>>);
@@ -81,7 +84,7 @@ pub(super) struct Record(Option<Box<Entry>>);
 struct Entry {
     meter: Rc<Meter>,
     began: Instant,
-    door: Option<&'static str>,
+    door: Door,
     request_id: HeaderValue,
     trace_id: Option<TraceId>,
     client: IpAddr,
@@ -100,6 +103,10 @@ struct Entry {
     attempts: u32,
     retried_by: Option<Arc<str>>,
     not_retried: Option<Obstacle>,
+    /// What metrics say of tries after the first.
+    retries: Vec<&'static str>,
+    /// The type of what went wrong with the upstream (RFC 9209, section 2.3).
+    fault: Option<&'static str>,
     integration_response: Option<String>,
     gateway_response: Option<&'static str>,
     /// The model that the answer does not fit, and how.
@@ -121,9 +128,9 @@ impl Record {
     }
 
     /// Somebody else carries the exchange, and asks through this door.
-    pub fn came_through(&mut self, door: &'static str) {
+    pub fn came_through(&mut self, door: Door) {
         if let Some(entry) = &mut self.0 {
-            entry.door = Some(door);
+            entry.door = door;
         }
     }
 
@@ -189,13 +196,17 @@ impl Record {
     /// The request is sent again because its connection was lost.
     pub fn tried_after_loss(&mut self) {
         self.tried();
-        self.retried_by(LOST_CONNECTION.into());
+        if let Some(entry) = &mut self.0 {
+            entry.retried_by = Some(LOST_CONNECTION.into());
+            entry.retries.push(LOST_CONNECTION);
+        }
     }
 
     /// The request is to be sent again because this rule wants it.
     pub fn retried_by(&mut self, rule: Arc<str>) {
         if let Some(entry) = &mut self.0 {
             entry.retried_by = Some(rule);
+            entry.retries.push(SENT_AGAIN);
         }
     }
 
@@ -203,6 +214,7 @@ impl Record {
     pub fn not_retried(&mut self, obstacle: Obstacle) {
         if let Some(entry) = &mut self.0 {
             entry.not_retried = Some(obstacle);
+            entry.retries.push(obstacle.kind());
         }
     }
 
@@ -230,6 +242,7 @@ impl Record {
     pub fn failed(&mut self, error: &ProxyError) {
         if let Some(entry) = &mut self.0 {
             entry.alarming |= error.status().is_server_error();
+            entry.fault = error.upstream_fault().map(UpstreamFault::kind);
             entry.error = Some(error.to_string());
         }
     }
@@ -252,6 +265,7 @@ impl Record {
     pub fn broken_off(&mut self, error: &DownloadError) {
         if let Some(entry) = &mut self.0 {
             entry.alarming = true;
+            entry.fault = Some(UpstreamFault::of_download(error).kind());
             entry.error = Some(error.to_string());
         }
     }
@@ -290,7 +304,7 @@ impl Entry {
         Entry {
             meter,
             began: Instant::now(),
-            door: None,
+            door: Door::Proxy,
             request_id,
             trace_id: TraceId::of(request.headers()),
             client,
@@ -309,6 +323,8 @@ impl Entry {
             attempts: 0,
             retried_by: None,
             not_retried: None,
+            retries: Vec::new(),
+            fault: None,
             integration_response: None,
             gateway_response: None,
             misfit: None,
@@ -341,7 +357,12 @@ impl Entry {
             route: self.route.as_deref().unwrap_or_default(),
             statuses,
             verdict: self.verdict.as_ref(),
+            verb: self.method.as_ref().map_or(Verb::None, Verb::from),
+            door: self.door,
             shadows: &self.shadows,
+            held: self.held,
+            retries: &self.retries,
+            fault: self.upstream.as_deref().zip(self.fault),
             misfit: self.misfit.as_ref().map(|(model, _)| model.as_str()),
             took,
             upstream_time: self.upstream_time,
@@ -378,6 +399,11 @@ impl Entry {
         }
     }
 
+    /// How it came in, where Candor does not carry it itself.
+    fn door(&self) -> Option<&'static str> {
+        (self.door != Door::Proxy).then(|| self.door.text())
+    }
+
     /// How often the request was sent, where it was more than once.
     fn attempts(&self) -> Option<u32> {
         (self.attempts > 1).then_some(self.attempts)
@@ -412,185 +438,4 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-    use std::sync::Mutex;
-
-    use serde_json::{Value, json};
-    use tracing::subscriber::with_default;
-
-    use super::*;
-    use crate::engine::outcome::Undecided;
-    use crate::proxy::error::UpstreamFault;
-    use crate::telemetry::meters::{Count, Meters, Word};
-
-    /// The events that `exchanges` leave at this level and above, times left out.
-    fn logged(level: Level, exchanges: impl FnOnce()) -> Vec<Value> {
-        #[derive(Clone, Default)]
-        struct Log(Arc<Mutex<Vec<u8>>>);
-        impl io::Write for Log {
-            fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-                self.0.lock().unwrap().extend_from_slice(text);
-                Ok(text.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .without_time()
-            .with_max_level(level)
-            .with_writer(move || writer.clone())
-            .finish();
-        with_default(subscriber, exchanges);
-        let text = log.0.lock().unwrap().clone();
-        let mut events: Vec<Value> =
-            text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        for event in &mut events {
-            let members = event.as_object_mut().unwrap();
-            for time in ["total_ms", "upstream_ms", "held_ms"] {
-                assert!(members.remove(time).is_none_or(|time| time.is_f64()));
-            }
-        }
-        events
-    }
-
-    fn begin() -> Record {
-        let request = Request::builder().uri("/orders/17?secret=1").body(()).unwrap();
-        of(&Meters::start(), &request)
-    }
-
-    fn of(meters: &Meters, request: &Request<()>) -> Record {
-        let (meter, id) = (Rc::new(meters.meter()), HeaderValue::from_static("id-1"));
-        Record::begin(&meter, &id, "192.0.2.7".parse().unwrap(), request)
-    }
-
-    #[test]
-    fn an_exchange_is_one_event() {
-        let events = logged(Level::INFO, || {
-            let mut record = begin();
-            record.answered(StatusCode::OK);
-            let shadows = vec![
-                Shadow { rule: "orders/a".into(), status: Some(StatusCode::CONFLICT) },
-                Shadow { rule: "orders/b".into(), status: None },
-            ];
-            record.decided(Verdict::Rewrite { rule: "orders/not-found".into() }, shadows, Some(20));
-            record.responded(StatusCode::NOT_FOUND);
-            record.sent(12);
-            record.sent(8);
-            record.complete();
-        });
-        let expected = json!({
-            "level": "INFO", "target": "candor::exchange", "message": "exchange",
-            "request_id": "id-1", "client": "192.0.2.7", "method": "GET", "path": "/orders/17",
-            "upstream_status": 200, "status": 404, "rule": "orders/not-found", "mode": "enforce",
-            "verdict": "rewrite", "shadow": "orders/a=409, orders/b=failed", "held_bytes": 20, "sent_bytes": 20,
-        });
-        assert_eq!(events, [expected]);
-    }
-
-    #[test]
-    fn a_tunnel_is_a_bypass_and_its_breaking_no_alarm() {
-        let events = logged(Level::INFO, || {
-            let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-            let request = Request::builder().uri("/chat").header("traceparent", parent).body(()).unwrap();
-            let mut record = of(&Meters::start(), &request);
-            record.answered(StatusCode::SWITCHING_PROTOCOLS);
-            record.tunnelled();
-            record.responded(StatusCode::SWITCHING_PROTOCOLS);
-            record.sent(7);
-            record.tunnel_broken(&io::ErrorKind::ConnectionReset.into());
-        });
-        let expected = json!({
-            "level": "INFO", "target": "candor::exchange", "message": "exchange",
-            "request_id": "id-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "client": "192.0.2.7",
-            "method": "GET", "path": "/chat", "upstream_status": 101, "status": 101,
-            "verdict": "pass", "reason": "upgrade", "sent_bytes": 7,
-            "error": "the tunnel broke off: connection reset",
-        });
-        assert_eq!(events, [expected]);
-    }
-
-    #[test]
-    fn what_an_operator_should_see_is_a_warning() {
-        let events = logged(Level::WARN, || {
-            let mut passed = begin();
-            passed.complete();
-            drop(passed);
-            let mut undecided = begin();
-            undecided.decided(Verdict::Undecided { reason: Undecided::OverTime }, Vec::new(), Some(1));
-            undecided.complete();
-            drop(undecided);
-            let mut failed = begin();
-            failed.failed(&UpstreamFault::Refused.into());
-            failed.complete();
-        });
-        let told: Vec<_> =
-            events.iter().map(|event| (&event["level"], &event["reason"], &event["error"])).collect();
-        let (warn, none) = (json!("WARN"), Value::Null);
-        let (reason, error) =
-            (json!("body not complete in time"), json!("the upstream refused the connection"));
-        assert_eq!(told, [(&warn, &reason, &none), (&warn, &none, &error)]);
-    }
-
-    #[test]
-    fn an_exchange_that_was_left_says_so() {
-        let events = logged(Level::INFO, || drop(begin()));
-        assert_eq!(events[0]["error"], "the connection ended before the answer");
-        assert_eq!(events[0]["status"], Value::Null);
-    }
-
-    #[test]
-    fn further_tries_are_told_and_what_came_of_earlier_ones_is_not() {
-        let tried = |tries: &mut dyn FnMut(&mut Record)| {
-            let events = logged(Level::INFO, || {
-                let mut record = begin();
-                record.tried();
-                record.answered(StatusCode::OK);
-                tries(&mut record);
-                record.complete();
-            });
-            let keys = ["attempts", "retried_by", "not_retried", "upstream_status"];
-            keys.map(|key| events[0][key].clone())
-        };
-        let none = Value::Null;
-        assert_eq!(tried(&mut |_| {}), [none.clone(), none.clone(), none.clone(), json!(200)]);
-        let by_rule = tried(&mut |record| {
-            record.retried_by("orders/busy".into());
-            record.tried();
-        });
-        assert_eq!(by_rule, [json!(2), json!("orders/busy"), none.clone(), none.clone()]);
-        let after_loss = tried(&mut |record| {
-            record.tried_after_loss();
-            record.answered(StatusCode::CREATED);
-        });
-        assert_eq!(after_loss, [json!(2), json!("lost connection"), none.clone(), json!(201)]);
-        let hindered = tried(&mut |record| record.not_retried(Obstacle::Budget));
-        assert_eq!(hindered, [none.clone(), none, json!("over budget"), json!(200)]);
-    }
-
-    #[test]
-    fn an_exchange_is_counted_also_where_nobody_reads_the_log() {
-        let meters = Meters::start();
-        let request = Request::builder().uri("/orders/17?secret=1").body(()).unwrap();
-        let events = logged(Level::ERROR, || {
-            let mut record = of(&meters, &request);
-            record.answered(StatusCode::OK);
-            record.decided(Verdict::Rewrite { rule: "orders/not-found".into() }, Vec::new(), None);
-            record.responded(StatusCode::NOT_FOUND);
-            record.complete();
-        });
-        assert_eq!(events, Vec::<Value>::new());
-        let seen = meters.find("id-1").unwrap();
-        assert_eq!(
-            (seen.path.as_deref(), seen.upstream_status, seen.status),
-            (Some("/orders/17"), Some(200), Some(404))
-        );
-        let exchanges = Count::Exchanges { route: "".into(), from: 200, to: 404, verdict: Word::Rewrite };
-        assert_eq!(meters.counts().0.get(&exchanges), Some(&1));
-    }
-}
+mod tests;

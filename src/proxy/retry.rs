@@ -68,14 +68,24 @@ pub(super) enum Obstacle {
     Budget,
 }
 
+impl Obstacle {
+    /// It without its number.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Obstacle::Method => "method not repeatable",
+            Obstacle::Body { .. } => "request body too long",
+            Obstacle::Draining => "draining",
+            Obstacle::Time => "no time left",
+            Obstacle::Budget => "over budget",
+        }
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Obstacle::Method => f.write_str("method not repeatable"),
             Obstacle::Body { bytes_max } => write!(f, "request body over {bytes_max} bytes"),
-            Obstacle::Draining => f.write_str("draining"),
-            Obstacle::Time => f.write_str("no time left"),
-            Obstacle::Budget => f.write_str("over budget"),
+            other => f.write_str(other.kind()),
         }
     }
 }

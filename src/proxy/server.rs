@@ -8,7 +8,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use tracing::{debug, error, warn};
 
 use super::Shared;
 use super::capture::Captures;
+use super::connections::{Connections, Unserved};
 use super::refusal::Refusal;
 use super::worker::{self, Arrival, Load};
 use crate::live::{Readiness, Snapshot};
@@ -84,7 +84,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let captures = Captures::start(&snapshot)?;
+    let captures = Captures::start(&snapshot, &meters)?;
     let mut workers = Workers::start(&snapshot, &meters, captures.clone()).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
@@ -97,7 +97,7 @@ pub async fn run(
                 Ok((stream.into_std()?, peer))
             }) {
                 Ok((stream, peer)) => workers.take(stream, peer),
-                Err(error) => pause(error).await,
+                Err(error) => pause(error, &workers.connections).await,
             },
         }
     }
@@ -111,12 +111,13 @@ pub async fn run(
 }
 
 /// A client that is gone before it was accepted is none of our trouble; running out of descriptors is.
-async fn pause(error: io::Error) {
+async fn pause(error: io::Error, connections: &Connections) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidInput => {
             debug!(%error, "a connection was gone before it was accepted");
         }
         _ => {
+            connections.unserved(Unserved::NotAccepted);
             warn!(%error, "a connection could not be accepted");
             sleep(ACCEPT_PAUSE).await;
         }
@@ -127,13 +128,13 @@ async fn pause(error: io::Error) {
 struct Workers {
     all: Vec<Lane>,
     turn: usize,
+    connections: Arc<Connections>,
     connections_max: usize,
 }
 
 /// The way to one worker.
 struct Lane {
     arrivals: mpsc::UnboundedSender<Arrival>,
-    load: Arc<AtomicUsize>,
     cut: oneshot::Receiver<usize>,
 }
 
@@ -152,22 +153,28 @@ impl Workers {
             let (arrivals, receiver) = mpsc::unbounded_channel();
             let (cut_sender, cut) = oneshot::channel();
             worker::start(format!("worker-{index}"), shared.clone(), receiver, cut_sender).await?;
-            all.push(Lane { arrivals, load: Arc::default(), cut });
+            all.push(Lane { arrivals, cut });
         }
-        Ok(Workers { all, turn: 0, connections_max: snapshot.settings.server.limits.connections })
+        let connections = Connections::of(count, meters);
+        let connections_max = snapshot.settings.server.limits.connections;
+        Ok(Workers { all, turn: 0, connections, connections_max })
     }
 
     fn take(&mut self, stream: std::net::TcpStream, peer: SocketAddr) {
-        let loads = self.all.iter().map(|lane| lane.load.load(Ordering::Relaxed));
-        let connections: usize = loads.clone().sum();
+        let connections: usize = self.connections.loads().sum();
         if connections >= self.connections_max.saturating_add(REFUSED_MAX) {
+            self.connections.unserved(Unserved::FarOverLimit);
             return debug!(%peer, "a connection was closed: there are too many");
         }
         let refusal = (connections >= self.connections_max).then_some(Refusal::NoRoom);
-        let chosen = least_busy(loads, self.turn);
+        match refusal {
+            Some(_) => self.connections.unserved(Unserved::OverLimit),
+            None => self.connections.taken(),
+        }
+        let chosen = least_busy(self.connections.loads(), self.turn);
         self.turn = chosen + 1;
-        let Some(lane) = self.all.get(chosen) else { return };
-        let load = Load::on(&lane.load);
+        let (Some(lane), Some(load)) = (self.all.get(chosen), self.connections.load(chosen)) else { return };
+        let load = Load::on(load);
         if lane.arrivals.send(Arrival { stream, peer, refusal, load }).is_err() {
             error!(worker = chosen, "a worker is gone; its connection was closed");
         }

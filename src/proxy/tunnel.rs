@@ -14,17 +14,21 @@ use super::headers::{lists, tokens};
 use super::http1::Wire;
 use super::preface::Begun;
 use super::record::Record;
+use crate::telemetry::meters::Link;
 
 /// The protocols a client would rather go on in, as its `Upgrade` lists them.
 pub(super) struct Offer(HeaderValue);
 
 /// The upstream's end of a tunnel before anything has gone through it.
-pub(super) struct End(Begun<Wire>);
+pub(super) struct End {
+    upstream: Begun<Wire>,
+    link: Link,
+}
 
 /// A tunnel, but for the client's end of it, and the record of the exchange that opened it, which is written when
 /// the tunnel ends.
 pub(super) struct Tunnel {
-    upstream: Begun<Wire>,
+    end: End,
     record: Record,
 }
 
@@ -75,20 +79,20 @@ pub(super) fn write_upgrade(headers: &mut HeaderMap, protocols: HeaderValue) {
 
 impl End {
     /// A connection to the upstream, on which these bytes came already.
-    pub fn new(first: Bytes, stream: Wire) -> End {
-        End(Begun::new(first, stream))
+    pub fn new(first: Bytes, stream: Wire, link: Link) -> End {
+        End { upstream: Begun::new(first, stream), link }
     }
 
     /// The tunnel, and the record of the exchange that opened it.
     pub fn recorded(self, record: Record) -> Tunnel {
-        Tunnel { upstream: self.0, record }
+        Tunnel { end: self, record }
     }
 }
 
 impl Tunnel {
     /// Carries bytes both ways, to the end. The client's connection has sent these already.
     pub async fn run(self, client: Wire, first: Bytes) {
-        let Tunnel { upstream, mut record } = self;
+        let Tunnel { end: End { upstream, link: _link }, mut record } = self;
         let mut client = Begun::new(first, client);
         let carried = copy_bidirectional(&mut client, &mut Counted { upstream, record: &mut record }).await;
         match carried {

@@ -26,6 +26,7 @@ use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched, Wire};
 use super::request_body::RequestBody;
 use crate::engine::hold::is_endless;
 use crate::settings::{self, AcceptEncoding, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
+use crate::telemetry::meters::{Link, Links, Meter};
 
 /// A backend and the connections to it. Belongs to one worker.
 pub(super) struct Upstream {
@@ -43,6 +44,7 @@ pub(super) struct Upstream {
     alarms: Alarms,
     dialer: Dialer,
     connections: Connections,
+    links: Arc<Links>,
 }
 
 /// The connections, by what is spoken on them.
@@ -90,16 +92,17 @@ pub(super) struct Patience {
 
 impl Upstream {
     /// An upstream without connections yet. Call it inside the worker's runtime.
-    pub fn new(upstream: &settings::Upstream, buffers: &Rc<Buffers>) -> Upstream {
+    pub fn new(upstream: &settings::Upstream, buffers: &Rc<Buffers>, meter: &Meter) -> Upstream {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(upstream.timeouts.connect));
         connector.set_nodelay(true);
         // TLS begins on connections that are opened as all others.
         connector.enforce_http(false);
         let dialer = Dialer::new(connector, upstream);
+        let links = meter.links(&upstream.name);
         let connections = match upstream.protocol {
             Protocol::Http1 => Connections::Http1(Rc::default(), Rc::clone(buffers)),
-            Protocol::Http2 => Connections::H2c(H2c::new(dialer.clone())),
+            Protocol::Http2 => Connections::H2c(H2c::new(dialer.clone(), Arc::clone(&links))),
         };
         let host = match upstream.host {
             HostHeader::Preserve => None,
@@ -116,6 +119,7 @@ impl Upstream {
             alarms: Alarms::default(),
             dialer,
             connections,
+            links,
         }
     }
 
@@ -152,7 +156,10 @@ impl Upstream {
                     let kept = if way == Way::Any { pool.take() } else { None };
                     let line = match kept {
                         Some(line) => line,
-                        None => Line::new(self.connect().await?, buffers),
+                        None => {
+                            let (wire, link) = self.connect().await?;
+                            Line::new(wire, link, buffers)
+                        }
                     };
                     self.call(line, pool, head, body, client).await
                 });
@@ -230,12 +237,12 @@ impl Upstream {
         Ok(Taken::Answered(Box::new(Answer { status, version, phrase: None, headers, body })))
     }
 
-    /// A connection that no exchange uses.
+    /// A connection that no exchange uses, and what counts it.
     ///
     /// # Errors
     /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`.
-    pub async fn connect(&self) -> Result<Wire, ProxyError> {
-        self.dialer.connect().await
+    pub async fn connect(&self) -> Result<(Wire, Link), ProxyError> {
+        Ok((self.dialer.connect().await?, self.links.open()))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::engine::outcome::Outcome;
 use crate::engine::selection::Chosen;
 use crate::engine::{Answer, AnswerHead, Inquiry, RequestSnapshot, RuleSet};
 use crate::live::Snapshot;
-use crate::telemetry::meters::Meter;
+use crate::telemetry::meters::{Door, Meter};
 
 /// One exchange, from its request on. Its log event is written when it is dropped.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl<'s> Visit<'s> {
         meter: &Rc<Meter>,
         mut request: Request<()>,
         peer: IpAddr,
-        door: &'static str,
+        door: Door,
     ) -> Result<Visit<'s>, Box<Answer>> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(meter, &request_id, peer, &request);
@@ -54,7 +54,7 @@ impl<'s> Visit<'s> {
     }
 
     /// The answer to a request that cannot be read.
-    pub fn refused(meter: &Rc<Meter>, why: &'static str, door: &'static str, peer: IpAddr) -> Box<Answer> {
+    pub fn refused(meter: &Rc<Meter>, why: &'static str, door: Door, peer: IpAddr) -> Box<Answer> {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
         let mut record = Record::begin(meter, &request_id, peer, &unread);

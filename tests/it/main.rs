@@ -25,6 +25,7 @@ mod hygiene;
 mod import;
 mod learn;
 mod lint;
+mod metrics;
 mod properties;
 mod protocols;
 mod proxy;

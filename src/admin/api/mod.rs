@@ -61,8 +61,3 @@ pub(super) fn router(admin: Admin) -> Router {
 async fn openapi() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], OPENAPI)
 }
-
-/// Whether an error came to light: the upstream called it fine, and the client was told otherwise.
-pub(super) fn hidden(from: u16, to: u16) -> bool {
-    (200..400).contains(&from) && to >= 400
-}

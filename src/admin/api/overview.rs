@@ -8,10 +8,10 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::{Shared, hidden};
+use super::Shared;
 use crate::admin::history;
 use crate::live::Phase;
-use crate::telemetry::meters::{Count, Latency};
+use crate::telemetry::meters::{Count, Decision, Distribution, Durations, Exchanges, hidden};
 
 /// The same of one route, or of all.
 #[derive(Default)]
@@ -20,29 +20,30 @@ struct Sum {
     hidden: u64,
     verdicts: BTreeMap<&'static str, u64>,
     matrix: BTreeMap<(u16, u16), u64>,
-    took: Latency,
-    upstream: Latency,
+    durations: Durations,
 }
 
 pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
     let meters = &shared.admin.meters;
     let (mut all, mut routes) = (Sum::default(), BTreeMap::<String, Sum>::new());
     let (mut undecided, mut misfits) = (BTreeMap::<&str, u64>::new(), BTreeMap::<String, u64>::new());
-    for (count, times) in meters.counts().iter() {
-        let (Count::Exchanges { route, .. }
-        | Count::Rule { route, .. }
-        | Count::Undecided { route, .. }
-        | Count::Misfit { route, .. }
-        | Count::Took { route, .. }
-        | Count::Upstream { route, .. }) = count;
-        if let Count::Undecided { reason, .. } = count {
-            *undecided.entry(reason).or_default() += times;
+    let counts = meters.counts();
+    for (count, times) in counts.iter() {
+        match count {
+            Count::Exchanges { route, of } => {
+                if let Decision::Undecided(reason) = of.decision {
+                    *undecided.entry(reason).or_default() += times;
+                }
+                all.add(of, times);
+                routes.entry(route.to_string()).or_default().add(of, times);
+            }
+            Count::Misfit { model, .. } => *misfits.entry(model.to_string()).or_default() += times,
+            Count::Rule { .. } | Count::Retries { .. } | Count::Faults { .. } => {}
         }
-        if let Count::Misfit { model, .. } = count {
-            *misfits.entry(model.to_string()).or_default() += times;
-        }
-        all.add(count, times);
-        routes.entry(route.to_string()).or_default().add(count, times);
+    }
+    for (route, durations) in &counts.durations {
+        all.durations.merge(durations);
+        routes.entry(route.to_string()).or_default().durations.merge(durations);
     }
     let routes: Vec<Value> =
         routes.into_iter().map(|(route, sum)| sum.to_json(json!({ "route": route }))).collect();
@@ -68,18 +69,12 @@ pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
 }
 
 impl Sum {
-    fn add(&mut self, count: &Count, times: u64) {
-        match count {
-            Count::Exchanges { from, to, verdict, .. } => {
-                self.requests += times;
-                self.hidden += if hidden(*from, *to) { times } else { 0 };
-                *self.verdicts.entry(verdict.text()).or_default() += times;
-                *self.matrix.entry((*from, *to)).or_default() += times;
-            }
-            Count::Took { bucket, .. } => self.took.add(*bucket, times),
-            Count::Upstream { bucket, .. } => self.upstream.add(*bucket, times),
-            Count::Rule { .. } | Count::Undecided { .. } | Count::Misfit { .. } => {}
-        }
+    fn add(&mut self, of: &Exchanges, times: u64) {
+        let Exchanges { from, to, decision, .. } = *of;
+        self.requests += times;
+        self.hidden += if hidden(from, to) { times } else { 0 };
+        *self.verdicts.entry(decision.word()).or_default() += times;
+        *self.matrix.entry((from, to)).or_default() += times;
     }
 
     /// Its members, after those that are there already.
@@ -95,8 +90,8 @@ impl Sum {
                 "failed": verdict("failed"), "none": verdict(""),
             },
             "matrix": self.matrix.iter().map(cell).collect::<Vec<_>>(),
-            "took_ms": latency(&self.took),
-            "upstream_ms": latency(&self.upstream),
+            "took_ms": latency(&self.durations.total),
+            "upstream_ms": latency(&self.durations.upstream),
         });
         if let (Value::Object(before), Value::Object(own)) = (&mut before, own) {
             before.extend(own);
@@ -105,10 +100,13 @@ impl Sum {
     }
 }
 
-fn latency(latency: &Latency) -> Value {
-    let buckets: Vec<Value> = latency.buckets().map(|(end, count)| json!([end, count])).collect();
+fn latency(micros: &Distribution) -> Value {
+    let milliseconds = |micros: u64| micros as f64 / 1000.0;
+    let quantile = |part| micros.quantile(part).map(milliseconds);
+    let buckets: Vec<Value> =
+        micros.buckets().map(|(end, count)| json!([milliseconds(end), count])).collect();
     json!({
-        "p50": latency.quantile(0.5), "p90": latency.quantile(0.9), "p99": latency.quantile(0.99),
-        "max": latency.quantile(1.0), "buckets": buckets,
+        "p50": quantile(0.5), "p90": quantile(0.9), "p99": quantile(0.99),
+        "max": quantile(1.0), "buckets": buckets,
     })
 }

@@ -133,7 +133,7 @@ fn decision(played: &Played) -> Value {
             "overridden": trace.as_ref().map(|trace| &trace.overridden),
             "sent": sent(&played.sent),
             "integration_response": chosen.as_ref().map(|chosen| {
-                json!({ "subject": chosen.subject, "pattern": chosen.pattern, "status": chosen.status.as_u16() })
+                json!({ "subject": chosen.subject, "pattern": chosen.pattern.as_deref(), "status": chosen.status.as_u16() })
             }),
             "gateway_response": fault.as_ref().map(|fault| json!({ "kind": fault.kind.name(), "cause": fault.cause })),
             "misfits": misfits.iter().map(ToString::to_string).collect::<Vec<_>>(),

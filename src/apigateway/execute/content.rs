@@ -24,10 +24,10 @@ pub(super) struct Text(Bytes);
 
 impl Text {
     /// What is no UTF-8 becomes U+FFFD.
-    fn lossy(body: &Bytes) -> Text {
-        match str::from_utf8(body) {
-            Ok(_) => Text(body.clone()),
-            Err(_) => Text::from(String::from_utf8_lossy(body).into_owned()),
+    fn lossy(body: Bytes) -> Text {
+        match str::from_utf8(&body) {
+            Ok(_) => Text(body),
+            Err(_) => Text::from(String::from_utf8_lossy(&body).into_owned()),
         }
     }
 
@@ -68,7 +68,7 @@ impl Payload {
         Payload::from(STANDARD.encode(body))
     }
 
-    fn text(body: &Bytes) -> Payload {
+    fn text(body: Bytes) -> Payload {
         Payload::Text(Text::lossy(body))
     }
 }
@@ -80,21 +80,21 @@ pub(super) fn decode(text: &[u8]) -> Result<Bytes, Undecodable> {
 
 /// A request's body on its way to the backend.
 pub(super) fn of_request(
-    body: &Bytes,
+    body: Bytes,
     is_binary: bool,
     handling: Option<ContentHandling>,
 ) -> Result<Payload, Undecodable> {
     match (is_binary, handling) {
         (false, None | Some(ContentHandling::ToText)) => Ok(Payload::text(body)),
-        (false, Some(ContentHandling::ToBinary)) => Payload::decoded(body),
-        (true, None | Some(ContentHandling::ToBinary)) => Ok(Payload::Binary(body.clone())),
-        (true, Some(ContentHandling::ToText)) => Ok(Payload::encoded(body)),
+        (false, Some(ContentHandling::ToBinary)) => Payload::decoded(&body),
+        (true, None | Some(ContentHandling::ToBinary)) => Ok(Payload::Binary(body)),
+        (true, Some(ContentHandling::ToText)) => Ok(Payload::encoded(&body)),
     }
 }
 
 /// A backend's body on its way to the client; `accepted`: the client asked for a binary media type.
 pub(super) fn of_answer(
-    body: &Bytes,
+    body: Bytes,
     is_binary: bool,
     accepted: bool,
     handling: Option<ContentHandling>,
@@ -102,9 +102,9 @@ pub(super) fn of_answer(
     match (is_binary, accepted, handling) {
         _ if body.is_empty() => Ok(Payload::Text(Text::default())),
         (false, false, None) | (false, _, Some(ContentHandling::ToText)) => Ok(Payload::text(body)),
-        (false, true, None) | (false, _, Some(ContentHandling::ToBinary)) => Payload::decoded(body),
-        (true, false, None) | (true, _, Some(ContentHandling::ToText)) => Ok(Payload::encoded(body)),
-        (true, true, None) | (true, _, Some(ContentHandling::ToBinary)) => Ok(Payload::Binary(body.clone())),
+        (false, true, None) | (false, _, Some(ContentHandling::ToBinary)) => Payload::decoded(&body),
+        (true, false, None) | (true, _, Some(ContentHandling::ToText)) => Ok(Payload::encoded(&body)),
+        (true, true, None) | (true, _, Some(ContentHandling::ToBinary)) => Ok(Payload::Binary(body)),
     }
 }
 
@@ -147,9 +147,8 @@ mod tests {
     #[test]
     fn answers_are_converted_as_the_recordings_show() {
         let check = |body: &'static [u8], is_binary, accepted, handling, expected| {
-            let given = Bytes::from_static(body);
             assert_eq!(
-                of_answer(&given, is_binary, accepted, handling),
+                of_answer(Bytes::from_static(body), is_binary, accepted, handling),
                 expected,
                 "{is_binary} {accepted} {handling:?}"
             );
@@ -170,7 +169,7 @@ mod tests {
     fn requests_are_converted_as_the_recordings_show() {
         let check = |body: &'static [u8], is_binary, handling, expected| {
             assert_eq!(
-                of_request(&Bytes::from_static(body), is_binary, handling),
+                of_request(Bytes::from_static(body), is_binary, handling),
                 expected,
                 "{is_binary} {handling:?}"
             );
@@ -203,7 +202,7 @@ mod tests {
         let known = ["image/png".to_owned()];
         let check = |accept: &str, expected: bool| {
             let mut headers = Headers::new();
-            headers.append("Accept", accept);
+            headers.append("Accept", accept.to_owned());
             assert_eq!(wants_binary(&headers, &known), expected, "{accept}");
         };
         check("image/png", true);

@@ -2,16 +2,17 @@
 //! templates show it.
 
 use std::borrow::Cow;
+use std::mem::take;
 
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, header};
 
 /// Header lines, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Name, String)>);
+pub struct Headers(Vec<(Text, Text)>);
 
-/// A name that is always the same is not copied.
-type Name = Cow<'static, str>;
+/// What is always the same is not copied.
+type Text = Cow<'static, str>;
 
 impl Headers {
     /// None.
@@ -20,16 +21,16 @@ impl Headers {
     }
 
     /// One more line. What would end a line within a value is a space.
-    pub fn append(&mut self, name: impl Into<Name>, value: impl Into<String>) {
+    pub fn append(&mut self, name: impl Into<Text>, value: impl Into<Text>) {
         let mut value = value.into();
         if memchr::memchr3(b'\r', b'\n', 0, value.as_bytes()).is_some() {
-            value = value.replace(['\r', '\n', '\0'], " ");
+            value = value.replace(['\r', '\n', '\0'], " ").into();
         }
         self.0.push((name.into(), value));
     }
 
     /// This line in place of all of that name, however it is written.
-    pub fn set(&mut self, name: impl Into<Name>, value: impl Into<String>) {
+    pub fn set(&mut self, name: impl Into<Text>, value: impl Into<Text>) {
         let name = name.into();
         self.remove(&name);
         self.append(name, value);
@@ -40,6 +41,12 @@ impl Headers {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
+    /// The lines under other names; a line that gets none is left out.
+    pub(super) fn renamed(mut self, rename: impl Fn(Text) -> Option<Text>) -> Headers {
+        self.0.retain_mut(|(name, _)| rename(take(name)).map(|new| *name = new).is_some());
+        self
+    }
+
     /// Takes away all lines of exactly that name.
     pub fn remove_exact(&mut self, name: &str) {
         self.0.retain(|(known, _)| known != name);
@@ -47,13 +54,13 @@ impl Headers {
 
     /// The last value of that name, however it is written.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rfind(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.0.iter().rfind(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     }
 
     /// All values of that name, however it is written.
     pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h str> {
         let named = self.0.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.as_str())
+        named.map(|(_, value)| &**value)
     }
 
     /// Whether there is a line of that name, however it is written.
@@ -63,7 +70,7 @@ impl Headers {
 
     /// All lines.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, value.as_str()))
+        self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// The media type of `Content-Type`: lower case, without parameters.
@@ -77,8 +84,8 @@ pub(super) fn media_type(value: &str) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-impl<N: Into<Name>> FromIterator<(N, String)> for Headers {
-    fn from_iter<I: IntoIterator<Item = (N, String)>>(lines: I) -> Headers {
+impl<N: Into<Text>, V: Into<Text>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(lines: I) -> Headers {
         let mut headers = Headers::new();
         for (name, value) in lines {
             headers.append(name, value);
@@ -88,8 +95,8 @@ impl<N: Into<Name>> FromIterator<(N, String)> for Headers {
 }
 
 impl IntoIterator for Headers {
-    type Item = (Name, String);
-    type IntoIter = std::vec::IntoIter<(Name, String)>;
+    type Item = (Text, Text);
+    type IntoIter = std::vec::IntoIter<(Text, Text)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()

@@ -18,8 +18,8 @@ use super::request::Answer;
 /// What a function answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Invoked {
-    /// Its result, or its error, as JSON.
-    pub(super) body: Bytes,
+    /// The answer, with its result, or its error, as JSON in the body.
+    pub(super) answer: Answer,
     /// How it ended.
     pub(super) end: End,
 }
@@ -74,7 +74,7 @@ impl<'de> Visitor<'de> for WrittenVisitor {
         let mut written = Written::default();
         while let Some(key) = map.next_key()? {
             match key {
-                Key::ErrorMessage => written.message = Some(text_of(&map.next_value()?)),
+                Key::ErrorMessage => written.message = Some(text_of(map.next_value()?)),
                 Key::Other => {
                     written.has_others = true;
                     map.next_value::<IgnoredAny>()?;
@@ -90,21 +90,23 @@ const TIMED_OUT: &str = "Task timed out after ";
 static MESSAGE_KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"errorMessage\""));
 
 /// What the answer to an invocation says.
-pub(super) fn read(answer: &Answer) -> Invoked {
+pub(super) fn read(answer: Answer) -> Invoked {
     let error = match answer.status {
         _ if answer.headers.contains("x-amz-function-error") => Some(error(&answer.body)),
         // The emulator, when the runtime has died.
         StatusCode::BAD_GATEWAY => Some(error(&answer.body)),
         status if !status.is_success() => {
-            return Invoked { body: answer.body.clone(), end: End::Refused(status) };
+            return Invoked { answer, end: End::Refused(status) };
         }
-        _ if is_from_aws(answer) => None,
+        _ if is_from_aws(&answer) => None,
         _ => recognised(&answer.body),
     };
     match error {
-        None => Invoked { body: answer.body.clone(), end: End::Success },
-        Some(Told::Object(message)) => Invoked { body: answer.body.clone(), end: End::Error(message) },
-        Some(Told::Text(message)) => Invoked { body: told(&message), end: End::Error(message) },
+        None => Invoked { answer, end: End::Success },
+        Some(Told::Object(message)) => Invoked { answer, end: End::Error(message) },
+        Some(Told::Text(message)) => {
+            Invoked { answer: Answer { body: told(&message), ..answer }, end: End::Error(message) }
+        }
     }
 }
 
@@ -133,7 +135,7 @@ fn recognised(body: &[u8]) -> Option<Told> {
     }
     // Most results hold no such word, and need not be read.
     MESSAGE_KEY.find(body)?;
-    let written: Written = serde_json::from_slice(body).ok()?;
+    let written: Written = serde_json::from_str(text).ok()?;
     written.message.filter(|_| !written.has_others).map(Told::Object)
 }
 
@@ -145,10 +147,10 @@ fn error(body: &[u8]) -> Told {
     }
 }
 
-fn text_of(value: &Value) -> String {
+fn text_of(value: Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text,
         other => other.to_string(),
     }
 }
@@ -161,7 +163,7 @@ mod tests {
     fn read_as(status: u16, header: Option<&str>, body: &str) -> End {
         let headers: Headers = header.into_iter().map(|name| (name.to_owned(), "1".to_owned())).collect();
         let status = StatusCode::from_u16(status).unwrap();
-        read(&Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) }).end
+        read(Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) }).end
     }
 
     #[test]
@@ -204,8 +206,8 @@ mod tests {
     #[test]
     fn an_error_is_always_an_object() {
         let body = "Task timed out after 3.00 seconds".into();
-        let invoked = read(&Answer { status: StatusCode::OK, headers: Headers::new(), body });
-        assert_eq!(invoked.body, r#"{"errorMessage":"Task timed out after 3.00 seconds"}"#);
+        let invoked = read(Answer { status: StatusCode::OK, headers: Headers::new(), body });
+        assert_eq!(invoked.answer.body, r#"{"errorMessage":"Task timed out after 3.00 seconds"}"#);
     }
 
     #[test]

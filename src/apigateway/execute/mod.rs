@@ -22,7 +22,7 @@ mod request;
 mod respond;
 mod response_model;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod trace;
 mod url;
 mod validate;
@@ -31,6 +31,7 @@ mod values;
 
 use std::cell::OnceCell;
 use std::fmt;
+use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -108,7 +109,7 @@ pub struct Chosen {
     /// What the patterns were held against: the status, or the message of a function's error.
     pub subject: String,
     /// The pattern that matched; none: the default response.
-    pub pattern: Option<String>,
+    pub pattern: Option<Arc<str>>,
     /// The status that the integration response has.
     pub status: StatusCode,
 }

@@ -167,7 +167,7 @@ impl<'a> Execution<'a> {
     fn with_media_type(&self, mut headers: Headers, body: &Bytes) -> Headers {
         if !body.is_empty() && !headers.contains("content-type") {
             let media_type = self.received.headers.get("content-type").unwrap_or("application/json");
-            headers.append("Content-Type", media_type);
+            headers.append("Content-Type", media_type.to_owned());
         }
         headers
     }
@@ -179,7 +179,7 @@ impl<'a> Execution<'a> {
         let usual = [("Accept", "application/json"), ("User-Agent", &*user_agent)];
         for (name, value) in usual.into_iter().chain(trace_id) {
             if !headers.contains(name) {
-                headers.append(name, value);
+                headers.append(name, value.to_owned());
             }
         }
         headers
@@ -212,7 +212,7 @@ impl<'a> Execution<'a> {
     fn mapped_body(&mut self, integration: &Integration, mapped: &mut Mapped) -> Result<Payload, Fault> {
         let Received { request, headers, .. } = &self.received;
         let is_binary = content::has_binary_body(headers, &self.api.binary_media_types);
-        let body = content::of_request(&request.body, is_binary, integration.content_handling)
+        let body = content::of_request(request.body.clone(), is_binary, integration.content_handling)
             .map_err(|_| Fault::configuration("Unable to base64 decode the body."))?;
         match for_request(&integration.templates, headers, integration.passthrough) {
             Meets::Passes => {

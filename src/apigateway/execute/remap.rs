@@ -46,16 +46,7 @@ const HTTP_PROXY: Table = Table {
         "www-authenticate",
         "x-amzn-requestid",
     ],
-    dropped: &[
-        "expect",
-        "host",
-        "proxy-authenticate",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "via",
-    ],
+    ..LAMBDA_PROXY
 };
 
 const LAMBDA_PROXY: Table = Table {
@@ -90,12 +81,11 @@ pub(super) fn remapped(headers: Headers, backend: &Backend) -> Headers {
         Backend::Http(_) | Backend::Lambda(_) | Backend::Service(_) | Backend::Mock => &MAPPED,
     };
     let named = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-    let kept = headers.into_iter().filter(|(name, _)| !named(table.dropped, name));
-    let renamed = kept.map(|(name, value)| match named(table.renamed, &name) {
-        true => (format!("{PREFIX}{name}").into(), value),
-        false => (name, value),
-    });
-    renamed.collect()
+    headers.renamed(|name| match name {
+        _ if named(table.dropped, &name) => None,
+        _ if named(table.renamed, &name) => Some(format!("{PREFIX}{name}").into()),
+        _ => Some(name),
+    })
 }
 
 #[cfg(test)]

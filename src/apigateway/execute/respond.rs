@@ -1,6 +1,7 @@
 //! The way back: which integration response an answer meets, and what it makes of it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -19,11 +20,9 @@ use super::{BodyBy, Chosen, Considered, Execution, Kind};
 use crate::vtl::gateway::ResponseOverrides;
 use crate::vtl::{Limits, Meter};
 
-/// The backend's answer as selection, mappings and templates see it.
-struct Subject<'s> {
-    /// What patterns are held against.
-    selector: Cow<'s, str>,
-    answer: &'s Answer,
+/// The backend's answer as mappings and templates see it.
+struct Answered {
+    answer: Answer,
     /// The message of a function's error, which mappings see as the JSON it may be.
     is_error: bool,
 }
@@ -33,14 +32,11 @@ impl Execution<'_> {
     pub(super) fn respond(&mut self, method: &Method, answer: Answer) -> Result<Answer, Fault> {
         match &method.integration.backend {
             Backend::HttpProxy(_) => Ok(answer),
-            Backend::LambdaProxy(_, format) => self.unwrapped(lambda::read(&answer), *format),
+            Backend::LambdaProxy(_, format) => self.unwrapped(lambda::read(answer), *format),
             Backend::Lambda(_) => self.function_answered(method, answer),
             Backend::Http(_) | Backend::Service(_) => {
                 let selector = answer.status.as_str().to_owned();
-                self.selected(
-                    method,
-                    &Subject { selector: selector.into(), answer: &answer, is_error: false },
-                )
+                self.selected(method, selector, Answered { answer, is_error: false })
             }
             Backend::Mock => Err(Fault::internal(Kind::Default5xx, "a mock integration has no backend")),
         }
@@ -49,17 +45,14 @@ impl Execution<'_> {
     /// What the client gets of a mock's status.
     pub(super) fn respond_to_mock(&mut self, method: &Method, status: i64) -> Result<Answer, Fault> {
         let answer = Answer { status: StatusCode::OK, headers: Headers::new(), body: Bytes::new() };
-        let selector = status.to_string().into();
-        self.selected(method, &Subject { selector, answer: &answer, is_error: false })
+        self.selected(method, status.to_string(), Answered { answer, is_error: false })
     }
 
     /// A function's result is selected as the empty text, its error by the message.
     fn function_answered(&mut self, method: &Method, answer: Answer) -> Result<Answer, Fault> {
-        let Invoked { body, end } = lambda::read(&answer);
-        let Answer { status, mut headers, .. } = answer;
+        let Invoked { mut answer, end } = lambda::read(answer);
         // Emulators send what Go takes it for.
-        headers.set("Content-Type", "application/json");
-        let answer = Answer { status, headers, body };
+        answer.headers.set("Content-Type", "application/json");
         let (selector, is_error) = match end {
             End::Success => (String::new(), false),
             End::Error(message) => (message, true),
@@ -67,31 +60,33 @@ impl Execution<'_> {
             End::Refused(StatusCode::BAD_REQUEST) if !answer.body.is_empty() => (String::new(), false),
             End::Refused(status) => return Err(refused(status)),
         };
-        self.selected(method, &Subject { selector: selector.into(), answer: &answer, is_error })
+        self.selected(method, selector, Answered { answer, is_error })
     }
 
-    fn selected(&mut self, method: &Method, subject: &Subject<'_>) -> Result<Answer, Fault> {
+    /// What the integration response that a text selects makes of an answer.
+    fn selected(&mut self, method: &Method, subject: String, answered: Answered) -> Result<Answer, Fault> {
         let responses = &method.integration.responses;
-        self.note(|trace| trace.selection = Some(Considered::new(responses, &subject.selector)));
-        let (pattern, response) = select(responses, &subject.selector, subject.answer.status)?;
-        let pattern = pattern.map(str::to_owned);
-        let chosen = Chosen { subject: subject.selector.to_string(), pattern, status: response.status };
-        self.chosen = Some(chosen);
-        if method.response(response.status).is_none() {
-            let cause =
-                format!("Output mapping refers to an invalid method response: {}", response.status.as_u16());
-            return Err(Fault::configuration(cause));
-        }
-        self.map(response, subject)
+        self.note(|trace| trace.selection = Some(Considered::new(responses, &subject)));
+        let (pattern, response) = select(responses, &subject, answered.answer.status)?;
+        let mapped = match method.response(response.status) {
+            Some(_) => self.map(response, answered),
+            None => Err(Fault::configuration(format!(
+                "Output mapping refers to an invalid method response: {}",
+                response.status.as_u16()
+            ))),
+        };
+        self.chosen = Some(Chosen { subject, pattern: pattern.cloned(), status: response.status });
+        mapped
     }
 
     /// A fresh set of headers, the body by template, then what templates override.
-    fn map(&mut self, response: &IntegrationResponse, subject: &Subject<'_>) -> Result<Answer, Fault> {
-        let mut headers = self.mapped_headers(response, subject)?;
+    fn map(&mut self, response: &IntegrationResponse, answered: Answered) -> Result<Answer, Fault> {
+        let mut headers = self.mapped_headers(response, &answered)?;
+        let answer = answered.answer;
         let binary = &self.api.binary_media_types;
         let body = content::of_answer(
-            &subject.answer.body,
-            content::has_binary_body(&subject.answer.headers, binary),
+            answer.body,
+            content::has_binary_body(&answer.headers, binary),
             content::wants_binary(&self.received.headers, binary),
             response.content_handling,
         );
@@ -127,15 +122,15 @@ impl Execution<'_> {
     fn mapped_headers(
         &mut self,
         response: &IntegrationResponse,
-        subject: &Subject<'_>,
+        answered: &Answered,
     ) -> Result<Headers, Fault> {
         let mut headers = Headers::new();
         if response.parameters.is_empty() {
             return Ok(headers);
         }
-        let text = String::from_utf8_lossy(&subject.answer.body);
-        let body = if subject.is_error { with_parsed_message(&text) } else { text };
-        let reply = Reply { headers: &subject.answer.headers, body: &body };
+        let text = String::from_utf8_lossy(&answered.answer.body);
+        let body = if answered.is_error { with_parsed_message(&text) } else { text };
+        let reply = Reply { headers: &answered.answer.headers, body: &body };
         for parameter in &response.parameters {
             match self.answered(&parameter.source, &reply)? {
                 Some(value) => headers.append(parameter.header.clone(), value),
@@ -158,7 +153,7 @@ impl Execution<'_> {
             }
             End::Refused(status) => return Err(refused(status)),
         }
-        let written = contract::read(&invoked.body, format, self.settings.strict);
+        let written = contract::read(&invoked.answer.body, format, self.settings.strict);
         let written =
             written.map_err(|breach| broken(format!("Malformed Lambda proxy response: {breach}"), format))?;
         let decodes = match format {
@@ -188,7 +183,7 @@ impl Execution<'_> {
             && let Some(id) = self.received.headers.get("x-amzn-trace-id")
             && !headers.contains("x-amzn-trace-id")
         {
-            headers.append("X-Amzn-Trace-Id", id);
+            headers.append("X-Amzn-Trace-Id", id.to_owned());
         }
         self.sign(&mut headers);
         Answer { headers, ..answer }
@@ -200,7 +195,7 @@ fn select<'r>(
     responses: &'r IntegrationResponses,
     text: &str,
     status: StatusCode,
-) -> Result<(Option<&'r str>, &'r IntegrationResponse), Fault> {
+) -> Result<(Option<&'r Arc<str>>, &'r IntegrationResponse), Fault> {
     for (selection, response) in &responses.selected {
         let matches = selection.pattern.is_full_match(text, &mut Meter::new(Limits::default()));
         let matches = matches

@@ -132,7 +132,7 @@ impl Considered {
             let result = if is_settled { Tested::NotTried } else { tested(selection, subject) };
             // A pattern that takes too long ends the exchange.
             is_settled |= matches!(result, Tested::Matched | Tested::TooLong);
-            patterns.push(Tried { pattern: selection.text.clone(), status: response.status, result });
+            patterns.push(Tried { pattern: selection.text.to_string(), status: response.status, result });
         }
         let default = responses.default.as_ref().map(|response| response.status);
         Considered { subject: subject.to_owned(), patterns, default }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn it_is_told_why_a_pattern_does_not_match() {
         let check = |pattern: &str, subject: &str, expected: Tested| {
-            let selection = Selection { text: pattern.to_owned(), pattern: JavaRegex::new(pattern).unwrap() };
+            let selection = Selection { text: pattern.into(), pattern: JavaRegex::new(pattern).unwrap() };
             assert_eq!(tested(&selection, subject), expected, "{pattern} {subject}");
         };
         let part = |part: &str| Tested::Part(part.to_owned());

@@ -1,6 +1,7 @@
 //! An integration: where a method's requests go, how they are written anew, and which answer of the backend becomes
 //! which answer of the API.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -151,7 +152,7 @@ pub struct IntegrationResponses {
 #[derive(Debug)]
 pub struct Selection {
     /// As written.
-    pub text: String,
+    pub text: Arc<str>,
     /// Compiled; the whole of a subject must match.
     pub pattern: JavaRegex,
 }

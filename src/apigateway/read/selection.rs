@@ -19,7 +19,7 @@ impl Reader<'_> {
         match JavaRegex::new(text) {
             Ok(pattern) => {
                 self.lost_escape(text, place);
-                Some(Selection { text: text.to_owned(), pattern })
+                Some(Selection { text: text.into(), pattern })
             }
             Err(error) => {
                 self.error(place, format!("`{text}` is not a pattern: {error}"));

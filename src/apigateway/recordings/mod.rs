@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Method as Verb, StatusCode};
 use serde_json::Value;
 
+use super::execute::tests::sample;
 use super::execute::{Answer, Call, Execution, Finished, Headers, Request, Settings, Step, Target};
 use super::model::Api;
 use super::read::{Options, read};
@@ -101,14 +102,7 @@ fn request(line: &Value) -> Request {
         query: text(line, "/request/query").to_owned(),
         headers,
         body: bytes(&line["request"]["body"]),
-        request_id: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef".to_owned(),
-        source_ip: "192.0.2.7".to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
-        scheme: "https".to_owned(),
-        port: 443,
-        time: "21/Nov/2026:07:46:27 +0000".to_owned(),
-        time_epoch: 1_795_247_187_000,
-        ..Request::default()
+        ..sample::request()
     }
 }
 

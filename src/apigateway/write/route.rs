@@ -74,7 +74,7 @@ fn responses(integration: &Integration) -> Yaml {
 }
 
 fn response(when: Option<(&str, &Selection)>, response: &IntegrationResponse) -> Yaml {
-    let when = when.map(|(subject, selection)| Yaml::map([(subject, Yaml::text(&selection.text))]));
+    let when = when.map(|(subject, selection)| Yaml::map([(subject, Yaml::text(&*selection.text))]));
     let headers = response.parameters.iter();
     let headers = headers.map(|parameter| (&parameter.header, response_source(&parameter.source)));
     let rest = [

@@ -134,7 +134,7 @@ impl Explanation<'_> {
                 "patterns": considered.patterns.iter().map(tried_json).collect::<Vec<_>>(),
                 "default": considered.default.map(|status| status.as_u16()),
                 "chosen": chosen.map(|chosen| json!({
-                    "pattern": chosen.pattern, "status": chosen.status.as_u16(),
+                    "pattern": chosen.pattern.as_deref(), "status": chosen.status.as_u16(),
                 })),
             })),
             "without_value": trace.map(|trace| &trace.without_value),

@@ -24,6 +24,8 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::live::Snapshot;
 use crate::settings::{Capture, Kind};
+use crate::telemetry::meters::Meters;
+use crate::telemetry::metrics::families::CAPTURES_DROPPED;
 use crate::traffic::capture::Writing;
 use crate::traffic::redact::Redaction;
 use files::Files;
@@ -54,14 +56,14 @@ impl Captures {
     ///
     /// # Errors
     /// When the folder cannot be had.
-    pub fn start(snapshot: &Snapshot) -> io::Result<Option<Arc<Captures>>> {
+    pub fn start(snapshot: &Snapshot, meters: &Meters) -> io::Result<Option<Arc<Captures>>> {
         let Some(wanted) = snapshot.settings.capture.clone() else { return Ok(None) };
         let files = Files::new(&wanted).map_err(|error| {
             let folder = wanted.folder.display();
             io::Error::new(error.kind(), format!("cannot capture to `{folder}`: {error}"))
         })?;
         let (queue, messages) = sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
+        let dropped = meters.tally(&CAPTURES_DROPPED, &[]);
         let writer = Writer {
             files,
             messages,
@@ -142,7 +144,7 @@ impl Writer {
             body_bytes_max: self.body_bytes_max,
             redaction: &self.redaction,
         };
-        let mut told = Told::default();
+        let mut told = Told { dropped: self.dropped.load(Relaxed), ..Told::default() };
         loop {
             let message = match self.messages.try_recv() {
                 Ok(message) => message,
@@ -171,6 +173,8 @@ impl Writer {
 struct Told {
     has_failed: bool,
     dropped_at: Option<Instant>,
+    /// Those that it knows of.
+    dropped: u64,
 }
 
 impl Told {
@@ -186,11 +190,13 @@ impl Told {
 
     /// Says how many recordings were dropped, unless it did so a moment ago.
     fn dropped(&mut self, dropped: &AtomicU64, pause: Duration) {
-        if dropped.load(Relaxed) == 0 || self.dropped_at.is_some_and(|at| at.elapsed() < pause) {
+        let all = dropped.load(Relaxed);
+        if all == self.dropped || self.dropped_at.is_some_and(|at| at.elapsed() < pause) {
             return;
         }
         self.dropped_at = Some(Instant::now());
-        let dropped = dropped.swap(0, Relaxed);
+        let dropped = all - self.dropped;
+        self.dropped = all;
         warn!(dropped, "exchanges were not captured: there were more than could be written");
     }
 }

@@ -54,7 +54,7 @@ fn headers<B>(request: &Request<B>) -> Headers {
     // A target in absolute form outweighs what the header says.
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     if let Some(host) = host.filter(|host| headers.get("host") != Some(host)) {
-        headers.set("Host", host);
+        headers.set("Host", host.to_owned());
     }
     headers
 }

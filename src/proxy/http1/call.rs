@@ -30,6 +30,7 @@ use super::pool::Pool;
 use super::session::Session;
 use super::wire::Wire;
 use crate::proxy::error::UpstreamFault;
+use crate::telemetry::meters::Link;
 
 /// How long an upstream may be silent before the body is sent unasked: many have never heard of `Expect`.
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(1);
@@ -80,6 +81,7 @@ pub(in crate::proxy) struct Answer<B> {
 #[derive(Debug)]
 pub(in crate::proxy) struct Switched {
     pub stream: Wire,
+    pub link: Link,
     pub first: Bytes,
 }
 
@@ -160,8 +162,8 @@ impl Call {
         let head = poll_fn(|context| self.poll_head(client, context)).await?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             let Head { status, version, phrase, headers, .. } = head;
-            let Line { wire, inbound, .. } = *self.line;
-            let body = Switched { stream: wire, first: inbound.freeze() };
+            let Line { wire, link, inbound, .. } = *self.line;
+            let body = Switched { stream: wire, link, first: inbound.freeze() };
             return Ok(Err(Answer { status, version, phrase, headers, body }));
         }
         Ok(Ok(self.answered(head)?))

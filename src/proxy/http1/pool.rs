@@ -38,11 +38,15 @@ impl Pool {
     /// A connection on which nothing has happened since its last exchange.
     pub fn take(&self) -> Option<Box<Line>> {
         let mut idle = self.idle.borrow_mut();
-        std::iter::from_fn(|| idle.pop()).map(|idle| idle.line).find(|line| line.is_quiet())
+        let mut lines = std::iter::from_fn(|| idle.pop()).map(|idle| idle.line);
+        let mut line = lines.find(|line| line.is_quiet())?;
+        line.link.wake();
+        Some(line)
     }
 
     /// Keeps a connection for the next exchange.
-    pub fn put(self: &Rc<Self>, line: Box<Line>) {
+    pub fn put(self: &Rc<Self>, mut line: Box<Line>) {
+        line.link.rest();
         self.idle.borrow_mut().push(Idle { line, since: self.rounds.get() });
         if !self.is_watched.replace(true) {
             spawn_local(watch(Rc::downgrade(self)));
@@ -74,12 +78,14 @@ async fn watch(pool: Weak<Pool>) {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
 
     use tokio::runtime::{Builder, LocalOptions};
     use tokio::time::advance;
 
     use super::super::Buffers;
     use super::*;
+    use crate::telemetry::meters::Links;
 
     /// A pool with so many connections, and their other ends.
     fn pool(count: usize) -> (Rc<Pool>, Vec<TcpStream>) {
@@ -88,7 +94,8 @@ mod tests {
         let ends = (0..count).map(|_| {
             let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             stream.set_nonblocking(true).unwrap();
-            pool.put(Line::new(tokio::net::TcpStream::from_std(stream).unwrap().into(), &buffers));
+            let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+            pool.put(Line::new(stream.into(), Arc::<Links>::default().open(), &buffers));
             listener.accept().unwrap().0
         });
         let ends = ends.collect();

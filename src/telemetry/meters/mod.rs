@@ -5,24 +5,31 @@
 //! another. [`Meters`] reads them all and adds up when somebody asks.
 
 mod count;
-mod latency;
+mod distribution;
+mod links;
 mod recent;
 mod shelf;
+pub mod source;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::outcome::{Shadow, Verdict};
 
-pub use count::{Count, Counts, Role, Word};
-pub use latency::Latency;
+pub use count::{Count, Counts, Decision, Door, Durations, Exchanges, Role, Verb, hidden};
+pub use distribution::Distribution;
+pub use links::{Link, Linked, Links};
 pub use recent::{Position, Seen};
+pub use source::{Family, Samples, Source};
 
 use recent::{Recent, Rooms};
 use shelf::Shelf;
+use source::Sources;
 
 /// All that is counted and kept, for those who ask. Clones see the same.
 #[derive(Debug, Clone)]
@@ -33,6 +40,8 @@ struct Shared {
     /// The same moment on two clocks, so that an exchange need not look at the second.
     since: (Instant, SystemTime),
     workers: Mutex<Vec<Arc<Worker>>>,
+    sources: Mutex<Sources>,
+    tallies: Mutex<Vec<Tally>>,
 }
 
 /// What one worker has counted and kept.
@@ -40,6 +49,15 @@ struct Shared {
 struct Worker {
     shelf: Shelf,
     recent: Recent,
+    links: Mutex<BTreeMap<Arc<str>, Arc<Links>>>,
+}
+
+/// A counter of something rare, and what it is called.
+#[derive(Debug)]
+struct Tally {
+    family: &'static Family,
+    labels: Vec<(&'static str, String)>,
+    count: Arc<AtomicU64>,
 }
 
 /// A worker's end of it.
@@ -60,10 +78,20 @@ pub struct Counted<'a> {
     pub statuses: (u16, u16),
     /// What was decided.
     pub verdict: Option<&'a Verdict>,
+    /// What was asked.
+    pub verb: Verb,
+    /// How it came in.
+    pub door: Door,
     /// Rules in shadow mode that would have decided.
     pub shadows: &'a [Shadow],
     /// The model that the answer does not fit.
     pub misfit: Option<&'a str>,
+    /// How much of the body was held, and for how long.
+    pub held: Option<(u64, Duration)>,
+    /// What there is to count of tries after the first.
+    pub retries: &'a [&'static str],
+    /// The upstream that gave no whole answer, and the type of its error (RFC 9209, section 2.3).
+    pub fault: Option<(&'a str, &'static str)>,
     /// From its begin to its end.
     pub took: Duration,
     /// From its begin to the head of the upstream's answer.
@@ -128,14 +156,52 @@ impl Meters {
     }
 
     fn since_moment(since: (Instant, SystemTime)) -> Meters {
-        Meters(Arc::new(Shared { since, workers: Mutex::default() }))
+        Meters(Arc::new(Shared {
+            since,
+            workers: Mutex::default(),
+            sources: Mutex::default(),
+            tallies: Mutex::default(),
+        }))
     }
 
-    /// The end of a new worker.
+    /// The end of a new worker. What it counts is kept for as long as the sidecar runs, so a thread has one for good.
     pub fn meter(&self) -> Meter {
         let worker = Arc::new(Worker::default());
         lock(&self.0.workers).push(Arc::clone(&worker));
         Meter { worker, own: RefCell::default(), rooms: RefCell::default(), since: self.0.since }
+    }
+
+    /// Asks this one, too, when metrics are asked for, from now on.
+    pub fn listen_to(&self, source: Arc<dyn Source>) {
+        lock(&self.0.sources).add(source);
+    }
+
+    /// The same for what does not live as long as the sidecar, such as what belongs to one configuration.
+    pub fn listen_while_it_lives(&self, source: Weak<dyn Source>) {
+        lock(&self.0.sources).add_mortal(source);
+    }
+
+    /// A counter of something that is too rare to be counted by each worker for itself. Who asks for the same gets the
+    /// same, also after a change of the configuration.
+    pub fn tally(&self, family: &'static Family, labels: &[(&'static str, &str)]) -> Arc<AtomicU64> {
+        let mut tallies = lock(&self.0.tallies);
+        let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        if let Some(known) = tallies.iter().find(|tally| tally.family == family && tally.labels == labels) {
+            return Arc::clone(&known.count);
+        }
+        let count = Arc::default();
+        tallies.push(Tally { family, labels, count: Arc::clone(&count) });
+        count
+    }
+
+    /// What everybody who was listened to has to say, and the tallies.
+    pub fn tell(&self, samples: &mut Samples) {
+        let sources = lock(&self.0.sources).living();
+        sources.iter().for_each(|source| source.tell(samples));
+        for Tally { family, labels, count } in lock(&self.0.tallies).iter() {
+            let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            samples.add(family, &labels, count.load(Relaxed) as f64);
+        }
     }
 
     /// Since when it is counted.
@@ -148,6 +214,10 @@ impl Meters {
         let mut counts = Counts::default();
         for worker in lock(&self.0.workers).iter() {
             worker.shelf.add_to(&mut counts);
+            for (upstream, links) in lock(&worker.links).iter() {
+                let linked = counts.links.entry(Arc::clone(upstream)).or_default();
+                *linked = linked.and(links.now());
+            }
         }
         counts
     }
@@ -178,18 +248,23 @@ impl Meters {
 }
 
 impl Meter {
+    /// Another configuration is in force: rules are counted on by their names.
+    pub fn forget_rules(&self) {
+        self.own.borrow_mut().forget_rules();
+    }
+
     /// Counts an exchange.
     pub fn count(&self, counted: &Counted<'_>) {
         let mut own = self.own.borrow_mut();
         let Some(route) = own.route(&self.worker.shelf, counted.route) else { return };
-        let statuses @ (from, _) = counted.statuses;
-        route.exchange(statuses, counted.verdict.map_or(Word::None, Word::from));
-        route.took(micros(counted.took), counted.upstream_time.map(micros));
+        let statuses @ (from, to) = counted.statuses;
+        let Counted { verb, door, .. } = *counted;
+        route.exchange(Exchanges { from, to, decision: Decision::of(counted.verdict), verb, door });
+        route.took(counted.took, counted.upstream_time);
         match counted.verdict {
             Some(Verdict::Rewrite { rule }) => route.rule(rule, Role::Decided, statuses),
             Some(Verdict::Failed { rule, .. }) => route.rule(rule, Role::Failed, statuses),
-            Some(Verdict::Undecided { reason }) => route.undecided(reason.kind()),
-            Some(Verdict::PassThrough { .. }) | None => {}
+            Some(Verdict::PassThrough { .. } | Verdict::Undecided { .. }) | None => {}
         }
         for shadow in counted.shadows {
             route.shadow(shadow, from);
@@ -197,6 +272,20 @@ impl Meter {
         if let Some(model) = counted.misfit {
             route.misfit(model);
         }
+        for outcome in counted.retries {
+            route.retry(outcome);
+        }
+        if let Some((upstream, error)) = counted.fault {
+            route.fault(upstream, error);
+        }
+        if let Some((bytes, time)) = counted.held {
+            self.worker.shelf.held(bytes, time);
+        }
+    }
+
+    /// Where the worker's connections to this upstream are counted.
+    pub fn links(&self, upstream: &Arc<str>) -> Arc<Links> {
+        Arc::clone(lock(&self.worker.links).entry(Arc::clone(upstream)).or_default())
     }
 
     /// Keeps what there is to tell of an exchange that began and took so, unless there are too many in a second.
@@ -215,10 +304,6 @@ impl Meter {
             self.worker.recent.count_not_kept();
         }
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
 }
 
 /// Somebody who panicked has left nothing half done: everything under these locks is one push.

@@ -3,9 +3,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::count::{Count, Counts, Role, Word};
-use super::latency::Histogram;
+use super::count::{Count, Counts, Exchanges, Role};
+use super::distribution::Histogram;
 use super::{FastMap, lock};
 use crate::engine::outcome::Shadow;
 
@@ -19,6 +20,8 @@ const COUNTERS_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     routes: Mutex<Vec<Arc<OfRoute>>>,
+    hold_time: Histogram,
+    hold_bytes: Histogram,
 }
 
 /// What is counted of one route.
@@ -36,16 +39,20 @@ struct Counter {
     times: AtomicU64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    Exchanges(Statuses, Word),
+    Exchanges(Exchanges),
     Rule(Arc<str>, Role, Statuses),
-    Undecided(&'static str),
     Misfit(Arc<str>),
+    Retries(&'static str),
+    Faults(Arc<str>, &'static str),
 }
 
 /// The upstream's status and the client's.
 pub(super) type Statuses = (u16, u16);
+
+/// A rule's name and its counter.
+type OfRule = (Arc<str>, Arc<Counter>);
 
 /// How the worker finds what is on its shelf.
 #[derive(Debug, Default)]
@@ -60,12 +67,15 @@ pub(super) struct Own {
 #[derive(Debug)]
 pub(super) struct Route {
     shared: Arc<OfRoute>,
-    /// There are so few of them that looking through them takes no longer than anything else.
-    exchanges: Vec<(Statuses, Word, Arc<Counter>)>,
-    undecided: Vec<(&'static str, Arc<Counter>)>,
+    exchanges: FastMap<Exchanges, Arc<Counter>>,
+    /// What the last exchange was, which is often what the next is.
+    last: Option<(Exchanges, Arc<Counter>)>,
+    /// By the address of the rule's name, which stays what it is as long as it is kept here.
+    rules: FastMap<(usize, Role, Statuses), OfRule>,
+    /// There are so few of these that looking through them takes no longer than anything else.
     misfits: Vec<(Arc<str>, Arc<Counter>)>,
-    /// By the address of the rule's name, which the counter keeps.
-    rules: FastMap<(usize, Role, Statuses), Arc<Counter>>,
+    retries: Vec<(&'static str, Arc<Counter>)>,
+    faults: Vec<(Arc<str>, &'static str, Arc<Counter>)>,
 }
 
 impl Own {
@@ -75,6 +85,11 @@ impl Own {
             self.last = self.index(shelf, name);
         }
         self.routes.get_mut(self.last)
+    }
+
+    /// Another configuration is in force.
+    pub fn forget_rules(&mut self) {
+        self.routes.iter_mut().for_each(Route::forget_rules);
     }
 
     fn index(&mut self, shelf: &Shelf, name: &str) -> usize {
@@ -96,38 +111,35 @@ impl Own {
 
 impl Route {
     fn new(shared: Arc<OfRoute>) -> Route {
-        let (exchanges, undecided, misfits) = (Vec::new(), Vec::new(), Vec::new());
-        Route { shared, exchanges, undecided, misfits, rules: FastMap::default() }
+        let (misfits, retries, faults) = (Vec::new(), Vec::new(), Vec::new());
+        let (exchanges, rules) = (FastMap::default(), FastMap::default());
+        Route { shared, exchanges, last: None, rules, misfits, retries, faults }
     }
 
     /// An exchange has ended.
-    pub fn exchange(&mut self, statuses: Statuses, verdict: Word) {
-        let found = self.exchanges.iter().find(|(s, v, _)| (*s, *v) == (statuses, verdict));
-        match found {
-            Some((_, _, counter)) => counter.add(),
-            None => {
-                let counter = self.shared.put_up(Kind::Exchanges(statuses, verdict));
-                self.exchanges.extend(counter.map(|counter| (statuses, verdict, counter)));
-            }
+    pub fn exchange(&mut self, of: Exchanges) {
+        if let Some((_, counter)) = self.last.as_ref().filter(|(last, _)| *last == of) {
+            return counter.add();
         }
+        let counter = match self.exchanges.get(&of) {
+            Some(counter) => {
+                counter.add();
+                Some(Arc::clone(counter))
+            }
+            None => {
+                let counter = self.shared.put_up(Kind::Exchanges(of));
+                self.exchanges.extend(counter.clone().map(|counter| (of, counter)));
+                counter
+            }
+        };
+        self.last = counter.map(|counter| (of, counter));
     }
 
-    /// It took so many microseconds, to its end and to the head of the upstream's answer.
-    pub fn took(&self, micros: u64, upstream: Option<u64>) {
-        self.shared.took.add(micros);
-        if let Some(micros) = upstream {
-            self.shared.upstream.add(micros);
-        }
-    }
-
-    /// No rule could decide about it.
-    pub fn undecided(&mut self, reason: &'static str) {
-        match self.undecided.iter().find(|(known, _)| *known == reason) {
-            Some((_, counter)) => counter.add(),
-            None => {
-                let counter = self.shared.put_up(Kind::Undecided(reason));
-                self.undecided.extend(counter.map(|counter| (reason, counter)));
-            }
+    /// It took so long, to its end and to the head of the upstream's answer.
+    pub fn took(&self, time: Duration, upstream: Option<Duration>) {
+        self.shared.took.add_time(time);
+        if let Some(time) = upstream {
+            self.shared.upstream.add_time(time);
         }
     }
 
@@ -143,16 +155,44 @@ impl Route {
         }
     }
 
+    /// The request was sent again, or was not.
+    pub fn retry(&mut self, outcome: &'static str) {
+        match self.retries.iter().find(|(known, _)| *known == outcome) {
+            Some((_, counter)) => counter.add(),
+            None => {
+                let counter = self.shared.put_up(Kind::Retries(outcome));
+                self.retries.extend(counter.map(|counter| (outcome, counter)));
+            }
+        }
+    }
+
+    /// The upstream gave no whole answer.
+    pub fn fault(&mut self, upstream: &str, error: &'static str) {
+        match self.faults.iter().find(|(name, known, _)| *known == error && **name == *upstream) {
+            Some((_, _, counter)) => counter.add(),
+            None => {
+                let upstream: Arc<str> = upstream.into();
+                let counter = self.shared.put_up(Kind::Faults(Arc::clone(&upstream), error));
+                self.faults.extend(counter.map(|counter| (upstream, error, counter)));
+            }
+        }
+    }
+
     /// A rule did something.
     pub fn rule(&mut self, rule: &Arc<str>, role: Role, statuses: Statuses) {
         let key = (rule.as_ptr().addr(), role, statuses);
         match self.rules.get(&key) {
-            Some(counter) => counter.add(),
+            Some((_, counter)) => counter.add(),
             None => {
-                let counter = self.shared.put_up(Kind::Rule(Arc::clone(rule), role, statuses));
-                self.rules.extend(counter.map(|counter| (key, counter)));
+                let counter = self.shared.put_up_once(Kind::Rule(Arc::clone(rule), role, statuses));
+                self.rules.extend(counter.map(|counter| (key, (Arc::clone(rule), counter))));
             }
         }
+    }
+
+    /// Rules of the same names come from another configuration now, and are counted on.
+    fn forget_rules(&mut self) {
+        self.rules.clear();
     }
 
     /// A rule in shadow mode would have done something.
@@ -166,6 +206,18 @@ impl OfRoute {
     fn new(name: &str) -> OfRoute {
         let (took, upstream) = (Histogram::default(), Histogram::default());
         OfRoute { name: name.into(), took, upstream, counters: Mutex::default() }
+    }
+
+    /// The counter of something that may have been counted before, under another configuration; it is counted now.
+    fn put_up_once(&self, of: Kind) -> Option<Arc<Counter>> {
+        let known = lock(&self.counters).iter().find(|counter| counter.of == of).map(Arc::clone);
+        match known {
+            Some(counter) => {
+                counter.add();
+                Some(counter)
+            }
+            None => self.put_up(of),
+        }
     }
 
     /// A counter for what is counted for the first time, now.
@@ -187,18 +239,23 @@ impl Counter {
 }
 
 impl Shelf {
+    /// So much of an answer was held for so long.
+    pub fn held(&self, bytes: u64, time: Duration) {
+        self.hold_bytes.add_bytes(bytes);
+        self.hold_time.add_time(time);
+    }
+
     /// Adds what is on it to `counts`.
     pub fn add_to(&self, counts: &mut Counts) {
+        self.hold_time.add_to(&mut counts.hold_time);
+        self.hold_bytes.add_to(&mut counts.hold_bytes);
         for of in lock(&self.routes).iter() {
-            let route = || Arc::clone(&of.name);
-            for (bucket, times) in of.took.buckets() {
-                counts.add(Count::Took { route: route(), bucket }, times);
-            }
-            for (bucket, times) in of.upstream.buckets() {
-                counts.add(Count::Upstream { route: route(), bucket }, times);
-            }
+            let durations = counts.durations.entry(Arc::clone(&of.name)).or_default();
+            of.took.add_to(&mut durations.total);
+            of.upstream.add_to(&mut durations.upstream);
             for counter in lock(&of.counters).iter() {
-                counts.add(counter.of.clone().of(route()), counter.times.load(Ordering::Relaxed));
+                let count = counter.of.clone().of(Arc::clone(&of.name));
+                counts.add(count, counter.times.load(Ordering::Relaxed));
             }
         }
     }
@@ -207,10 +264,11 @@ impl Shelf {
 impl Kind {
     fn of(self, route: Arc<str>) -> Count {
         match self {
-            Kind::Exchanges((from, to), verdict) => Count::Exchanges { route, from, to, verdict },
+            Kind::Exchanges(of) => Count::Exchanges { route, of },
             Kind::Rule(rule, role, (from, to)) => Count::Rule { route, rule, role, from, to },
-            Kind::Undecided(reason) => Count::Undecided { route, reason },
             Kind::Misfit(model) => Count::Misfit { route, model },
+            Kind::Retries(outcome) => Count::Retries { route, outcome },
+            Kind::Faults(upstream, error) => Count::Faults { route, upstream, error },
         }
     }
 }

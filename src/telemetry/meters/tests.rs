@@ -1,6 +1,6 @@
 use std::net::Ipv4Addr;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::*;
 use crate::engine::outcome::Undecided;
@@ -38,6 +38,11 @@ fn end(meters: &Meters, meter: &Meter, after: Duration, ended: Ended<'_>) {
         route: ended.route.unwrap(),
         statuses: (ended.upstream_status.unwrap(), ended.status.unwrap()),
         verdict: ended.verdict,
+        verb: Verb::from(&Method::GET),
+        door: Door::Proxy,
+        held: ended.held,
+        retries: if ended.attempts > 1 { &["sent again"] } else { &[] },
+        fault: ended.upstream.zip(ended.error.map(|_| "connection_terminated")),
         shadows: ended.shadows,
         misfit: Some("Order").filter(|_| ended.request_id == "c"),
         took: ended.took,
@@ -70,19 +75,82 @@ fn workers_are_added_up() {
         from: 200,
         to,
     };
-    let exchanges = |to, verdict| Count::Exchanges { route: Arc::clone(&route), from: 200, to, verdict };
+    let exchanges = |to, decision| {
+        let of = Exchanges { from: 200, to, decision, verb: Verb::Get, door: Door::Proxy };
+        Count::Exchanges { route: Arc::clone(&route), of }
+    };
     let counts = meters.counts();
-    let times = |count: Count| counts.0.get(&count).copied();
-    assert_eq!(times(exchanges(404, Word::Rewrite)), Some(2));
+    let times = |count: Count| counts.times.get(&count).copied();
+    assert_eq!(times(exchanges(404, Decision::Rewrite)), Some(2));
     assert_eq!(times(Count::Misfit { route: Arc::clone(&route), model: "Order".into() }), Some(1));
-    assert_eq!(times(exchanges(200, Word::Undecided)), Some(1));
+    assert_eq!(times(exchanges(200, Decision::Undecided("body not complete in time"))), Some(1));
     assert_eq!(times(rule("orders/not-found", Role::Decided, 404)), Some(2));
     assert_eq!(times(rule("orders/busy", Role::Shadow, 503)), Some(1));
-    let reason = "body not complete in time";
-    assert_eq!(times(Count::Undecided { route: Arc::clone(&route), reason }), Some(1));
-    assert_eq!(times(Count::Took { route: Arc::clone(&route), bucket: latency::bucket(2000) }), Some(3));
-    assert_eq!(times(Count::Upstream { route: Arc::clone(&route), bucket: latency::bucket(1000) }), Some(3));
-    assert_eq!(counts.0.len(), 8);
+    assert_eq!(counts.times.len(), 5);
+    let Durations { total, upstream } = &counts.durations[&route];
+    assert_eq!(
+        (total.buckets().collect::<Vec<_>>(), upstream.buckets().collect()),
+        (vec![(2048, 3)], vec![(1024, 3)])
+    );
+}
+
+#[test]
+fn what_was_held_tried_again_or_failed_is_counted_as_well() {
+    let meters = Meters::start();
+    let (one, two) = (meters.meter(), meters.meter());
+    let held = Some((1000, Duration::from_millis(1)));
+    end(&meters, &one, Duration::ZERO, Ended { held, attempts: 2, ..ended("a", 200, &PASSED) });
+    end(&meters, &two, Duration::ZERO, Ended { held, error: Some("gone"), ..ended("b", 502, &PASSED) });
+    let counts = meters.counts();
+    let buckets = |distribution: &Distribution| distribution.buckets().collect::<Vec<_>>();
+    assert_eq!((buckets(&counts.hold_bytes), buckets(&counts.hold_time)), (vec![(1024, 2)], vec![(1024, 2)]));
+    let route: Arc<str> = "/orders/{id}".into();
+    let retries = Count::Retries { route: Arc::clone(&route), outcome: "sent again" };
+    let faults = Count::Faults { route, upstream: "legacy".into(), error: "connection_terminated" };
+    assert_eq!((counts.times.get(&retries), counts.times.get(&faults)), (Some(&1), Some(&1)));
+}
+
+#[test]
+fn a_rule_is_counted_on_however_often_the_configuration_is_read_anew() {
+    let meters = Meters::start();
+    let meter = meters.meter();
+    for _ in 0..10_000 {
+        end(&meters, &meter, Duration::ZERO, ended("a", 404, &rewritten()));
+    }
+    let rule = Count::Rule {
+        route: "/orders/{id}".into(),
+        rule: "orders/not-found".into(),
+        role: Role::Decided,
+        from: 200,
+        to: 404,
+    };
+    assert_eq!(meters.counts().times.get(&rule), Some(&10_000));
+}
+
+#[test]
+fn connections_of_all_workers_are_added_up() {
+    let meters = Meters::start();
+    let (one, two) = (meters.meter(), meters.meter());
+    let legacy: Arc<str> = "legacy".into();
+    let mut idle = one.links(&legacy).open();
+    idle.rest();
+    let busy = two.links(&legacy).open();
+    drop(one.links(&legacy).open());
+    assert_eq!(meters.counts().links[&legacy], Linked { opened: 3, busy: 1, idle: 1 });
+    drop((idle, busy));
+}
+
+#[test]
+fn a_tally_is_one_however_often_it_is_asked_for() {
+    static DROPPED: Family = Family::counter("candor_dropped_total", "Things dropped");
+    let meters = Meters::start();
+    meters.tally(&DROPPED, &[("reason", "full")]).fetch_add(1, Relaxed);
+    meters.tally(&DROPPED, &[("reason", "full")]).fetch_add(1, Relaxed);
+    meters.tally(&DROPPED, &[("reason", "late")]);
+    let mut samples = Samples::default();
+    meters.tell(&mut samples);
+    let told: Vec<_> = samples.0[DROPPED.name].values.clone().into_iter().collect();
+    assert_eq!(told, [("reason=\"full\"".to_owned(), 2.0), ("reason=\"late\"".to_owned(), 0.0)]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod envoy;
+pub mod exposition;
 pub mod files;
 pub mod h2;
 pub mod log;

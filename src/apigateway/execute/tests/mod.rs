@@ -3,6 +3,7 @@
 mod answers;
 mod properties;
 mod requests;
+pub mod sample;
 
 use std::sync::Arc;
 
@@ -60,13 +61,7 @@ pub(super) fn post(path: &str, lines: &[(&str, &str)], body: &str) -> Request {
         headers: headers(lines),
         body: Bytes::copy_from_slice(body.as_bytes()),
         request_id: "id-1".to_owned(),
-        source_ip: "192.0.2.7".to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
-        scheme: "https".to_owned(),
-        port: 443,
-        time: "21/Nov/2026:07:46:27 +0000".to_owned(),
-        time_epoch: 1_795_247_187_000,
-        ..Request::default()
+        ..sample::request()
     }
 }
 
@@ -142,7 +137,7 @@ fn traced(
     let trace = finished.trace.as_ref().unwrap();
     if let (Some(chosen), Some(considered)) = (&finished.chosen, &trace.selection) {
         let matched = considered.patterns.iter().find(|tried| tried.result == Tested::Matched);
-        assert_eq!(matched.map(|tried| &tried.pattern), chosen.pattern.as_ref());
+        assert_eq!(matched.map(|tried| &*tried.pattern), chosen.pattern.as_deref());
         assert_eq!(considered.subject, chosen.subject);
     }
     Finished { trace: None, ..finished }

@@ -96,7 +96,7 @@ errors:
     assert_eq!(integration.passthrough, Passthrough::Never);
     assert_eq!(integration.content_handling, Some(ContentHandling::ToText));
     assert_eq!(integration.timeout, Duration::from_millis(1500));
-    assert_eq!(integration.responses.selected[0].0.text, r"4\d{2}");
+    assert_eq!(&*integration.responses.selected[0].0.text, r"4\d{2}");
     // What may be answered is what the responses say, unless it is said.
     assert_eq!(put.response(StatusCode::BAD_REQUEST).unwrap().headers, ["X-Why"]);
     assert_eq!(api.methods[2].responses.len(), 2);

@@ -171,7 +171,7 @@ fn a_line_feed_in_a_pattern_is_kept() {
     let text = with_integration(
         r#"{ type: mock, requestTemplates: { a/b: x }, responses: { "(\n|.)+": { statusCode: 200 } } }"#,
     );
-    assert_eq!(only(&api(&text)).integration.responses.selected[0].0.text, "(\n|.)+");
+    assert_eq!(&*only(&api(&text)).integration.responses.selected[0].0.text, "(\n|.)+");
 }
 
 #[test]
