@@ -1,13 +1,13 @@
 //! Who may ask the console's API.
 //!
 //! On loopback everybody on this machine may, but not a web page from elsewhere whose name was made to point here (DNS
-//! rebinding): the request must name an address or `localhost`. Elsewhere, and wherever a token is set, the token must
-//! be shown, which no such page has. A page of another origin may not in any case.
+//! rebinding): the request must name an address or `localhost`. Who comes from elsewhere, and everybody wherever a token
+//! is set, must show the token, which no such page has. A page of another origin may not in any case.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -20,12 +20,12 @@ use crate::settings::Token;
 /// Who may ask.
 #[derive(Debug)]
 pub(super) enum Guard {
-    /// Whoever can reach the loopback address.
+    /// Whoever can reach the loopback address, which is where it listens.
     Local,
     /// Who shows this token.
     Holders(Token),
-    /// Nobody: there is no token, and the address can be reached from elsewhere.
-    Nobody,
+    /// Who comes over loopback: there is no token, and the address can be reached from elsewhere.
+    LocalPeers,
 }
 
 impl Guard {
@@ -33,12 +33,12 @@ impl Guard {
         match token {
             Some(token) => Guard::Holders(token),
             None if address.is_loopback() => Guard::Local,
-            None => Guard::Nobody,
+            None => Guard::LocalPeers,
         }
     }
 
-    /// Why these headers do not open the door.
-    fn refusal(&self, headers: &HeaderMap) -> Option<Response> {
+    /// Why these headers do not open the door to whoever comes from there.
+    fn refusal(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<Response> {
         let forbidden = |detail: &str| Some(problem(StatusCode::FORBIDDEN, detail));
         let host = text(headers, HOST.as_str());
         match self {
@@ -48,13 +48,13 @@ impl Guard {
                     return Some(unauthorized());
                 }
             }
-            Guard::Local if !host.is_some_and(names_address) => {
+            Guard::LocalPeers if !peer.is_some_and(|peer| peer.to_canonical().is_loopback()) => {
+                return forbidden("set `admin.token` to use the console from elsewhere than loopback");
+            }
+            Guard::Local | Guard::LocalPeers if !host.is_some_and(names_address) => {
                 return forbidden("ask by an address or as `localhost`, not by another name");
             }
-            Guard::Local => {}
-            Guard::Nobody => {
-                return forbidden("set `admin.token` to use the console on an address other than loopback");
-            }
+            Guard::Local | Guard::LocalPeers => {}
         }
         if !is_same_origin(headers, host) {
             return forbidden("a page of another origin may not ask this");
@@ -65,7 +65,8 @@ impl Guard {
 
 /// Lets a request through to the API, or answers it.
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    match guard.refusal(request.headers()) {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    match guard.refusal(request.headers(), peer.map(|ConnectInfo(peer)| peer.ip())) {
         Some(refusal) => refusal,
         None => next.run(request).await,
     }
@@ -112,14 +113,19 @@ mod tests {
 
     use super::*;
 
-    /// The status of the refusal, 200 without one.
+    /// The status of the refusal, 200 without one, for somebody from elsewhere.
     fn check(guard: &Guard, headers: &[(&str, &str)], expected: u16) {
+        check_from(guard, "10.9.9.9", headers, expected);
+    }
+
+    fn check_from(guard: &Guard, peer: &str, headers: &[(&str, &str)], expected: u16) {
         let header = |(name, value): &(&str, &str)| {
             (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
         };
         let map: HeaderMap = headers.iter().map(header).collect();
-        let status = guard.refusal(&map).map_or(200, |refusal| refusal.status().as_u16());
-        assert_eq!(status, expected, "{guard:?} {headers:?}");
+        let refusal = guard.refusal(&map, peer.parse().ok());
+        let status = refusal.map_or(200, |refusal| refusal.status().as_u16());
+        assert_eq!(status, expected, "{guard:?} {peer} {headers:?}");
     }
 
     fn guard(address: &str, token: Option<&str>) -> Guard {
@@ -143,7 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_nobody_may_ask_without_a_token() {
+    fn elsewhere_only_who_comes_over_loopback_may_ask_without_a_token() {
+        let everywhere = guard("0.0.0.0", None);
+        for peer in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"] {
+            check_from(&everywhere, peer, &[("host", "127.0.0.1:9901")], 200);
+            check_from(&everywhere, peer, &[("host", "evil.test")], 403);
+            check_from(&everywhere, peer, &[("host", "127.0.0.1"), ("origin", "http://evil.test")], 403);
+        }
+        for peer in ["10.1.2.3", "::ffff:10.1.2.3", "unknown"] {
+            check_from(&everywhere, peer, &[("host", "127.0.0.1:9901")], 403);
+        }
         check(&guard("0.0.0.0", None), &[("host", "127.0.0.1:9901")], 403);
         check(&guard("10.1.2.3", None), &[("host", "10.1.2.3"), ("authorization", "Bearer ")], 403);
     }

@@ -1,14 +1,17 @@
-//! The admin listener: what probes ask ([`health`]), metrics (`metrics`), the console's API under `/api/v1/` (`api`), and
-//! the console itself, a page that does nothing that its API could not (`page`).
+//! The admin listener: what probes ask ([`health`], `probe`), what hooks ask for (`drain`), metrics (`metrics`), the
+//! console's API under `/api/v1/` (`api`), and the console itself, a page that does nothing that its API could not
+//! (`page`).
 //!
 //! It reads what the sidecar counts and serves, and changes neither. Who may ask is in `guard`.
 
 mod api;
+mod drain;
 mod guard;
 pub mod health;
 mod history;
 mod metrics;
 mod page;
+mod probe;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,7 +28,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::case::Playground;
-use crate::live::Readiness;
+use crate::live::{Prober, Readiness};
 use crate::telemetry::meters::Meters;
 
 pub use api::OPENAPI;
@@ -54,6 +57,8 @@ pub struct Admin {
     pub meters: Meters,
     /// What was counted until now, step by step.
     pub history: History,
+    /// Who asks upstreams how they are.
+    pub prober: Prober,
     /// The configuration in force.
     pub playground: Arc<Playground>,
 }
@@ -64,9 +69,11 @@ pub fn router(admin: Admin, address: IpAddr) -> Router {
     let guard = Guard::new(address, settings.token.clone());
     let mut router = Router::new()
         .nest("/api/v1", api::router(admin.clone()))
+        .merge(drain::router(admin.clone()))
         .route_layer(from_fn_with_state(Arc::new(guard), guard::check))
-        .merge(health::router(admin.readiness))
-        .merge(metrics::router(admin.meters))
+        .merge(health::router(admin.readiness.clone()))
+        .merge(metrics::router(admin.meters.clone()))
+        .merge(probe::router(admin))
         .merge(page::router())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -38,6 +38,7 @@ fn admin(more: &str) -> Admin {
     let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
     Admin {
         readiness: Readiness::new(),
+        prober: Prober::new().0,
         meters: Meters::start(),
         history: History::default(),
         playground: Arc::new(Playground::new(Arc::new(snapshot), document, &quick)),

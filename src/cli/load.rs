@@ -75,7 +75,8 @@ impl Loaded {
     /// The same, to try things on.
     pub fn playground(self) -> Option<Playground> {
         let Configuration { settings, rules, deployment, written: (document, quick) } = self.configuration?;
-        let snapshot = Snapshot::new(settings, rules.routes, rules.selection).with(deployment);
+        let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
+        let snapshot = snapshot.with(deployment).asking(rules.probes);
         Some(Playground::new(Arc::new(snapshot), document, &quick))
     }
 }

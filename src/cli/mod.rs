@@ -3,6 +3,7 @@
 pub mod check;
 pub mod colour;
 pub mod demo;
+pub mod drain;
 pub mod explain;
 pub mod health;
 pub mod import;
@@ -10,16 +11,19 @@ pub mod learn;
 pub mod lint;
 pub mod load;
 pub mod problems;
+pub mod remote;
 pub mod render;
 pub mod replay;
 pub mod report;
 pub mod serve;
+pub mod sleep;
 pub mod tail;
 pub mod test;
 mod traffic;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -113,6 +117,15 @@ enum Command {
     Health {
         /// The URL to ask [default: /readyz of the admin API of this environment]
         url: Option<String>,
+    },
+    /// Have a running sidecar take no more, and wait for what is in flight: exit 0 nothing is, 1 something is, 2 cannot
+    /// be asked
+    Drain(drain::DrainArgs),
+    /// Wait, in images that have no shell
+    Sleep {
+        /// How long: 250ms, 5s, 1m; a number alone is seconds
+        #[arg(value_name = "TIME", value_parser = sleep::duration)]
+        time: Duration,
     },
     /// Print the JSON Schema of configuration files
     Schema,
@@ -303,6 +316,8 @@ pub fn run() -> ExitCode {
         Command::Report(arguments) => report::run(&arguments),
         Command::Learn(arguments) => learn::run(&arguments),
         Command::Health { url } => return health_command(url.as_deref()),
+        Command::Drain(arguments) => drain::run(&arguments),
+        Command::Sleep { time } => sleep::run(time),
         Command::Schema => {
             print!("{}", rules::schema());
             Exit::Fine

@@ -4,16 +4,18 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio::try_join;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, History};
 use crate::case::Playground;
 use crate::ext_proc;
-use crate::live::{Holds, Readiness, Snapshot};
-use crate::proxy::{self, Drained};
+use crate::live::{Holds, Prober, Readiness, Snapshot};
+use crate::proxy::{self, Drained, StopSignal};
 use crate::telemetry;
 use crate::telemetry::meters::{Meters, Source};
 
@@ -107,6 +109,9 @@ impl Listeners {
 }
 
 /// Serves until SIGTERM or SIGINT, then lets exchanges in flight finish; a second signal ends at once.
+///
+/// SIGTERM comes while others still believe that this instance takes requests, so those are waited for, for
+/// `drain.delay` since they could know better. A person at a terminal is not kept waiting.
 pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<()> {
     let mut signals = proxy::StopSignals::listen()?;
     let readiness = Readiness::new();
@@ -119,8 +124,11 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (readiness, meters, history) = (readiness.clone(), meters.clone(), History::default());
         tokio::spawn(history.clone().keep(meters.clone()));
-        let admin = Admin { readiness, meters, history, playground: Arc::new(playground) };
+        let (prober, questions) = Prober::new();
+        tokio::spawn(proxy::answer_probes(questions, meters.clone()));
+        let admin = Admin { readiness, meters, history, prober, playground: Arc::new(playground) };
         let router = admin::router(admin, listener.local_addr()?.ip());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
     let (stop, stopped) = watch::channel(());
@@ -141,7 +149,6 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
                 None => {
                     readiness.listening();
                     shutdown().await;
-                    readiness.drain();
                     Ok(Drained { cut: 0 })
                 }
             }
@@ -149,7 +156,14 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         let envoy = async {
             match ext_proc {
                 Some(listener) => {
-                    ext_proc::run(listener, Arc::clone(&snapshot), meters.clone(), shutdown()).await
+                    ext_proc::run(
+                        listener,
+                        Arc::clone(&snapshot),
+                        meters.clone(),
+                        readiness.clone(),
+                        shutdown(),
+                    )
+                    .await
                 }
                 None => Ok(()),
             }
@@ -157,10 +171,21 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         try_join!(traffic, envoy).map(|(drained, ())| drained)
     };
     tokio::pin!(running);
-    tokio::select! {
+    let delayed = tokio::spawn(delay(readiness.clone(), snapshot.settings.drain.delay));
+    let signal = tokio::select! {
         ended = &mut running => return ended.map(|_| ()),
-        () = signals.next() => info!("stopping: exchanges in flight are finished, new ones refused"),
+        signal = signals.next() => signal,
+    };
+    readiness.drain();
+    if signal == StopSignal::Terminate {
+        info!("stopping: not ready; every connection ends with its exchange");
+        tokio::select! {
+            ended = &mut running => return ended.map(|_| ()),
+            _ = signals.next() => return at_once(),
+            _ = delayed => {}
+        }
     }
+    info!("no more connections are taken; exchanges in flight are finished");
     drop(stop);
     tokio::select! {
         drained = running => {
@@ -169,7 +194,18 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
                 cut => warn!(cut, "stopped; connections still busy after `drain.timeout` were closed"),
             }
         }
-        () = signals.next() => warn!("stopped at once by a second signal"),
+        _ = signals.next() => return at_once(),
     }
+    Ok(())
+}
+
+/// Waits until probes have had `time` to see that the sidecar is draining, whoever asked for that.
+async fn delay(readiness: Readiness, time: Duration) {
+    readiness.draining().await;
+    sleep(time).await;
+}
+
+fn at_once() -> io::Result<()> {
+    warn!("stopped at once by a second signal");
     Ok(())
 }

@@ -1,28 +1,21 @@
 //! `candor tail`: exchanges as they come, in a terminal: what the console's Live shows, from the same events.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::Args;
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::Method;
 use serde_json::Value;
 
 use super::colour::{Colour, When};
-use super::health::{self, root_cause};
-use super::load;
+use super::remote::Remote;
 use super::{Exit, Format};
 use crate::diagnostic::Diagnostic;
 
 /// Arguments of `tail`.
 #[derive(Debug, Clone, Args)]
 pub struct TailArgs {
-    /// The admin listener [default: the one of this environment]
-    #[arg(long, value_name = "URL")]
-    admin: Option<String>,
-    /// A file with the token of the admin listener
-    #[arg(long, value_name = "FILE", env = "CANDOR_ADMIN__TOKEN_FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    remote: Remote,
     /// Only exchanges with one of these verdicts, separated by commas: pass, rewrite, undecided, failed, none
     #[arg(
         long,
@@ -60,7 +53,7 @@ pub fn run(arguments: &TailArgs) -> Exit {
         .enable_all()
         .build()
         .map_err(|error| Diagnostic::error(error.to_string()))
-        .and_then(|runtime| runtime.block_on(follow(arguments, load::admin_address())));
+        .and_then(|runtime| runtime.block_on(follow(arguments)));
     match told {
         Ok(()) => Exit::Fine,
         Err(problem) => {
@@ -70,27 +63,12 @@ pub fn run(arguments: &TailArgs) -> Exit {
     }
 }
 
-async fn follow(arguments: &TailArgs, admin: SocketAddr) -> Result<(), Diagnostic> {
-    let base = arguments.admin.clone().unwrap_or_else(|| health::url(admin, ""));
-    let mut url = health::parse(&base)?;
-    url.set_path("/api/v1/live");
-    for (name, value) in arguments.filter() {
-        url.query_pairs_mut().append_pair(name, &value);
-    }
-    let lost =
-        |error: reqwest::Error| Diagnostic::error(format!("`{base}` cannot be read: {}", root_cause(&error)));
-    let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().map_err(lost)?;
-    let mut request = client.get(url);
-    if let Some(token) = arguments.token()? {
-        request = request.bearer_auth(token);
-    }
-    let mut answer = request.send().await.map_err(lost)?;
-    if answer.status() != StatusCode::OK {
-        return Err(refused(&base, answer).await);
-    }
+async fn follow(arguments: &TailArgs) -> Result<(), Diagnostic> {
+    let sidecar = arguments.remote.connection()?;
+    let mut answer = sidecar.ask(Method::GET, "/api/v1/live", &arguments.filter()).await?;
     let mut events = Events::default();
     let colour = Colour::of(arguments.color, &io::stdout());
-    while let Some(piece) = answer.chunk().await.map_err(lost)? {
+    while let Some(piece) = answer.chunk().await.map_err(|error| sidecar.lost(&error))? {
         for seen in events.take(&piece) {
             let mut out = io::stdout().lock();
             let written = match arguments.format {
@@ -106,21 +84,6 @@ async fn follow(arguments: &TailArgs, admin: SocketAddr) -> Result<(), Diagnosti
     Ok(())
 }
 
-async fn refused(base: &str, answer: Response) -> Diagnostic {
-    let status = answer.status();
-    let body: Value =
-        answer.bytes().await.ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
-    let detail =
-        body.get("detail").and_then(Value::as_str).unwrap_or("no admin listener of Candor's answers there");
-    let problem = Diagnostic::error(format!("`{base}` answered {status}: {detail}"));
-    match status {
-        StatusCode::UNAUTHORIZED => {
-            problem.help("give the token: `--token-file FILE`, or `CANDOR_ADMIN__TOKEN`")
-        }
-        _ => problem,
-    }
-}
-
 impl TailArgs {
     fn filter(&self) -> Vec<(&'static str, String)> {
         let given = [("status", &self.status), ("route", &self.route), ("text", &self.text)];
@@ -130,13 +93,6 @@ impl TailArgs {
             filter.push(("verdict", self.verdict.clone()));
         }
         filter
-    }
-
-    fn token(&self) -> Result<Option<String>, Diagnostic> {
-        match &self.token_file {
-            Some(path) => load::read(path).map(|source| Some(source.text.trim().to_owned())),
-            None => Ok(std::env::var("CANDOR_ADMIN__TOKEN").ok().filter(|token| !token.is_empty())),
-        }
     }
 }
 

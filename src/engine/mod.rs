@@ -24,6 +24,7 @@ mod learnt;
 pub mod mutation;
 pub mod outcome;
 pub mod pattern;
+pub mod probe;
 pub mod problem;
 mod reading;
 pub mod retry;

@@ -21,14 +21,14 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::select;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::timeout;
+use tokio::{join, select};
 use tracing::{debug, warn};
 
 use super::stream::Outbound;
-use crate::live::Snapshot;
+use crate::live::{Readiness, Snapshot};
 use crate::settings::ExtProcListen;
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -101,6 +101,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 /// Serves until `shutdown` completes, then takes no more connections, and finishes exchanges within `drain.timeout`.
+/// While `readiness` says draining, Envoy is told to open no more streams on a connection that has had one.
 ///
 /// # Errors
 /// When the listener or a thread cannot be started.
@@ -108,9 +109,10 @@ pub async fn run(
     listener: Listener,
     snapshot: Arc<Snapshot>,
     meters: Meters,
+    readiness: Readiness,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut workers = Workers::start(&snapshot, &meters).await?;
+    let mut workers = Workers::start(&snapshot, &meters, &readiness).await?;
     let mut shutdown = pin!(shutdown);
     match listener {
         Listener::Tcp(listener) => {
@@ -148,6 +150,7 @@ pub async fn run(
 pub(super) struct Worker {
     pub snapshot: Arc<Snapshot>,
     pub meter: Rc<Meter>,
+    readiness: Readiness,
 }
 
 /// The threads, and whose turn it is.
@@ -157,14 +160,14 @@ struct Workers {
 }
 
 impl Workers {
-    async fn start(snapshot: &Arc<Snapshot>, meters: &Meters) -> io::Result<Workers> {
+    async fn start(snapshot: &Arc<Snapshot>, meters: &Meters, readiness: &Readiness) -> io::Result<Workers> {
         let available = || available_parallelism().map_or(1, Into::into);
         let count = snapshot.settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (connections, arrivals) = mpsc::unbounded_channel();
-            let ended =
-                start(format!("ext-proc-{index}"), Arc::clone(snapshot), meters.clone(), arrivals).await?;
+            let (name, snapshot) = (format!("ext-proc-{index}"), Arc::clone(snapshot));
+            let ended = start(name, snapshot, meters.clone(), readiness.clone(), arrivals).await?;
             all.push((connections, ended));
         }
         Ok(Workers { all, turn: 0 })
@@ -198,6 +201,7 @@ async fn start(
     name: String,
     snapshot: Arc<Snapshot>,
     meters: Meters,
+    readiness: Readiness,
     arrivals: mpsc::UnboundedReceiver<Connection>,
 ) -> io::Result<oneshot::Receiver<()>> {
     let (started, result) = oneshot::channel();
@@ -208,7 +212,7 @@ async fn start(
                 // Nobody waits for it when the server itself was dropped.
                 let _ = started.send(Ok(()));
                 let meter = Rc::new(meters.meter());
-                runtime.block_on(serve(Worker { snapshot, meter }, arrivals));
+                runtime.block_on(serve(Worker { snapshot, meter, readiness }, arrivals));
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -257,7 +261,9 @@ async fn http2(
     worker: Worker,
     mut stopping: watch::Receiver<()>,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let carries = Notify::new();
+    let service = service_fn(|request: Request<Incoming>| {
+        carries.notify_one();
         let response = respond(request, &worker);
         async move { Ok::<_, Infallible>(response) }
     });
@@ -267,9 +273,15 @@ async fn http2(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
     let mut served = pin!(http.serve_connection(stream, service));
+    let ends = async {
+        select! {
+            _ = stopping.changed() => {}
+            () = async { join!(worker.readiness.draining(), carries.notified()); } => {}
+        }
+    };
     let result = select! {
         biased;
-        _ = stopping.changed() => {
+        () = ends => {
             served.as_mut().graceful_shutdown();
             served.await
         }

@@ -92,7 +92,7 @@ impl Body for Outbound {
 
 /// Talks until there is nothing more to say; how that ended, for the other side.
 async fn converse(worker: Worker, mut incoming: Incoming, said: Said) -> HeaderMap {
-    let Worker { snapshot, meter } = worker;
+    let Worker { snapshot, meter, .. } = worker;
     let mut exchange = Exchange::new(&snapshot, &meter);
     let mut inbound = Inbound::new(snapshot.holds.share());
     let mut wait = Wait::default();

@@ -1,20 +1,24 @@
 //! What changes while the sidecar serves, as everyone sees it at the same moment.
-//! [`Readiness`] is the phase of its life: set by `serve`, read by the admin API. [`Snapshot`] is the
-//! configuration, one and the same for an exchange from its first byte to its last.
+//! [`Readiness`] is the phase of its life. [`Snapshot`] is the configuration, one and the same for an exchange from
+//! its first byte to its last.
 
 mod deployment;
 mod holds;
+mod probing;
+mod readiness;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::Limits;
+use crate::engine::probe::Probe;
 use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::settings::Settings;
 
 pub use deployment::{Callee, Deployment};
 pub use holds::{Holds, Share};
+pub use probing::{Finding, Prober, Question};
+pub use readiness::{Phase, Readiness};
 
 /// A configuration in force, whole and immutable.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub struct Snapshot {
     pub routes: Routes,
     /// How a header chooses other rules.
     pub selection: Option<Selection>,
+    /// Questions of health that may be asked.
+    pub probes: Vec<Probe>,
     /// The API that takes the requests no route is for.
     pub deployment: Option<Box<Deployment>>,
     /// What all exchanges hold together.
@@ -38,84 +44,16 @@ impl Snapshot {
     pub fn new(settings: Settings, routes: Routes, selection: Option<Selection>) -> Snapshot {
         let limits = Limits { hold: settings.hold, inspect: settings.inspect.clone() };
         let holds = Holds::new(settings.hold_total_bytes);
-        Snapshot { settings, limits, routes, selection, deployment: None, holds }
+        Snapshot { settings, limits, routes, selection, probes: Vec::new(), deployment: None, holds }
     }
 
     /// The same with an API.
     pub fn with(self, deployment: Option<Deployment>) -> Snapshot {
         Snapshot { deployment: deployment.map(Box::new), ..self }
     }
-}
 
-/// Where the sidecar is in its life. It only ever moves forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Not yet listening.
-    Starting,
-    /// Listening; new exchanges are welcome.
-    Ready,
-    /// Asked to stop: exchanges in flight are finished, new ones belong elsewhere.
-    Draining,
-}
-
-/// A shared view of the [`Phase`]; clones see the same one.
-#[derive(Debug, Clone, Default)]
-pub struct Readiness {
-    flags: Arc<Flags>,
-}
-
-#[derive(Debug, Default)]
-struct Flags {
-    listening: AtomicBool,
-    draining: AtomicBool,
-}
-
-impl Readiness {
-    /// A sidecar that is [`Phase::Starting`].
-    pub fn new() -> Readiness {
-        Readiness::default()
-    }
-
-    /// The listeners are bound.
-    pub fn listening(&self) {
-        self.flags.listening.store(true, Ordering::Release);
-    }
-
-    /// No new exchanges from now on. Final, even when it comes before [`listening`](Self::listening).
-    pub fn drain(&self) {
-        self.flags.draining.store(true, Ordering::Release);
-    }
-
-    /// The phase at this moment.
-    pub fn phase(&self) -> Phase {
-        if self.flags.draining.load(Ordering::Acquire) {
-            Phase::Draining
-        } else if self.flags.listening.load(Ordering::Acquire) {
-            Phase::Ready
-        } else {
-            Phase::Starting
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(steps: &[fn(&Readiness)], expected: Phase) {
-        let readiness = Readiness::new();
-        let seen_elsewhere = readiness.clone();
-        for step in steps {
-            step(&readiness);
-        }
-        assert_eq!(seen_elsewhere.phase(), expected);
-    }
-
-    #[test]
-    fn phases_only_move_forward() {
-        check(&[], Phase::Starting);
-        check(&[Readiness::listening], Phase::Ready);
-        check(&[Readiness::listening, Readiness::drain], Phase::Draining);
-        check(&[Readiness::drain, Readiness::listening], Phase::Draining);
+    /// The same with these questions of health.
+    pub fn asking(self, probes: Vec<Probe>) -> Snapshot {
+        Snapshot { probes, ..self }
     }
 }

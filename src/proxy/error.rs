@@ -26,6 +26,8 @@ pub(super) enum ProxyError {
     Downstream(DownstreamError),
     /// The upstream gave no answer, or not a whole one.
     Upstream(UpstreamError),
+    /// The upstream is gone, and the sidecar beside it is about to go: another instance has both.
+    Leaving(UpstreamError),
     /// Candor's own fault.
     Internal(&'static str),
 }
@@ -111,6 +113,7 @@ impl ProxyError {
         match self {
             ProxyError::Downstream(error) => error.status(),
             ProxyError::Upstream(error) => error.fault.status(),
+            ProxyError::Leaving(_) => StatusCode::SERVICE_UNAVAILABLE,
             ProxyError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -124,11 +127,11 @@ impl ProxyError {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PROXY_STATUS, proxy_status::error(self.kind()));
-        if let ProxyError::Downstream(DownstreamError::Refused(refusal)) = self {
+        if let ProxyError::Downstream(DownstreamError::Refused(_)) = self {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-            if *refusal == Refusal::NoRoom {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-            }
+        }
+        if self.is_passing() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
         if let ProxyError::Downstream(DownstreamError::Method { allow }) = self
             && let Ok(allow) = HeaderValue::try_from(allow)
@@ -138,10 +141,26 @@ impl ProxyError {
         (AnswerHead { status, headers }, body)
     }
 
+    /// The same for a sidecar that is draining: an upstream that is gone has been stopped with it.
+    pub fn while_draining(self) -> ProxyError {
+        match self {
+            ProxyError::Upstream(error) if error.fault.is_gone() => ProxyError::Leaving(error),
+            other => other,
+        }
+    }
+
+    /// Whether the client may soon find a better answer.
+    fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            ProxyError::Leaving(_) | ProxyError::Downstream(DownstreamError::Refused(Refusal::NoRoom))
+        )
+    }
+
     /// What the upstream did, if it is to blame.
     pub fn upstream_fault(&self) -> Option<UpstreamFault> {
         match self {
-            ProxyError::Upstream(error) => Some(error.fault),
+            ProxyError::Upstream(error) | ProxyError::Leaving(error) => Some(error.fault),
             ProxyError::Downstream(_) | ProxyError::Internal(_) => None,
         }
     }
@@ -166,14 +185,17 @@ impl ProxyError {
             ProxyError::Downstream(DownstreamError::Refused(refusal)) => refusal.kind(),
             ProxyError::Downstream(_) => "http_request_error",
             ProxyError::Upstream(error) => error.fault.kind(),
+            ProxyError::Leaving(_) => "destination_unavailable",
             ProxyError::Internal(_) => "proxy_internal_error",
         }
     }
 
-    fn detail(&self) -> &str {
+    /// What whoever asks is told.
+    pub fn detail(&self) -> &str {
         match self {
             ProxyError::Downstream(error) => error.detail(),
             ProxyError::Upstream(error) => error.fault.detail(),
+            ProxyError::Leaving(_) => "this instance is being stopped, and its upstream is gone already",
             ProxyError::Internal(detail) => detail,
         }
     }
@@ -183,7 +205,11 @@ impl ProxyError {
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.detail())?;
-        let ProxyError::Upstream(UpstreamError { cause: Some(cause), .. }) = self else { return Ok(()) };
+        let (ProxyError::Upstream(error) | ProxyError::Leaving(error)) = self else { return Ok(()) };
+        if let ProxyError::Leaving(_) = self {
+            write!(f, ": {}", error.fault.detail())?;
+        }
+        let Some(cause) = &error.cause else { return Ok(()) };
         for cause in causes(cause.as_ref()) {
             write!(f, ": {cause}")?;
         }
@@ -307,6 +333,12 @@ impl UpstreamFault {
             Some(cause) if cause.is_library() => UpstreamFault::NotHttp,
             _ => UpstreamFault::Closed,
         }
+    }
+
+    /// Whether an upstream that does so may have ended, or been taken from where it was.
+    fn is_gone(self) -> bool {
+        use UpstreamFault::{Closed, Lost, Name, Refused, Unreachable};
+        matches!(self, Name | Refused | Unreachable | Closed | Lost)
     }
 
     /// Why the body of an answer has no end.
@@ -466,6 +498,25 @@ mod tests {
         check(Refusal::NoRoom, 503, "connection_limit_reached");
         check(Refusal::Version, 505, "http_request_error");
         check(ProxyError::Internal("no upstream"), 500, "proxy_internal_error");
+    }
+
+    #[test]
+    fn while_draining_an_upstream_that_is_gone_is_no_bad_gateway() {
+        let check_draining = |fault: UpstreamFault, status: u16, kind: &str| {
+            let error = ProxyError::from(fault).while_draining();
+            let retry_after = error.answer().0.headers.get(header::RETRY_AFTER).cloned();
+            assert_eq!(retry_after.is_some(), status == 503, "{fault:?}");
+            check(error, status, kind);
+        };
+        use UpstreamFault::*;
+        for gone in [Name, Refused, Unreachable, Closed, Lost] {
+            check_draining(gone, 503, "destination_unavailable");
+        }
+        check_draining(CutShort, 502, "http_response_incomplete");
+        check_draining(TlsCertificate, 502, "tls_certificate_error");
+        check_draining(Silent, 504, "http_response_timeout");
+        let told = ProxyError::from(Refused).while_draining().to_string();
+        assert!(told.ends_with("gone already: the upstream refused the connection"), "{told}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod intake;
 mod local;
 mod names;
 mod preface;
+mod probe;
 mod record;
 mod refusal;
 mod request_body;
@@ -35,7 +36,7 @@ mod upstream;
 mod visit;
 mod worker;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::mem::take;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -47,7 +48,8 @@ use http::header;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tokio::time::sleep;
 
-pub use server::{Drained, StopSignals, bind, run};
+pub use probe::answer_probes;
+pub use server::{Drained, StopSignal, StopSignals, bind, run};
 pub use visit::Visit;
 
 use body::{Body, Content};
@@ -70,7 +72,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::{Holds, Snapshot};
+use crate::live::{Holds, Readiness, Snapshot};
 use crate::settings::{ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
@@ -83,6 +85,7 @@ struct Shared {
     turns: Arc<Turns>,
     meters: Meters,
     captures: Option<Arc<Captures>>,
+    readiness: Readiness,
 }
 
 /// What one thread needs to carry exchanges.
@@ -95,8 +98,8 @@ struct Worker {
     buffers: Rc<Buffers>,
     date: Date,
     meter: Rc<Meter>,
-    /// Whether exchanges in flight are the last.
-    draining: Cell<bool>,
+    /// While it says draining, every exchange is the last of its connection.
+    readiness: Readiness,
 }
 
 /// A client's connection.
@@ -131,23 +134,28 @@ impl Downstream {
 
 impl Shared {
     /// Nothing is under way yet.
-    fn new(snapshot: Arc<Snapshot>, meters: Meters, captures: Option<Arc<Captures>>) -> Shared {
+    fn new(
+        snapshot: Arc<Snapshot>,
+        meters: Meters,
+        captures: Option<Arc<Captures>>,
+        readiness: Readiness,
+    ) -> Shared {
         let holds = Arc::clone(&snapshot.holds);
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
-        Shared { snapshot, holds, turns, meters, captures }
+        Shared { snapshot, holds, turns, meters, captures, readiness }
     }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let Shared { snapshot, holds, turns, meters, captures } = shared;
+        let Shared { snapshot, holds, turns, meters, captures, readiness } = shared;
         let buffers = Rc::default();
         let meter = Rc::new(meters.meter());
         let upstreams = &snapshot.settings.upstreams;
         let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers, &meter)).collect();
-        let (date, draining) = (Date::default(), Cell::new(false));
-        Worker { snapshot, upstreams, holds, turns, captures, buffers, date, meter, draining }
+        let date = Date::default();
+        Worker { snapshot, upstreams, holds, turns, captures, buffers, date, meter, readiness }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
@@ -157,8 +165,10 @@ impl Worker {
         let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, request);
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
-        let mut carried =
-            carried.unwrap_or_else(|error| Box::new(Carried::own(&error, &method, &mut record)));
+        let mut carried = carried.unwrap_or_else(|error| {
+            let error = self.settled(error);
+            Box::new(Carried::own(&error, &method, &mut record))
+        });
         if is_last {
             http1::write_close(&mut carried.head.headers);
         }
@@ -175,6 +185,11 @@ impl Worker {
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);
         Reply { carried, record }
+    }
+
+    /// What an error comes to at this point of the sidecar's life.
+    fn settled(&self, error: ProxyError) -> ProxyError {
+        if self.readiness.is_draining() { error.while_draining() } else { error }
     }
 
     /// Whether the connection has carried as many exchanges as it may. One over HTTP/2 is not bounded so.
@@ -240,7 +255,8 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
-            let Some((again, pause)) = tries.again(&decided.outcome, self.draining.get(), record) else {
+            let Some((again, pause)) = tries.again(&decided.outcome, self.readiness.is_draining(), record)
+            else {
                 break (head, phrase, version, decided);
             };
             decided.content.discard();

@@ -301,6 +301,7 @@ impl Drop for Record {
 
 impl Entry {
     fn begin<B>(meter: Rc<Meter>, request_id: HeaderValue, client: IpAddr, request: &Request<B>) -> Entry {
+        meter.begin();
         Entry {
             meter,
             began: Instant::now(),
@@ -343,6 +344,7 @@ impl Entry {
         }
         let took = self.began.elapsed();
         self.count(took);
+        self.meter.end();
         if self.alarming {
             write_event!(self, took, Level::WARN);
         } else {

@@ -71,8 +71,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the exchanges in flight within
-/// `drain.timeout`, and says how many connections had to be cut.
+/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the
+/// exchanges in flight within `drain.timeout`, and says how many connections had to be cut. While `readiness` says
+/// draining, connections are taken and end with their exchange.
 ///
 /// # Errors
 /// When the listener, a worker or the capture of exchanges cannot be started.
@@ -85,7 +86,7 @@ pub async fn run(
 ) -> io::Result<Drained> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let captures = Captures::start(&snapshot, &meters)?;
-    let mut workers = Workers::start(&snapshot, &meters, captures.clone()).await?;
+    let mut workers = Workers::start(&snapshot, &meters, captures.clone(), &readiness).await?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
@@ -143,11 +144,12 @@ impl Workers {
         snapshot: &Arc<Snapshot>,
         meters: &Meters,
         captures: Option<Arc<Captures>>,
+        readiness: &Readiness,
     ) -> io::Result<Workers> {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
         let count = snapshot.settings.server.workers.unwrap_or_else(available);
-        let shared = Shared::new(Arc::clone(snapshot), meters.clone(), captures);
+        let shared = Shared::new(Arc::clone(snapshot), meters.clone(), captures, readiness.clone());
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (arrivals, receiver) = mpsc::unbounded_channel();
@@ -200,6 +202,15 @@ fn least_busy(loads: impl ExactSizeIterator<Item = usize>, turn: usize) -> usize
     loads.enumerate().min_by_key(|&(index, load)| (load, distance(index))).map_or(0, |(index, _)| index)
 }
 
+/// How a process is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGTERM, by which an orchestrator stops a container.
+    Terminate,
+    /// SIGINT, by which a person at a terminal does.
+    Interrupt,
+}
+
 /// The signals that ask a process to stop: SIGTERM and SIGINT. Listening to them is also what makes them work
 /// for process 1 of a container, which the kernel spares their default effect.
 #[derive(Debug)]
@@ -221,10 +232,10 @@ impl StopSignals {
     }
 
     /// Waits for the next one. The first asks for an orderly stop, a second for one at once.
-    pub async fn next(&mut self) {
+    pub async fn next(&mut self) -> StopSignal {
         select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => StopSignal::Terminate,
+            _ = self.interrupt.recv() => StopSignal::Interrupt,
         }
     }
 }

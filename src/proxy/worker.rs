@@ -19,10 +19,10 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::select;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
+use tokio::{join, select};
 use tracing::{debug, error};
 
 use super::body::Body;
@@ -106,7 +106,6 @@ async fn serve(shared: Shared, mut arrivals: mpsc::UnboundedReceiver<Arrival>) -
             Some(ended) = connections.join_next() => note(ended),
         }
     }
-    worker.draining.set(true);
     drop(stop);
     drain(connections, drain_time_max).await
 }
@@ -130,8 +129,8 @@ fn note(ended: Result<(), JoinError>) {
     }
 }
 
-/// Serves one connection to its end. When `stopping` says so, the exchanges under way are finished and the
-/// connection closed; a tunnel goes on until it ends or is cut.
+/// Serves one connection to its end. While the sidecar is draining it carries no exchange beside those under way, or
+/// its first; when `stopping` says so, it waits for none. A tunnel goes on until it ends or is cut.
 async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
     let Arrival { stream, peer, refusal, load: _load } = arrival;
     let mut stream = match tokio::net::TcpStream::from_std(stream) {
@@ -191,8 +190,9 @@ async fn http2(
     let server = &snapshot.settings.server;
     let idle_time_max = server.timeouts.keep_alive;
     let downstream = Rc::new(Downstream::new(peer.ip(), None));
-    let idleness = Idleness::new();
+    let (idleness, carries) = (Idleness::new(), Notify::new());
     let service = service_fn(|request: http::Request<Incoming>| {
+        carries.notify_one();
         let (worker, downstream, busy) = (Rc::clone(&worker), Rc::clone(&downstream), idleness.busy());
         let mut request = request.map(Source::Http2);
         async move {
@@ -209,6 +209,8 @@ async fn http2(
         select! {
             _ = stopping.changed() => {}
             () = idleness.lasts(idle_time_max) => {}
+            // A connection that would end before its first exchange would be opened for nothing, and again.
+            () = async { join!(worker.readiness.draining(), carries.notified()); } => {}
         }
     };
     let result = select! {

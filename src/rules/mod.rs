@@ -5,6 +5,7 @@ mod action;
 mod condition;
 mod line;
 pub mod presets;
+mod probes;
 mod reachable;
 mod retry;
 mod routes;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostics;
 use crate::document::Node;
 use crate::engine::RuleSet;
+use crate::engine::probe::Probe;
 use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 
@@ -28,7 +30,7 @@ pub use template::{ReadFile, fill_in as fill_in_templates};
 pub use written::{WrittenRule, WrittenTest, written};
 
 /// Top-level keys of a configuration file that are read here.
-pub const KEYS: &[&str] = &["routes", "selector", "rule_sets"];
+pub const KEYS: &[&str] = &["routes", "selector", "rule_sets", "probes"];
 
 /// Rules given by flags or environment variables instead of a file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,13 +41,15 @@ pub struct Quick<'a> {
     pub lines: &'a [Node],
 }
 
-/// Compiled rules and the way to them.
+/// Compiled rules and the ways to them.
 #[derive(Debug)]
 pub struct Rules {
     /// Which rule set and upstream a request meets.
     pub routes: Routes,
     /// The header that chooses among rule sets.
     pub selection: Option<Selection>,
+    /// Questions of health, in the order of the file.
+    pub probes: Vec<Probe>,
     /// All rule sets of the file and those that routes and the selector name, in the order of the file.
     pub sets: Vec<Arc<RuleSet>>,
 }
@@ -73,5 +77,6 @@ pub fn read(
         (node, _) => routes::read(node, upstreams, &mut sets, diagnostics),
     };
     let selection = part("selector").and_then(|node| selector::read(node, &mut sets, diagnostics));
-    Rules { routes, selection, sets: sets.into_compiled() }
+    let probes = probes::read(part("probes"), upstreams, &routes, &mut sets, diagnostics);
+    Rules { routes, selection, probes, sets: sets.into_compiled() }
 }

@@ -98,8 +98,8 @@ fn route(
         Some(node) => matching(node, diagnostics),
         None => Some((HostPattern::Any, PathPattern::everything(), Vec::new())),
     };
-    let upstream = upstream(&fields, upstreams, diagnostics);
-    let rule_set = rules(&fields, sets, diagnostics);
+    let upstream = upstream(&fields, "a route", upstreams, diagnostics);
+    let rule_set = rules(&fields, "a route", sets, diagnostics);
     let selectable = fields.get("selector").map_or(Some(Selectable::All), |n| selectable(n, diagnostics));
     // Only now, when all of it has been read and every problem told.
     let (host, path, methods) = matching?;
@@ -162,10 +162,16 @@ fn parsed<T>(
     }
 }
 
-fn upstream(fields: &Fields<'_>, upstreams: &[Arc<str>], diagnostics: &mut Diagnostics) -> Option<usize> {
+/// The upstream that `what` names, or the only one there is.
+pub fn upstream(
+    fields: &Fields<'_>,
+    what: &str,
+    upstreams: &[Arc<str>],
+    diagnostics: &mut Diagnostics,
+) -> Option<usize> {
     let Some(node) = fields.get("upstream") else {
         if upstreams.len() > 1 {
-            diagnostics.error(fields.place(), "a route needs `upstream` where there are several");
+            diagnostics.error(fields.place(), format!("{what} needs `upstream` where there are several"));
             return None;
         }
         return Some(0);
@@ -178,9 +184,10 @@ fn upstream(fields: &Fields<'_>, upstreams: &[Arc<str>], diagnostics: &mut Diagn
     index
 }
 
-/// `Some(None)` for `rules: off`, `None` when the name is wrong.
-fn rules(
+/// The rules that `what` names, or those of no name: `Some(None)` for `rules: off`, `None` when the name is wrong.
+pub fn rules(
     fields: &Fields<'_>,
+    what: &str,
     sets: &mut Sets<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Option<Arc<RuleSet>>> {
@@ -191,7 +198,7 @@ fn rules(
             Some(set) => Some(Some(set)),
             None => {
                 diagnostics.push(
-                    Diagnostic::error("a route needs `rules` where there are several rule sets")
+                    Diagnostic::error(format!("{what} needs `rules` where there are several rule sets"))
                         .at(fields.place())
                         .help("name a rule set, or write `rules: off`"),
                 );

@@ -39,8 +39,8 @@ pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 
-/// The top-level keys. The last four are decoded where rules and cases are.
-const KEYS: [&str; 15] = [
+/// The top-level keys. The last five are decoded where rules and cases are.
+const KEYS: [&str; 16] = [
     "version",
     "server",
     "admin",
@@ -55,6 +55,7 @@ const KEYS: [&str; 15] = [
     "routes",
     "selector",
     "rule_sets",
+    "probes",
     "cases",
 ];
 
@@ -88,13 +89,15 @@ pub struct Settings {
 /// How Candor stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drain {
-    /// How long running exchanges may take to finish; 25 s unless set, inside Kubernetes's 30.
+    /// How long connections are still taken once probes are told not to send more; 5 s unless set.
+    pub delay: Duration,
+    /// How long running exchanges may take to finish after that; 20 s unless set. Both are inside Kubernetes's 30.
     pub timeout: Duration,
 }
 
 impl Default for Drain {
     fn default() -> Drain {
-        Drain { timeout: Duration::from_secs(25) }
+        Drain { delay: Duration::from_secs(5), timeout: Duration::from_secs(20) }
     }
 }
 
@@ -127,8 +130,12 @@ impl Settings {
 
 impl Drain {
     fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Drain {
-        let section = top.section("drain", &["timeout"], diagnostics);
-        section.read("timeout", time, diagnostics).map_or_else(Drain::default, |timeout| Drain { timeout })
+        let section = top.section("drain", &["delay", "timeout"], diagnostics);
+        let default = Drain::default();
+        Drain {
+            delay: section.read("delay", time, diagnostics).unwrap_or(default.delay),
+            timeout: section.read("timeout", time, diagnostics).unwrap_or(default.timeout),
+        }
     }
 }
 

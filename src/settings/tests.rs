@@ -82,7 +82,7 @@ fn defaults_are_complete() {
     assert_eq!(settings.server.timeouts, ServerTimeouts::default());
     assert_eq!(settings.server.limits, ServerLimits::default());
     assert_eq!(settings.inspect, Inspect::default());
-    assert_eq!(settings.drain.timeout, seconds(25));
+    assert_eq!((settings.drain.delay, settings.drain.timeout), (seconds(5), seconds(20)));
     assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
     assert_eq!(settings.capture, None);
 }
@@ -117,7 +117,7 @@ upstreams:
     timeouts: { body_idle: off, total: off }, limits: { response_body_bytes: off } }
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
-drain: { timeout: 1m 30s }
+drain: { delay: 0s, timeout: 1m 30s }
 log: { filter: 'info,candor=trace', format: json }
 capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
   file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
@@ -182,7 +182,7 @@ rule_sets: {}
         inspect: Inspect {
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },
-        drain: Drain { timeout: Duration::from_secs(90) },
+        drain: Drain { delay: Duration::ZERO, timeout: Duration::from_secs(90) },
         log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json },
         capture: Some(Capture {
             folder: "/tmp/c".into(),

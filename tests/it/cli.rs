@@ -257,7 +257,8 @@ fn serve_needs_no_file_and_stops_in_order() {
             .env("CANDOR_UPSTREAM", format!("http://{}", upstream.address))
             .env("CANDOR_PRESET", "status-field")
             .env("CANDOR_LISTEN", "127.0.0.1:0")
-            .env("CANDOR_ADMIN", "127.0.0.1:0"),
+            .env("CANDOR_ADMIN", "127.0.0.1:0")
+            .env("CANDOR_DRAIN__DELAY", "0s"),
     );
     let answer = Client::connect(address).exchange("GET /orders/17?token=secret", &[]);
     assert_eq!(answer.status(), 404);

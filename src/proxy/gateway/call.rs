@@ -38,27 +38,41 @@ struct Sent<'a> {
 }
 
 impl Worker {
-    /// Sends the call and collects its answer.
+    /// Sends the call and collects its answer, or says why there is none; the record has the cause.
     ///
     /// # Errors
-    /// Why there is none. The record has the cause.
+    /// While the sidecar is draining, when nobody is there to be called: that is no failure of the API.
     pub(super) async fn call(
         &self,
         deployment: &Deployment,
         call: Call<'_>,
         share: &mut Share,
         record: &mut Record,
-    ) -> Result<execute::Answer, Failure> {
+    ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
         let end = Instant::now() + call.timeout;
         let Call { target, method, headers, body, .. } = call;
-        let Destination { upstream, uri, function } =
-            self.destination(deployment, &target).ok_or(Failure::InvalidAddress)?;
+        let Some(Destination { upstream, uri, function }) = self.destination(deployment, &target) else {
+            return Ok(Err(Failure::InvalidAddress));
+        };
         let (_turn, answer_bytes_max) = match function {
-            Some(index) => (self.turns.take(index, end).await?, FUNCTION_BYTES_MAX),
+            Some(index) => match self.turns.take(index, end).await {
+                Ok(turn) => (turn, FUNCTION_BYTES_MAX),
+                Err(failure) => return Ok(Err(failure)),
+            },
             None => (None, REQUEST_BYTES_MAX),
         };
         let headers = HeaderMap::from(&headers);
-        Sent { upstream, method, uri, headers, body, end, answer_bytes_max }.outcome(share, record).await
+        let sent = Sent { upstream, method, uri, headers, body, end, answer_bytes_max };
+        match sent.outcome(share, record).await {
+            Err(error) => match self.settled(error) {
+                error @ ProxyError::Leaving(_) => Err(error),
+                error => {
+                    record.failed(&error);
+                    Ok(Err(failure(&error)))
+                }
+            },
+            outcome => outcome,
+        }
     }
 
     /// Where a call goes; nowhere if nobody has said who answers.
@@ -86,14 +100,14 @@ fn without_host(url: &str) -> Option<&str> {
 }
 
 impl Sent<'_> {
-    async fn outcome(mut self, share: &mut Share, record: &mut Record) -> Result<execute::Answer, Failure> {
+    async fn outcome(
+        mut self,
+        share: &mut Share,
+        record: &mut Record,
+    ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
         record.called(&self.upstream.name);
         self.complete_headers();
-        let answer = self.answer(share, record).await;
-        answer.unwrap_or_else(|error| {
-            record.failed(&error);
-            Err(failure(&error))
-        })
+        self.answer(share, record).await
     }
 
     /// What the sender says of a message, where no mapping has said it.

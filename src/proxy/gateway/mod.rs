@@ -31,7 +31,7 @@ impl Worker {
     /// Carries one exchange through the API.
     ///
     /// # Errors
-    /// When the request's own body has no end. All else that fails is answered as the definition says.
+    /// When the request's own body has no end, or a sidecar that is draining has no upstream any more. All else that fails is answered as the definition says.
     pub(super) async fn carry_through_api(
         &self,
         deployment: &Deployment,
@@ -80,7 +80,7 @@ impl Worker {
         Ok(match execution.begin() {
             Step::Done(finished) => finished,
             Step::Call(call) => {
-                let outcome = self.call(deployment, call, &mut share, record).await;
+                let outcome = self.call(deployment, call, &mut share, record).await?;
                 execution.finish(outcome)
             }
         })

@@ -42,8 +42,8 @@ enum After {
     Switch(Tunnel),
 }
 
-/// Carries exchanges until the connection is over, or a tunnel. When the worker is `stopping` the exchange under way
-/// is the last. With a refusal there is nothing but the answer that says so.
+/// Carries exchanges until the connection is over, or a tunnel. While the sidecar is draining an exchange is the last;
+/// when the worker is `stopping`, no other is waited for. With a refusal there is nothing but the answer that says so.
 pub(in crate::proxy) async fn serve(
     worker: &Worker,
     downstream: &Downstream,
@@ -56,7 +56,7 @@ pub(in crate::proxy) async fn serve(
     let after = loop {
         let next = match refusal {
             Some(refusal) => Next::Refused(refusal),
-            None => poll_fn(|context| poll_next(worker, session, stopped.as_mut(), context)).await,
+            None => poll_fn(|context| poll_next(session, stopped.as_mut(), context)).await,
         };
         number += 1;
         let after = match next {
@@ -79,7 +79,6 @@ pub(in crate::proxy) async fn serve(
 
 /// What the client does next, unless the worker stops before it has begun to do anything.
 fn poll_next(
-    worker: &Worker,
     session: &RefCell<Session>,
     stopped: Pin<&mut impl Future>,
     context: &mut Context<'_>,
@@ -87,8 +86,7 @@ fn poll_next(
     let mut session = session.borrow_mut();
     let next = session.poll_next(context);
     if next.is_pending() && !session.has_begun() {
-        let stops = worker.draining.get() || stopped.poll(context).is_ready();
-        return if stops { Poll::Ready(Next::End) } else { Poll::Pending };
+        return stopped.poll(context).map(|_| Next::End);
     }
     next
 }
@@ -152,7 +150,7 @@ async fn send(worker: &Worker, session: &Rc<RefCell<Session>>, reply: Reply, ask
     let framing = framing(asked, &head, content.size_hint().exact());
     let keeps = asked.keep_alive
         && framing != Some(Framing::Close)
-        && !worker.draining.get()
+        && !worker.readiness.is_draining()
         && !session.borrow().is_body_left()
         && !lists(&head.headers, &header::CONNECTION, "close");
     if tunnel.is_none() {

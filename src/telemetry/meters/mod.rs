@@ -10,6 +10,7 @@ mod links;
 mod recent;
 mod shelf;
 pub mod source;
+mod under_way;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +31,7 @@ pub use source::{Family, Samples, Source};
 use recent::{Recent, Rooms};
 use shelf::Shelf;
 use source::Sources;
+use under_way::UnderWay;
 
 /// All that is counted and kept, for those who ask. Clones see the same.
 #[derive(Debug, Clone)]
@@ -49,6 +51,7 @@ struct Shared {
 struct Worker {
     shelf: Shelf,
     recent: Recent,
+    under_way: UnderWay,
     links: Mutex<BTreeMap<Arc<str>, Arc<Links>>>,
 }
 
@@ -241,6 +244,11 @@ impl Meters {
         seen.into_iter().rev().find(|seen| seen.request_id == request_id)
     }
 
+    /// Exchanges that have begun and not ended.
+    pub fn under_way(&self) -> usize {
+        lock(&self.0.workers).iter().map(|worker| worker.under_way.now()).sum()
+    }
+
     /// Exchanges that were counted and not kept, because there were too many in a second.
     pub fn not_kept(&self) -> u64 {
         lock(&self.0.workers).iter().map(|worker| worker.recent.not_kept()).sum()
@@ -248,6 +256,16 @@ impl Meters {
 }
 
 impl Meter {
+    /// An exchange begins, whose end is told by [`end`](Self::end).
+    pub fn begin(&self) {
+        self.worker.under_way.begin();
+    }
+
+    /// One that has begun is over.
+    pub fn end(&self) {
+        self.worker.under_way.end();
+    }
+
     /// Another configuration is in force: rules are counted on by their names.
     pub fn forget_rules(&self) {
         self.own.borrow_mut().forget_rules();

@@ -45,10 +45,25 @@ impl Head {
 impl Client {
     /// Connects.
     pub fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
+        Client::reach(address).expect("somebody who takes connections")
+    }
+
+    /// Connects, if anybody is there.
+    pub fn reach(address: SocketAddr) -> Option<Client> {
+        let stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Client(BufReader::new(stream))
+        Some(Client(BufReader::new(stream)))
+    }
+
+    /// One exchange that may break off: its status, and the connection where it may be used again.
+    pub fn attempt(mut self, request: &str) -> Option<(u16, Option<Client>)> {
+        let text = format!("{request} HTTP/1.1\r\nhost: sidecar.test\r\n\r\n");
+        self.0.get_mut().write_all(text.as_bytes()).ok()?;
+        let head = Head::read(&mut self.0)?;
+        let payload = Payload::read(&head, &mut self.0);
+        let keeps = head.header("connection") != Some("close");
+        payload.complete.then(|| (head.status(), keeps.then_some(self)))
     }
 
     /// Sends bytes as they are.

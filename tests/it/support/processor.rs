@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use candor::ext_proc::{Listener, run};
-use candor::live::Snapshot;
+use candor::live::{Readiness, Snapshot};
 use candor::settings::ExtProcListen;
 use candor::telemetry::meters::Meters;
 use tokio::sync::oneshot;
@@ -17,6 +17,8 @@ pub struct Seat(TcpListener);
 
 /// A running processor; stops when told, or with the process.
 pub struct Processor {
+    /// What its admin API would tell probes.
+    pub readiness: Readiness,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
 }
@@ -48,6 +50,8 @@ impl Processor {
 
     fn start(listener: Listener, snapshot: Arc<Snapshot>) -> Processor {
         let (stop, stopped) = oneshot::channel::<()>();
+        let readiness = Readiness::new();
+        let ready = readiness.clone();
         let ended = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let shutdown = async {
@@ -56,9 +60,9 @@ impl Processor {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run(listener, snapshot, Meters::start(), shutdown)).unwrap();
+            runtime.block_on(run(listener, snapshot, Meters::start(), ready, shutdown)).unwrap();
         });
-        Processor { stop, ended }
+        Processor { readiness, stop, ended }
     }
 
     /// Stops it, with its connections.
