@@ -125,7 +125,7 @@ pub async fn serve(listeners: Listeners, playground: Playground) -> io::Result<(
         let (readiness, meters, history) = (readiness.clone(), meters.clone(), History::default());
         tokio::spawn(history.clone().keep(meters.clone()));
         let (prober, questions) = Prober::new();
-        tokio::spawn(proxy::answer_probes(questions, meters.clone()));
+        tokio::spawn(proxy::answer_probes(questions));
         let admin = Admin { readiness, meters, history, prober, playground: Arc::new(playground) };
         let router = admin::router(admin, listener.local_addr()?.ip());
         let router = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -208,4 +208,23 @@ async fn delay(readiness: Readiness, time: Duration) {
 fn at_once() -> io::Result<()> {
     warn!("stopped at once by a second signal");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_delay_counts_from_the_first_word_of_the_end() {
+        let (readiness, second) = (Readiness::new(), Duration::from_secs(1));
+        let delayed = tokio::spawn(delay(readiness.clone(), 5 * second));
+        sleep(3600 * second).await;
+        assert!(!delayed.is_finished(), "nobody has asked for it");
+        readiness.drain();
+        sleep(4 * second).await;
+        readiness.drain();
+        assert!(!delayed.is_finished());
+        sleep(2 * second).await;
+        assert!(delayed.is_finished(), "who asks again does not begin it again");
+    }
 }

@@ -1,6 +1,6 @@
 //! Asks upstreams how they are, for those who cannot read what they say: the request of a probe, and what the rules
 //! make of its answer. On a thread and on connections of its own, so that health is told when all workers are busy.
-//! Nothing of it is counted or logged as an exchange; the connections are counted as all others to the upstream.
+//! Nothing of it is counted or logged as an exchange.
 
 use std::fmt::Write as _;
 use std::io;
@@ -29,7 +29,7 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::probe::Probe;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
 use crate::live::{Finding, Question, Snapshot};
-use crate::telemetry::meters::{Meter, Meters};
+use crate::telemetry::meters::Meters;
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("candor-probe/", env!("CARGO_PKG_VERSION")));
 
@@ -40,11 +40,11 @@ struct Prober {
 }
 
 /// Answers questions until there can be no more. The thread begins with the first.
-pub async fn answer_probes(mut questions: UnboundedReceiver<Question>, meters: Meters) {
+pub async fn answer_probes(mut questions: UnboundedReceiver<Question>) {
     let Some(first) = questions.recv().await else { return };
     let answering = move || -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-        runtime.block_on(answer_all(first, questions, Rc::new(meters.meter())));
+        runtime.block_on(answer_all(first, questions));
         Ok(())
     };
     let started = thread::Builder::new().name("prober".to_owned()).spawn(move || {
@@ -57,13 +57,12 @@ pub async fn answer_probes(mut questions: UnboundedReceiver<Question>, meters: M
     }
 }
 
-async fn answer_all(first: Question, mut questions: UnboundedReceiver<Question>, meter: Rc<Meter>) {
+async fn answer_all(first: Question, mut questions: UnboundedReceiver<Question>) {
     let mut next = Some(first);
     let mut prober: Option<Rc<Prober>> = None;
     while let Some(Question { snapshot, index, mut answer }) = next {
         let of_this = prober.take().filter(|prober| Arc::ptr_eq(&prober.snapshot, &snapshot));
-        let asking =
-            Rc::clone(prober.insert(of_this.unwrap_or_else(|| Rc::new(Prober::new(snapshot, &meter)))));
+        let asking = Rc::clone(prober.insert(of_this.unwrap_or_else(|| Rc::new(Prober::new(snapshot)))));
         spawn_local(async move {
             let finding = select! {
                 finding = asking.find(index) => finding,
@@ -77,10 +76,12 @@ async fn answer_all(first: Question, mut questions: UnboundedReceiver<Question>,
 }
 
 impl Prober {
-    fn new(snapshot: Arc<Snapshot>, meter: &Rc<Meter>) -> Prober {
+    fn new(snapshot: Arc<Snapshot>) -> Prober {
         let buffers = Rc::<Buffers>::default();
+        // Nobody reads it: these connections carry no exchange.
+        let meter = Rc::new(Meters::start().meter());
         let upstreams = &snapshot.settings.upstreams;
-        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers, meter)).collect();
+        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers, &meter)).collect();
         Prober { snapshot, upstreams }
     }
 
