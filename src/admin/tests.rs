@@ -186,6 +186,42 @@ async fn an_exchange_is_told_with_its_way() {
 }
 
 #[tokio::test]
+async fn shadow_rules_are_reported_as_they_were_counted() {
+    let admin = admin("");
+    count_one(&admin.meters, "id-1");
+    let told = asked(&admin, get("/api/v1/report"), 200).await;
+    let example = json!({ "place": "id-1", "request": "GET /orders/17", "body": "" });
+    let row = json!({
+        "route": "/{proxy+}", "rule": "orders/busy", "from": 200, "to": 503, "exchanges": 1, "of": 1,
+        "examples": [example], "doubtful": null, "doubts": [],
+    });
+    assert_eq!(told, json!({ "exchanges": 1, "shadows": [row] }));
+}
+
+#[tokio::test]
+async fn captures_are_read_line_by_line_the_oldest_first() {
+    asked(&admin(""), get("/api/v1/captures"), 404).await;
+    let folder = tempfile::tempdir().unwrap();
+    let admin = admin(&format!("capture: {{ folder: '{}' }}\n", folder.path().display()));
+    let captures = async || {
+        let (head, body) = call(&admin, get("/api/v1/captures")).await;
+        assert_eq!(head.status(), 200);
+        String::from_utf8(body).unwrap()
+    };
+    assert_eq!(captures().await, "");
+    let long = "x".repeat(100_000);
+    let files = [
+        ("capture-2-b.jsonl", format!("{long}\nthree\nfou")),
+        ("capture-1-a.jsonl", "one\n".to_owned()),
+        ("note", "no\n".to_owned()),
+    ];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    assert_eq!(captures().await, format!("one\n{long}\nthree\n"), "what has no end yet is not told");
+}
+
+#[tokio::test]
 async fn exchanges_are_told_as_they_come() {
     let admin = admin("");
     count_one(&admin.meters, "id-1");

@@ -30,6 +30,11 @@ pub struct Connection {
 }
 
 impl Remote {
+    /// Whether one was named.
+    pub fn is_named(&self) -> bool {
+        self.admin.is_some()
+    }
+
     /// The way to the sidecar that is meant. Nothing is sent yet; no proxy and no redirect is on it.
     ///
     /// # Errors
@@ -64,6 +69,20 @@ impl Connection {
         let answer = self.request(method, path, query).send().await.map_err(|error| self.lost(&error))?;
         match answer.status() {
             StatusCode::OK => Ok(answer),
+            _ => Err(self.refused(answer).await),
+        }
+    }
+
+    /// What is at this path, if anything is.
+    ///
+    /// # Errors
+    /// As for [`ask`](Connection::ask).
+    pub async fn find(&self, path: &str) -> Result<Option<Response>, Diagnostic> {
+        let request = self.request(Method::GET, path, &[]);
+        let answer = request.send().await.map_err(|error| self.lost(&error))?;
+        match answer.status() {
+            StatusCode::OK => Ok(Some(answer)),
+            StatusCode::NOT_FOUND => Ok(None),
             _ => Err(self.refused(answer).await),
         }
     }

@@ -54,6 +54,11 @@ impl Recordings {
         Ok(Recordings { files, bar: bar(bytes) })
     }
 
+    /// One file, of this name, that comes from elsewhere.
+    pub fn of(name: &str, input: impl Read + Send + 'static) -> Recordings {
+        Recordings { files: vec![(name.to_owned(), Box::new(input))], bar: ProgressBar::hidden() }
+    }
+
     /// Gives every exchange, with the name of its file, to `sink`, in their order. `asked` is the request of saved
     /// answers, which have none.
     ///

@@ -2,6 +2,7 @@
 //! [`Readiness`] is the phase of its life. [`Snapshot`] is the configuration, one and the same for an exchange from
 //! its first byte to its last.
 
+mod captures;
 mod deployment;
 mod holds;
 mod probing;
@@ -15,6 +16,7 @@ use crate::engine::route::Routes;
 use crate::engine::selection::Selection;
 use crate::settings::Settings;
 
+pub use captures::capture_files;
 pub use deployment::{Callee, Deployment};
 pub use holds::{Holds, Share};
 pub use probing::{Finding, Prober, Question};

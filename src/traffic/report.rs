@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use super::signs;
 use super::traits::Traits;
@@ -11,7 +11,7 @@ use super::{Noted, Recorded};
 use crate::engine::hold::Inspect;
 
 /// Exchanges of one kind that are shown.
-const EXAMPLES: usize = 3;
+pub const EXAMPLES: usize = 3;
 
 /// Recorded exchanges, gone through.
 #[derive(Debug, Default)]
@@ -54,23 +54,32 @@ struct Doubt {
 }
 
 /// An exchange, in few words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
-    /// The file and the number of the exchange in it.
+    /// The file and the number of the exchange in it; where it is in none, its id.
     pub place: String,
     /// `GET /orders/17`.
     pub request: String,
-    /// The beginning of the body.
+    /// The beginning of the body; empty where it is not known.
     pub body: String,
 }
 
+/// A report, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// How many exchanges were gone through.
+    pub exchanges: u64,
+    /// What shadow rules would have done, by route and rule.
+    pub shadows: Vec<Row>,
+}
+
 /// What a rule would have done on a route.
-#[derive(Debug)]
-pub struct Row<'r> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
     /// The route.
-    pub route: &'r str,
+    pub route: String,
     /// The rule.
-    pub rule: &'r str,
+    pub rule: String,
     /// What clients got.
     pub from: u16,
     /// What they would have got; `None` where the rule would have failed.
@@ -80,11 +89,11 @@ pub struct Row<'r> {
     /// Of so many on that route.
     pub of: u64,
     /// Some of them.
-    pub examples: &'r [Example],
-    /// How many look like a mistake.
-    pub doubtful: u64,
+    pub examples: Vec<Example>,
+    /// How many look like a mistake; `None` where bodies are not known.
+    pub doubtful: Option<u64>,
     /// Some of these.
-    pub doubts: Vec<&'r Example>,
+    pub doubts: Vec<Example>,
 }
 
 /// Characters of a body that are shown.
@@ -106,10 +115,6 @@ impl Example {
             request: format!("{} {target}", request.method),
             body,
         }
-    }
-
-    fn to_json(&self) -> Value {
-        json!({ "place": self.place, "request": self.request, "body": self.body })
     }
 }
 
@@ -143,36 +148,17 @@ impl Report {
         Ok(())
     }
 
-    /// How many exchanges were gone through.
-    pub fn exchanges(&self) -> u64 {
-        self.exchanges
-    }
-
-    /// What shadow rules would have done, by route and rule.
-    pub fn rows(&self) -> Vec<Row<'_>> {
+    /// What came of it.
+    pub fn told(&self) -> Told {
         let rows = self.routes.iter().flat_map(|(name, route)| {
             route.shadows.iter().map(move |(shadow, fired)| route.row(name, shadow, fired))
         });
-        rows.collect()
-    }
-
-    /// The machine-readable form.
-    pub fn to_json(&self) -> Value {
-        let row = |row: &Row<'_>| {
-            let examples = |examples: &[Example]| examples.iter().map(Example::to_json).collect::<Vec<_>>();
-            json!({
-                "route": row.route, "rule": row.rule, "from": row.from, "to": row.to,
-                "exchanges": row.exchanges, "of": row.of, "examples": examples(row.examples),
-                "doubtful": row.doubtful,
-                "doubts": row.doubts.iter().map(|doubt| doubt.to_json()).collect::<Vec<_>>(),
-            })
-        };
-        json!({ "exchanges": self.exchanges, "shadows": self.rows().iter().map(row).collect::<Vec<_>>() })
+        Told { exchanges: self.exchanges, shadows: rows.collect() }
     }
 }
 
 impl Route {
-    fn row<'r>(&'r self, name: &'r str, shadow: &'r Shadow, fired: &'r Fired) -> Row<'r> {
+    fn row(&self, name: &str, shadow: &Shadow, fired: &Fired) -> Row {
         // Answers of a shape that the rule always takes are of a kind of their own, and perhaps errors.
         let is_doubtful = |shape: &str, doubt: &Doubt| {
             doubt.silent > 0 && self.shapes.get(shape).is_some_and(|all| *all > doubt.fired)
@@ -184,15 +170,15 @@ impl Route {
             .map(|(_, it)| it)
             .collect();
         Row {
-            route: name,
-            rule: &shadow.rule,
+            route: name.to_owned(),
+            rule: shadow.rule.clone(),
             from: shadow.from,
             to: shadow.to,
             exchanges: fired.exchanges,
             of: self.exchanges,
-            examples: &fired.examples,
-            doubtful: doubts.iter().map(|doubt| doubt.silent).sum(),
-            doubts: doubts.iter().flat_map(|doubt| &doubt.examples).take(EXAMPLES).collect(),
+            examples: fired.examples.clone(),
+            doubtful: Some(doubts.iter().map(|doubt| doubt.silent).sum()),
+            doubts: doubts.iter().flat_map(|doubt| &doubt.examples).take(EXAMPLES).cloned().collect(),
         }
     }
 }

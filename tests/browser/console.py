@@ -9,6 +9,7 @@ Usage: console.py CANDOR CHROMIUM [--images FOLDER]    needs Playwright for Pyth
 import argparse
 import contextlib
 import http.client
+import http.server
 import itertools
 import os
 import re
@@ -91,7 +92,8 @@ def running(candor, *arguments, patterns, **environment):
         for pattern in patterns:
             line = next((line for line in program.stdout if re.search(pattern, line)), None)
             assert line, f"{command} ended without saying {pattern}"
-            found.append(re.search(pattern, line).group(1))
+            groups = re.search(pattern, line).groups()
+            found.append(groups if len(groups) > 1 else groups[0])
         # What is logged from now on must go somewhere, or the program waits.
         threading.Thread(target=program.stdout.read, daemon=True).start()
         yield found
@@ -377,6 +379,46 @@ def images(browser, admin, traffic, folder):
     picture("why")
 
 
+class Backend(http.server.BaseHTTPRequestHandler):
+    """Says 200 to everything, and in the body what happened."""
+
+    def do_GET(self):
+        body = b'{"statusCode": 404, "password": "hunter2"}'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def captured(browser, candor):
+    """Where exchanges are captured, one that is opened shows what each rule found in it."""
+    backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    upstream = f"http://127.0.0.1:{backend.server_port}"
+    arguments = ["serve", "--upstream", upstream, "--rule", "$.statusCode:4\\d{2} -> $.statusCode"]
+    patterns = [r'"listen":"([^"]+)".*"admin":"([^"]+)"']
+    with tempfile.TemporaryDirectory() as folder:
+        with running(candor, *arguments, patterns=patterns, CANDOR_CAPTURE__FOLDER=folder) as ((address, admin),):
+            _, request_id = Traffic(address).ask("/orders/17")
+            walk = Walk(browser, admin)
+            found = walk.page.get_by_label("The captured answer")
+            # It is written down soon after the client has its answer.
+            for _ in range(100):
+                walk.open(f"why/{request_id}")
+                walk.page.locator(".facts").wait_for()
+                if found.count():
+                    break
+                walk.page.reload()
+            expect(found).to_contain_text('"password": "[redacted]"')
+            expect(walk.page.locator(".way .fired")).to_contain_text("$.statusCode matches")
+            walk.check("a captured exchange shows what each rule found in it")
+    backend.shutdown()
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("candor")
@@ -403,6 +445,7 @@ def main():
             everywhere(browser, admin, request_id, scheme, width)
         token(browser, given.candor)
         gateway(browser, given.candor)
+        captured(browser, given.candor)
         browser.close()
     return 0
 

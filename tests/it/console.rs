@@ -3,12 +3,14 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::cli::{candor, check, ended, file};
 use crate::support::client::{Answered, Client};
+use crate::support::json as reply;
+use crate::support::upstream::{After, Upstream};
 
 /// A running sidecar; ends with the value.
 struct Running {
@@ -45,17 +47,20 @@ impl Running {
 
     /// `candor serve` before nobody, with this token.
     fn serve(token: &str) -> Running {
-        let arguments = [
-            "serve",
-            "--upstream",
-            "http://127.0.0.1:1",
-            "--listen",
-            "127.0.0.1:0",
-            "--admin",
-            "127.0.0.1:0",
-        ];
-        let mut command = candor(&arguments);
-        let mut child = command.env("CANDOR_ADMIN__TOKEN", token).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = candor(&["serve", "--upstream", "http://127.0.0.1:1"]);
+        command.env("CANDOR_ADMIN__TOKEN", token);
+        Running::listening(command)
+    }
+
+    /// `candor serve` with this configuration.
+    fn configured(configuration: &str) -> Running {
+        let file = file(configuration);
+        Running::listening(candor(&["serve", "-c", file.path().to_str().unwrap()]))
+    }
+
+    fn listening(mut command: Command) -> Running {
+        command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let event: Value = serde_json::from_str(&line).unwrap();
@@ -113,6 +118,56 @@ fn tail_tells_exchanges_as_they_come() {
         code == 2 || stderr.is_empty(),
         "a sidecar that ends is told, or ends the answer in order: {stderr}"
     );
+}
+
+#[test]
+fn a_running_sidecar_is_asked_what_shadow_rules_would_have_done() {
+    let upstream = Upstream::scripted(|request, stream| {
+        let body =
+            if request.head.start.contains("/busy") { r#"{"state":"busy"}"# } else { r#"{"state":"fine"}"# };
+        stream.write_all(reply(body).as_bytes()).unwrap();
+        After::KeepOpen
+    });
+    let configuration = format!(
+        "version: 1\nupstreams: {{ a: {{ url: 'http://{}' }} }}\nrule_sets: {{ shop: {{ rules: [\
+         {{ name: busy, mode: shadow, when: {{ json: $.state, equals: busy }}, then: {{ status: 503 }} }}] }} }}\n",
+        upstream.address
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let capturing = format!("{configuration}capture: {{ folder: '{}' }}\n", folder.path().display());
+    let row = "  /{proxy+}  shop/busy  200  -> 503           2";
+    for (configuration, doubtful, example) in
+        [(&configuration, "-", "  sent-2  GET /busy"), (&capturing, "2", "  captures #1  GET /busy")]
+    {
+        let sidecar = Running::configured(configuration);
+        let mut client = Client::connect(sidecar.traffic);
+        for (number, path) in (1..).zip(["/busy", "/busy", "/fine"]) {
+            let id = format!("x-request-id: sent-{number}");
+            assert_eq!(client.exchange(&format!("GET {path}"), &[&id]).status(), 200);
+        }
+        drop(client);
+        let url = format!("http://{}", sidecar.admin);
+        // Exchanges are counted, and their captures written, soon after the client has the answer.
+        let told = loop {
+            let (code, told, stderr) = ended(candor(&["report", "--admin", &url]).output().unwrap());
+            assert_eq!(code, 0, "{stderr}");
+            if told.contains("3 exchanges in all") {
+                break told;
+            }
+        };
+        let captured = sidecar.json("exchanges/sent-2")["captured"].take();
+        match doubtful {
+            "-" => assert_eq!(captured, Value::Null),
+            _ => {
+                assert_eq!(captured["body"], r#"{"state":"busy"}"#);
+                assert_eq!(captured["trace"][0]["checks"][0]["found"], "\"busy\"", "{captured}");
+            }
+        }
+        assert!(told.contains(&format!("{row}         {doubtful}\n")), "{told}");
+        assert!(told.contains(example), "{told}");
+    }
+    check(&["report", "--admin", "http://127.0.0.1:1"], 2, &["`http://127.0.0.1:1` cannot be read"]);
+    check(&["report", "--admin", "http://127.0.0.1:1", "a.jsonl"], 2, &["cannot be used with"]);
 }
 
 #[test]

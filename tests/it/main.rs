@@ -27,6 +27,7 @@ mod import;
 mod learn;
 mod lint;
 mod metrics;
+mod pictures;
 mod probes;
 mod properties;
 mod protocols;

@@ -7,7 +7,9 @@ use crate::cli::{candor, check, ended};
 use crate::support::files;
 
 /// The pages whose console blocks are run, in the folder of their example files.
-const PAGES: [&str; 2] = ["docs/replay.md", "docs/learn.md"];
+const PAGES: [&str; 3] = ["docs/replay.md", "docs/learn.md", "docs/rules.md"];
+/// Those on which all lines fit a terminal; what rules see may be longer.
+const NARROW_PAGES: [&str; 2] = ["docs/replay.md", "docs/learn.md"];
 const FOLDER: &str = "docs/examples";
 
 #[test]
@@ -54,7 +56,7 @@ fn replayed(block: &str) -> String {
 
 #[test]
 fn lines_on_the_pages_fit_a_terminal() {
-    for page in PAGES {
+    for page in NARROW_PAGES {
         let text = files::text(page);
         for block in text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
             let long: Vec<&str> = block.lines().filter(|line| line.chars().count() > 80).collect();
@@ -249,12 +251,20 @@ fn what_is_printed_for_programs_fits_its_schema() {
     let broken = recording(&HAR.as_bytes()[..HAR.len() * 3 / 4]);
     let broken = broken.path().to_str().unwrap().to_owned();
     let (har, capture) = ("docs/examples/shop.har", "docs/examples/capture.jsonl");
+    let (answer, api) = ("docs/examples/answer.txt", "deploy/examples/status-mapping/api.yaml");
     let printed = [
         vec!["replay", "-c", NEW, har],
         vec!["replay", "-c", NEW, "--against", OLD, har, capture],
         vec!["replay", "-c", NEW, &broken],
         vec!["report", capture],
         vec!["learn", har, capture],
+        vec!["test", "tests/cases/conditions"],
+        vec!["test", "tests/cases/apigateway"],
+        vec!["explain", "-c", NEW, "--path", "/orders/7", answer],
+        vec!["explain", "--openapi", api, "--path", "/mapped/7", answer],
+        vec!["explain", "--openapi", api, "--path", "/nowhere"],
+        vec!["explain", "--openapi", api, "--path", "/raised/x", answer],
+        vec!["explain", "--openapi", api, "--path", "/mapped/7", "--failure", "timeout"],
     ];
     for arguments in printed {
         let output = candor(&[&arguments[..], &["--format", "json"]].concat()).output().unwrap();

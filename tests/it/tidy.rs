@@ -26,7 +26,7 @@ const IMPORTS: &str = "\
 | telemetry | settings, engine, live |
 | proxy | apigateway, engine, settings, live, telemetry, traffic |
 | ext_proc | diagnostic, engine, live, proxy, rules, settings, telemetry |
-| admin | case, rules, engine, diagnostic, document, settings, live, telemetry |
+| admin | case, rules, engine, diagnostic, document, settings, live, telemetry, traffic |
 | cli | admin, apigateway, case, diagnostic, document, engine, ext_proc, lint, live, proxy, rules, settings, telemetry, traffic, vtl |
 | main | cli |
 ";

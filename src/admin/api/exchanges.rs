@@ -16,9 +16,10 @@ use futures_util::stream::unfold;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_blocking;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::{Shared, way};
+use super::{Shared, captures, way};
 use crate::admin::problem;
 use crate::telemetry::meters::{Meters, Position, Seen};
 
@@ -56,13 +57,28 @@ pub(super) async fn one(State(shared): State<Shared>, Path(request_id): Path<Str
     match shared.admin.meters.find(&request_id) {
         Some(seen) => {
             let way = way::of(&seen, shared.admin.playground.snapshot());
-            Json(json!({ "exchange": *seen, "way": way })).into_response()
+            let captured = captured(&shared, Arc::clone(&seen)).await;
+            Json(json!({ "exchange": *seen, "way": way, "captured": captured })).into_response()
         }
         None => {
             let detail = "no exchange with this id is kept; the log may have it";
             problem(StatusCode::NOT_FOUND, detail)
         }
     }
+}
+
+/// The upstream's answer and what each rule of now finds in it; `None` where it is not captured.
+async fn captured(shared: &Shared, seen: Arc<Seen>) -> Option<Value> {
+    let playground = Arc::clone(&shared.admin.playground);
+    let folder = playground.snapshot().settings.capture.as_ref()?.folder.clone();
+    // Whoever reads all of them goes first.
+    let permit = Arc::clone(&shared.readers).try_acquire_owned().ok()?;
+    let looking = spawn_blocking(move || {
+        let _permit = permit;
+        let recorded = captures::find(&folder, &seen.request_id)?;
+        Some(way::captured(&recorded, &seen, playground.snapshot()))
+    });
+    looking.await.ok().flatten()
 }
 
 pub(super) async fn live(State(shared): State<Shared>, Query(filter): Query<Filter>) -> Response {

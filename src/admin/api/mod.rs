@@ -1,10 +1,12 @@
 //! The console's API: JSON under `/api/v1/`, described by `/api/v1/openapi.json`. All that the page shows and does can
 //! be had here with `curl`.
 
+mod captures;
 mod describe;
 mod exchanges;
 mod overview;
 mod playground;
+mod report;
 mod rules;
 mod way;
 
@@ -28,6 +30,9 @@ const POSTED_BYTES_MAX: usize = 1 << 20;
 /// Listeners to live exchanges at one time.
 const LISTENERS_MAX: usize = 32;
 
+/// Readers of captures at one time.
+const READERS_MAX: usize = 1;
+
 /// Trials that run at one time. They have threads of their own; traffic does not wait for them.
 const TRIALS_MAX: usize = 2;
 
@@ -37,6 +42,7 @@ struct Shared {
     admin: Admin,
     listeners: Arc<Semaphore>,
     trials: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
 }
 
 pub(super) fn router(admin: Admin) -> Router {
@@ -44,6 +50,7 @@ pub(super) fn router(admin: Admin) -> Router {
         admin,
         listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
         trials: Arc::new(Semaphore::new(TRIALS_MAX)),
+        readers: Arc::new(Semaphore::new(READERS_MAX)),
     };
     Router::new()
         .route("/openapi.json", get(openapi))
@@ -52,6 +59,8 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/exchanges/{request_id}", get(exchanges::one))
         .route("/live", get(exchanges::live))
         .route("/rules", get(rules::rules))
+        .route("/report", get(report::report))
+        .route("/captures", get(captures::captures))
         .route("/evaluate", post(playground::evaluate))
         .route("/case", post(playground::case))
         .layer(DefaultBodyLimit::max(POSTED_BYTES_MAX))

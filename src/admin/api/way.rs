@@ -1,17 +1,21 @@
 //! The way of an exchange that is over through its rules, told from what was decided: the first rule whose condition
-//! holds decides, so those before it did not hold. What each rule found is not kept; it stood in the body.
+//! holds decides, so those before it did not hold. What each rule found stood in the body, which is known of captured
+//! exchanges alone.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::describe;
 use crate::engine::ruleset::{Mode, Rule};
+use crate::engine::{self, Answer, Exchange, RuleSet};
 use crate::live::Snapshot;
 use crate::telemetry::meters::Seen;
+use crate::traffic::Recorded;
 
 /// What became of each rule; empty where no rules were in force, or others than those of now.
 pub(super) fn of(seen: &Seen, snapshot: &Snapshot) -> Vec<Value> {
-    let named = |set: &&std::sync::Arc<crate::engine::RuleSet>| Some(&*set.name) == seen.rule_set.as_deref();
-    let Some(set) = describe::sets(snapshot).into_iter().find(named) else { return Vec::new() };
+    let Some(set) = rule_set(seen, snapshot) else { return Vec::new() };
     let decided =
         seen.rule.as_deref().and_then(|name| set.rules.iter().position(|rule| *rule.label == *name));
     let steps = set.rules.iter().enumerate().map(|(index, rule)| {
@@ -19,6 +23,30 @@ pub(super) fn of(seen: &Seen, snapshot: &Snapshot) -> Vec<Value> {
         json!({ "rule": &*rule.label, "result": result, "when": describe::when(rule), "then": describe::then(rule) })
     });
     steps.collect()
+}
+
+/// What was captured of it, without secrets, and what each rule finds in that.
+pub(super) fn captured(recorded: &Recorded, seen: &Seen, snapshot: &Snapshot) -> Value {
+    let Exchange { answer: Answer { head, body }, .. } = &recorded.exchange;
+    let headers: Vec<Value> = head
+        .headers
+        .iter()
+        .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
+        .collect();
+    let trace = rule_set(seen, snapshot)
+        .map(|set| engine::evaluate(set, &recorded.exchange, &snapshot.limits, true).trace.to_json());
+    json!({
+        "status": head.status.as_u16(),
+        "headers": headers,
+        "body": String::from_utf8_lossy(body),
+        "cut": recorded.is_cut,
+        "trace": trace,
+    })
+}
+
+/// The rules that were in force, as they are now.
+fn rule_set<'s>(seen: &Seen, snapshot: &'s Snapshot) -> Option<&'s Arc<RuleSet>> {
+    describe::sets(snapshot).into_iter().find(|set| Some(&*set.name) == seen.rule_set.as_deref())
 }
 
 fn result(seen: &Seen, rule: &Rule, index: usize, decided: Option<usize>) -> &'static str {

@@ -1,6 +1,6 @@
 // One exchange: its facts, and its way through the rules.
 
-import { clock, el, milliseconds, status } from "./dom.js";
+import { clock, el, milliseconds, panel, status } from "./dom.js";
 
 export function facts(seen) {
   const rows = [
@@ -51,4 +51,35 @@ export function way(steps, more = () => null) {
     el("ol", { class: "way" }, asked.map(item)),
     rest.length ? el("details", {}, el("summary", {}, `${rest.length} not reached`), el("ol", { class: "way" }, rest.map(item))) : null,
   ];
+}
+
+const SIGNS = { true: ["yes", "holds"], false: ["no", "does not hold"], null: ["unknown", "not known"] };
+
+/** Every comparison of a step, with the part that matched marked. */
+export function comparisons(step) {
+  return (step.checks ?? []).map((check) => {
+    const [sign, word] = SIGNS[check.holds];
+    const { excerpt } = check;
+    return el("div", { class: "check" },
+      el("p", {}, el("span", { class: sign }, word), el("span", { class: "test" }, `${check.subject} ${check.test}`)),
+      excerpt ? el("pre", {}, excerpt.before, excerpt.marked ? el("mark", {}, excerpt.marked) : null, excerpt.after) : null,
+      check.note && el("p", { class: "quiet" }, check.note));
+  });
+}
+
+/** What became of an exchange on its way: with what each rule found in it where it was captured, else without. */
+export function passage({ exchange, way: steps, captured }) {
+  if (captured) {
+    const { status: code, headers, body, cut, trace } = captured;
+    const lines = headers.map(([name, value]) => `${name}: ${value}\n`).join("");
+    return [
+      trace?.length ? panel("Every comparison", "What each rule of now finds in the captured answer; marked is what matched or, where a pattern stopped, what still fitted.", way(trace, comparisons)) : null,
+      panel("What the upstream answered", `As it was captured, secrets redacted${cut ? "; the end of the body is missing" : ""}.`,
+        el("pre", { class: "message", tabindex: "0", "aria-label": "The captured answer" }, `HTTP/1.1 ${code}\n${lines}\n${body}`)),
+    ];
+  }
+  const again = new URLSearchParams({ method: exchange.method ?? "GET", path: exchange.path ?? "/" });
+  return steps.length ? panel("Its way through the rules",
+    ["Bodies are kept by captures alone, so what each rule found in this one is not known. Paste an answer like it into the ",
+      el("a", { href: `#/playground?${again}` }, "playground"), " to see every comparison."], way(steps)) : null;
 }

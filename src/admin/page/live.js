@@ -2,7 +2,7 @@
 
 import { get, listen, Unauthorized } from "./ask.js";
 import { change, clock, el, failure, head, milliseconds, verdict } from "./dom.js";
-import { facts, way } from "./exchange.js";
+import { facts, passage } from "./exchange.js";
 
 const KEPT = 300;
 
@@ -107,7 +107,7 @@ function item(seen, signal) {
     row.append(detail);
     try {
       const told = await get(`exchanges/${encodeURIComponent(seen.request_id)}`, signal);
-      if (told.way.length) detail.append(el("div", {}, el("h3", {}, "Its way through the rules"), way(told.way)));
+      detail.append(el("div", { class: "stack" }, passage(told)));
     } catch {
       detail.append(el("p", { class: "quiet small" }, "It is no longer kept; its way through the rules cannot be told."));
     }

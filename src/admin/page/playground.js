@@ -2,7 +2,7 @@
 
 import { get, post } from "./ask.js";
 import { change, el, failure, head, panel, status, verdict } from "./dom.js";
-import { way } from "./exchange.js";
+import { comparisons, way } from "./exchange.js";
 import { SAMPLES } from "./samples.js";
 
 const BY_ROUTE = "";
@@ -166,19 +166,6 @@ function response(answer, before) {
   for (const [name, value] of had) if (!names.has(name)) lines.push(el("span", { class: "gone" }, `${name}: ${value}`), "\n");
   const body = answer.body ?? `${answer.body_base64} (base64)`;
   return el("pre", { class: "message", tabindex: "0", "aria-label": "The final response" }, lines, "\n", el("span", { class: body === before.body ? null : "new" }, body));
-}
-
-const SIGNS = { true: ["yes", "holds"], false: ["no", "does not hold"], null: ["unknown", "not known"] };
-
-function comparisons(step) {
-  return (step.checks ?? []).map((check) => {
-    const [sign, word] = SIGNS[check.holds];
-    const { excerpt } = check;
-    return el("div", { class: "check" },
-      el("p", {}, el("span", { class: sign }, word), el("span", { class: "test" }, `${check.subject} ${check.test}`)),
-      excerpt ? el("pre", {}, excerpt.before, excerpt.marked ? el("mark", {}, excerpt.marked) : null, excerpt.after) : null,
-      check.note && el("p", { class: "quiet" }, check.note));
-  });
 }
 
 /** What happens on the way through an API, stage by stage. */

@@ -2,7 +2,7 @@
 
 import { get } from "./ask.js";
 import { change, clock, el, head, panel, verdict } from "./dom.js";
-import { facts, way } from "./exchange.js";
+import { facts, passage } from "./exchange.js";
 
 export async function why({ show, signal, rest }) {
   const id = rest[0] ?? "";
@@ -32,15 +32,12 @@ async function told(id, signal) {
         "Of one second at most 100 and 25. The log has them all."));
   }
   const { exchange } = seen;
-  const again = new URLSearchParams({ method: exchange.method ?? "GET", path: exchange.path ?? "/" });
   return [
     el("section", { class: "panel stack" },
       el("div", { class: "verdict" }, change(exchange.upstream_status, exchange.status), verdict(exchange.verdict),
         el("span", { class: "mono break" }, `${exchange.method ?? "?"} ${exchange.path ?? ""}`),
         el("span", { class: "quiet small" }, clock(exchange.at))),
       facts(exchange)),
-    seen.way.length ? panel("Its way through the rules",
-      ["Bodies are not kept, so what each rule found in this one is not known. Paste an answer like it into the ",
-        el("a", { href: `#/playground?${again}` }, "playground"), " to see every comparison."], way(seen.way)) : null,
+    passage(seen),
   ];
 }

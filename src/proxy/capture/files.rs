@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process;
 use std::time::SystemTime;
 
+use crate::live::capture_files;
 use crate::settings::Capture;
 
 /// Waiting lines of this size are written without more waiting.
@@ -111,13 +112,9 @@ impl Files {
     }
 
     fn remove_old(&self) -> io::Result<()> {
-        let mut names: Vec<_> = fs::read_dir(&self.folder)?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| name.starts_with("capture-") && name.ends_with(".jsonl"))
-            .collect();
-        names.sort();
-        let surplus = names.len().saturating_sub(self.files_max);
-        names.iter().take(surplus).try_for_each(|name| fs::remove_file(self.folder.join(name)))
+        let files = capture_files(&self.folder)?;
+        let surplus = files.len().saturating_sub(self.files_max);
+        files.iter().take(surplus).try_for_each(fs::remove_file)
     }
 }
 
