@@ -2,7 +2,8 @@
 //! console's API under `/api/v1/` (`api`), and the console itself, a page that does nothing that its API could not
 //! (`page`).
 //!
-//! It reads what the sidecar counts and serves, and changes neither. Who may ask is in `guard`.
+//! It reads what the sidecar counts and serves, and changes neither; what it can do is to ask for another configuration
+//! (`reload`) and to have something else logged (`api/log.rs`). Who may ask is in `guard`.
 
 mod api;
 mod drain;
@@ -12,12 +13,13 @@ mod history;
 mod metrics;
 mod page;
 mod probe;
+mod reload;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
@@ -28,13 +30,14 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::case::Playground;
-use crate::live::{Prober, Readiness};
+use crate::live::{InForce, Prober, Readiness, Reloads};
 use crate::telemetry::meters::Meters;
 
 pub use api::OPENAPI;
 pub use history::History;
+pub use reload::{Asked, Reloader};
 
-use guard::Guard;
+use guard::{Guarded, OverLoopback};
 
 /// How long an answer may take before the admin API says 503.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -60,18 +63,26 @@ pub struct Admin {
     /// Who asks upstreams how they are.
     pub prober: Prober,
     /// The configuration in force.
-    pub playground: Arc<Playground>,
+    pub playground: InForce<Playground>,
+    /// What became of reloads.
+    pub reloads: Reloads,
+    /// Who reads the configuration again, if anybody does.
+    pub reloader: Option<Reloader>,
 }
 
-/// The admin listener's answers; `address` is where it listens.
-pub fn router(admin: Admin, address: IpAddr) -> Router {
-    let settings = &admin.playground.snapshot().settings.admin;
-    let guard = Guard::new(address, settings.token.clone());
+/// The admin listener's answers, to be served; `address` is where it listens.
+pub fn router(admin: Admin, address: IpAddr) -> IntoMakeServiceWithConnectInfo<Router, OverLoopback> {
+    routes(admin, address).into_make_service_with_connect_info()
+}
+
+fn routes(admin: Admin, address: IpAddr) -> Router {
+    let guarded = Guarded { address, playground: admin.playground.clone() };
     let mut router = Router::new()
         .nest("/api/v1", api::router(admin.clone()))
         .merge(drain::router(admin.clone()))
-        .route_layer(from_fn_with_state(Arc::new(guard), guard::check))
-        .merge(health::router(admin.readiness.clone()))
+        .merge(reload::router(admin.reloader.clone()))
+        .route_layer(from_fn_with_state(guarded, guard::check))
+        .merge(health::router(admin.readiness.clone(), admin.reloads.clone()))
         .merge(metrics::router(admin.meters.clone()))
         .merge(probe::router(admin))
         .merge(page::router())

@@ -39,7 +39,7 @@ pub(super) fn router(admin: Admin) -> Router {
 }
 
 async fn probe(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
-    let snapshot = Arc::clone(shared.admin.playground.snapshot());
+    let snapshot = Arc::clone(shared.admin.playground.now().snapshot());
     let known = snapshot.probes.iter().enumerate().find(|(_, probe)| *probe.name == *name);
     let Some((index, probe)) = known else {
         return problem(StatusCode::NOT_FOUND, &format!("there is no probe `{name}`"));

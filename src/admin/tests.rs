@@ -1,5 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -12,7 +13,8 @@ use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
 use crate::rules::{self, Quick};
-use crate::settings::{Layers, Settings};
+use crate::settings::{Layers, Log, Settings};
+use crate::telemetry;
 use crate::telemetry::meters::{Counted, Door, Ended, Verb};
 
 const CONFIGURATION: &str = r"
@@ -41,7 +43,9 @@ fn admin(more: &str) -> Admin {
         prober: Prober::new().0,
         meters: Meters::start(),
         history: History::default(),
-        playground: Arc::new(Playground::new(Arc::new(snapshot), document, &quick)),
+        playground: InForce::new(Arc::new(Playground::new(Arc::new(snapshot), document, &quick))),
+        reloads: Reloads::new(SystemTime::UNIX_EPOCH),
+        reloader: None,
     }
 }
 
@@ -93,7 +97,7 @@ fn count_one(meters: &Meters, request_id: &str) {
 
 /// What a request is answered, on loopback unless told otherwise: status, headers, body.
 async fn call(admin: &Admin, request: Request<Body>) -> (Response<()>, Vec<u8>) {
-    let router = router(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let router = routes(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let (head, body) = router.oneshot(request).await.unwrap().into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     (Response::from_parts(head, ()), body.to_vec())
@@ -225,7 +229,7 @@ async fn captures_are_read_line_by_line_the_oldest_first() {
 async fn exchanges_are_told_as_they_come() {
     let admin = admin("");
     count_one(&admin.meters, "id-1");
-    let router = router(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let router = routes(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let answer = router.oneshot(get("/api/v1/live?last=1")).await.unwrap();
     assert_eq!(answer.headers()[CONTENT_TYPE], "text/event-stream");
     let mut body = answer.into_body().into_data_stream();
@@ -237,6 +241,18 @@ async fn exchanges_are_told_as_they_come() {
     count_one(&admin.meters, "id-2");
     let event = next().await;
     assert!(event.starts_with("event: exchange\ndata: {") && event.contains("id-2"), "{event}");
+}
+
+#[tokio::test]
+async fn behind_a_listener_on_all_addresses_loopback_is_loopback() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/api/v1/overview", listener.local_addr().unwrap());
+    let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let unknown = routes(admin(""), everywhere).oneshot(get("/api/v1/overview")).await.unwrap();
+    assert_eq!(unknown.status(), StatusCode::FORBIDDEN);
+    let served = router(admin(""), everywhere);
+    tokio::spawn(async { axum::serve(listener, served).await });
+    assert_eq!(reqwest::get(url).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -253,6 +269,16 @@ async fn rules_are_told_with_what_they_did() {
 }
 
 #[tokio::test]
+async fn endpoints_are_told_with_their_state() {
+    let seen = asked(&admin(""), get("/api/v1/upstreams"), 200).await;
+    let endpoint = json!({ "endpoint": "127.0.0.1:9", "state": "in service", "in_flight": null });
+    let expected = json!({
+        "upstream": "legacy", "is_checked": false, "ejections": 0, "shed": 0, "pending": 0, "endpoints": [endpoint],
+    });
+    assert_eq!(seen, json!({ "upstreams": [expected] }));
+}
+
+#[tokio::test]
 async fn rules_are_tried_and_kept_as_a_case() {
     let admin = admin("");
     let trial = json!({ "upstream": { "json": { "code": 1410 } }, "name": "gone is gone" });
@@ -264,6 +290,34 @@ async fn rules_are_tried_and_kept_as_a_case() {
     let edited = json!({ "rule_set": "orders", "rules": "rules:\n  - when: { stats: 200 }\n    then: { status: 404 }\n" });
     let told = asked(&admin, post("/api/v1/evaluate", &edited), 422).await;
     assert_eq!((&told["problems"][0]["file"], &told["problems"][0]["line"]), (&json!("rules"), &json!(2)));
+}
+
+#[tokio::test]
+async fn what_is_logged_is_told_and_changed() {
+    let admin = admin("log: { sample: 0.25 }");
+    let change = |value: Value| {
+        let mut request = post("/api/v1/log", &value);
+        *request.method_mut() = Method::PUT;
+        request
+    };
+    // A log that says nothing, so that tests are not full of it.
+    let _logging = telemetry::init(&Log { filter: "off".to_owned(), ..Log::default() }).unwrap();
+    let told = asked(&admin, get("/api/v1/log"), 200).await;
+    assert_eq!(told, json!({ "filter": "off", "configured": "info", "sample": 0.25, "dropped": 0 }));
+    let told = asked(&admin, change(json!({ "filter": "off,candor::nothing=debug" })), 200).await;
+    assert_eq!(told["filter"], "off,candor::nothing=debug");
+    let refused = async |value: Value, detail: &str| {
+        let told = asked(&admin, change(value), 400).await;
+        assert!(told["detail"].as_str().unwrap().contains(detail), "{told}");
+    };
+    refused(json!({ "filter": "a=b=c" }), "`a=b=c` is not a log filter").await;
+    refused(json!({ "filter": "debg" }), "did you mean `debug`?").await;
+    refused(json!({ "level": "debug" }), "unknown field `level`").await;
+    refused(json!({}), "missing field `filter`").await;
+    let mut form = change(json!({ "filter": "debug" }));
+    form.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    asked(&admin, form, 415).await;
+    assert_eq!(asked(&admin, get("/api/v1/log"), 200).await["filter"], "off,candor::nothing=debug");
 }
 
 #[tokio::test]
@@ -285,7 +339,7 @@ async fn every_endpoint_is_described_and_every_description_has_one() {
     let described = description["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
         methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
     });
-    let route = regex::Regex::new(r#"\.route\("([^"]+)", (get|post)\("#).unwrap();
+    let route = regex::Regex::new(r#"\.route\("([^"]+)", (get|post|put)\("#).unwrap();
     let routed =
         route.captures_iter(include_str!("api/mod.rs")).map(|found| format!("{} {}", &found[2], &found[1]));
     let sorted = |names: &mut dyn Iterator<Item = String>| {

@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::admin;
-    use crate::live::Readiness;
+    use crate::live::{Readiness, Reloads};
 
     async fn listen(router: Router) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -132,7 +132,9 @@ mod tests {
     #[tokio::test]
     async fn the_default_url_follows_readiness() {
         let readiness = Readiness::new();
-        let admin = listen(admin::health::router(readiness.clone())).await;
+        let admin =
+            listen(admin::health::router(readiness.clone(), Reloads::new(std::time::SystemTime::UNIX_EPOCH)))
+                .await;
         assert_eq!(run(None, admin).await, Health::Unhealthy);
         readiness.listening();
         assert_eq!(run(None, admin).await, Health::Healthy);

@@ -1,6 +1,8 @@
 //! Files, environment and flags made into a configuration, with every problem in them. The one place where they
 //! are read from the machine; everything else works on text.
 
+mod files;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +15,11 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_yo
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
-use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token};
+use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token, Traces};
 
 use super::{Exit, RuleFlags, problems};
+
+pub use files::{Content, Files, Held, is_lasting};
 
 /// What a configuration is made of.
 #[derive(Debug, Clone, Default)]
@@ -74,9 +78,18 @@ impl Loaded {
 
     /// The same, to try things on.
     pub fn playground(self) -> Option<Playground> {
+        self.playground_after(None)
+    }
+
+    /// The same, to take the place of another.
+    pub fn playground_after(self, previous: Option<&Snapshot>) -> Option<Playground> {
         let Configuration { settings, rules, deployment, written: (document, quick) } = self.configuration?;
         let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
-        let snapshot = snapshot.with(deployment).asking(rules.probes);
+        let snapshot = snapshot.with(deployment).checked_by(&rules.checks).asking(rules.probes);
+        let snapshot = match previous {
+            Some(previous) => snapshot.after(previous),
+            None => snapshot,
+        };
         Some(Playground::new(Arc::new(snapshot), document, &quick))
     }
 }
@@ -86,7 +99,15 @@ impl Loaded {
 /// # Errors
 /// When a file cannot be read at all; the diagnostic says which and why.
 pub fn load(options: &Options) -> Result<Loaded, Diagnostic> {
-    Ok(compile(&layers(options)?, options.upstream_if_none))
+    load_from(options, &Files::default())
+}
+
+/// The same, by somebody who keeps in mind which files were read.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_from(options: &Options, files: &Files) -> Result<Loaded, Diagnostic> {
+    Ok(compile_with(&layers(options, files)?, options.upstream_if_none, files))
 }
 
 /// The configuration as one document that is not compiled, and what short names say. Nothing where a file is no
@@ -98,52 +119,60 @@ pub fn document(
     options: &Options,
     diagnostics: &mut Diagnostics,
 ) -> Result<Option<(Node, settings::Quick)>, Diagnostic> {
-    let merged = layers(options)?.merge(diagnostics);
+    let merged = layers(options, &Files::default())?.merge(diagnostics);
     Ok(merged.map(|(mut document, quick)| {
         rules::fill_in_templates(&mut document, &beside, diagnostics);
         (document, quick)
     }))
 }
 
-fn layers(options: &Options) -> Result<Layers, Diagnostic> {
+fn layers(options: &Options, files: &Files) -> Result<Layers, Diagnostic> {
     let environment = environment();
-    let files = match (options.files.as_slice(), variable(&environment, "CANDOR_CONFIG")) {
+    let paths = match (options.files.as_slice(), variable(&environment, "CANDOR_CONFIG")) {
         ([], Some(paths)) => std::env::split_paths(paths).collect(),
-        (files, _) => files.to_vec(),
+        (paths, _) => paths.to_vec(),
     };
-    let files = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let sources = paths.iter().map(|path| files.read(path)).collect::<Result<Vec<_>, _>>()?;
     for (_, path) in options.flags.iter().filter(|(flag, _)| *flag == Flag::Openapi) {
-        read(Path::new(path))?;
+        files.read(Path::new(path))?;
     }
-    Ok(Layers { files, environment, flags: options.flags.clone() })
+    Ok(Layers { files: sources, environment, flags: options.flags.clone() })
 }
 
 /// Compiles layers that have been read.
 pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
+    compile_with(layers, upstream_if_none, &Files::default())
+}
+
+fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) -> Loaded {
+    let beside = |path: &str, place: &Place| files.beside(path, place);
     let mut diagnostics = Diagnostics::default();
     let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
         rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
-        settings::fill_in_tls(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             let nobody = ExtProc::is_alone(&document).then_some("http://127.0.0.1");
             quick.upstream =
                 upstream_if_none.or(nobody).map(|url| Node::scalar(&Source::new("--upstream", url)));
         }
-        let settings = Settings::read(&document, &quick, &mut diagnostics);
+        // Certificates are looked at by those who use them, and taken in without a reload.
+        let unwatched = |path: &str, place: &Place| Files::default().beside(path, place);
+        let settings = Settings::read_with_files(&document, &quick, &unwatched, &mut diagnostics);
         let names = match &settings {
             Some(settings) => settings.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect(),
             None => upstream_names(&document, quick.upstream.is_some()),
         };
         let lines = Quick { presets: &quick.presets, lines: &quick.rules };
         let rules = rules::read(Some(&document), lines, &names, &mut diagnostics);
-        let mut settings = settings?;
+        let traces = Traces::read(&layers.environment, &unwatched, &mut diagnostics);
+        let mut settings = Settings { traces, ..settings? };
         if let Some((path, place)) = settings.admin.token_file.take() {
-            settings.admin.token = token(&path, &place).map_err(|problem| diagnostics.push(problem)).ok();
+            settings.admin.token =
+                token(&path, &place, files).map_err(|problem| diagnostics.push(problem)).ok();
         }
         check_captured(&settings, &rules, &mut diagnostics);
         let deployment = match settings.api.clone() {
             Some(said) => {
-                let api = api(&said, &document, &mut diagnostics)?;
+                let api = api(&said, &document, files, &mut diagnostics)?;
                 let mut unreached = Diagnostics::default();
                 let deployment = Deployment::new(api, &said, &mut settings, &mut unreached);
                 // A command that sends nothing need not reach anything.
@@ -164,14 +193,14 @@ pub fn compile(layers: &Layers, upstream_if_none: Option<&str>) -> Loaded {
 }
 
 /// The token that a file holds, as platforms hand secrets to containers.
-fn token(path: &str, place: &Place) -> Result<Token, Diagnostic> {
-    let source = beside(path, place)?;
+fn token(path: &str, place: &Place, files: &Files) -> Result<Token, Diagnostic> {
+    let source = files.beside(path, place)?;
     Token::new(source.text.trim())
         .map_err(|wrong| Diagnostic::error(format!("the token in `{path}` {wrong}")).at(place))
 }
 
 /// The API that a configuration has: one that it says itself, or one whose definition it names.
-fn api(said: &settings::Api, document: &Node, diagnostics: &mut Diagnostics) -> Option<Api> {
+fn api(said: &settings::Api, document: &Node, files: &Files, diagnostics: &mut Diagnostics) -> Option<Api> {
     let options = apigateway::read::Options {
         api: said.resource.clone(),
         stage: said.stage.clone(),
@@ -189,7 +218,7 @@ fn api(said: &settings::Api, document: &Node, diagnostics: &mut Diagnostics) -> 
         }
         (None, Some(_)) => native::read(node, &options, diagnostics),
         (Some(definition), None) => {
-            let source = beside(&definition.path, &definition.place);
+            let source = files.beside(&definition.path, &definition.place);
             let source = source.map_err(|problem| diagnostics.push(problem)).ok()?;
             apigateway::read::read(&source, &options, diagnostics)
         }
@@ -241,9 +270,7 @@ pub fn verdict(diagnostics: &[Diagnostic]) -> Exit {
 
 /// Reads a file of text.
 pub(super) fn read(path: &Path) -> Result<Arc<Source>, Diagnostic> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", path.display())))?;
-    source(path.display().to_string(), bytes)
+    Files::default().read(path)
 }
 
 /// What was read, as text.
@@ -257,8 +284,7 @@ pub(super) fn source(name: String, bytes: Vec<u8>) -> Result<Arc<Source>, Diagno
 
 /// A file that another file names, from the folder of that one.
 pub(super) fn beside(path: &str, place: &Place) -> Result<Arc<Source>, Diagnostic> {
-    let folder = Path::new(&place.source.name).parent().unwrap_or(Path::new(""));
-    read(&folder.join(path)).map_err(|problem| problem.at(place))
+    Files::default().beside(path, place)
 }
 
 /// The environment; names and values that are not Unicode can mean nothing here.

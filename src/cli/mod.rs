@@ -11,6 +11,7 @@ pub mod learn;
 pub mod lint;
 pub mod load;
 pub mod problems;
+pub mod reload;
 pub mod remote;
 pub mod render;
 pub mod replay;

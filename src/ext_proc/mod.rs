@@ -16,4 +16,4 @@ mod stream;
 mod tests;
 mod wire;
 
-pub use server::{Listener, run};
+pub use server::run;

@@ -1,13 +1,10 @@
 //! The listener for Envoy, and the threads that serve its connections. Envoy opens one for each of its workers, all
 //! equally busy, so they are handed out in turn.
 
+use std::cell::Cell;
 use std::convert::Infallible;
-use std::fs;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,8 +25,8 @@ use tokio::{join, select};
 use tracing::{debug, warn};
 
 use super::stream::Outbound;
-use crate::live::{Readiness, Snapshot};
-use crate::settings::ExtProcListen;
+use crate::live::{InForce, Readiness, Snapshot};
+use crate::proxy::{Listener, Loose};
 use crate::telemetry::meters::{Meter, Meters};
 
 const PATH: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
@@ -39,108 +36,29 @@ const STREAMS_MAX: u32 = 4096;
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// Where Envoy connects to.
-#[derive(Debug)]
-pub enum Listener {
-    /// An address.
-    Tcp(std::net::TcpListener),
-    /// A socket in the file system, removed in the end.
-    Unix(std::os::unix::net::UnixListener, PathBuf),
-}
-
-/// A connection of Envoy's.
-#[derive(Debug)]
-enum Connection {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl Listener {
-    /// Takes the place that the settings name. A socket that nobody listens on any more is replaced.
-    ///
-    /// # Errors
-    /// When it cannot be had.
-    pub fn bind(listen: &ExtProcListen) -> io::Result<Listener> {
-        match listen {
-            ExtProcListen::Tcp(address) => {
-                let listener = std::net::TcpListener::bind(address).map_err(named(address))?;
-                listener.set_nonblocking(true)?;
-                Ok(Listener::Tcp(listener))
-            }
-            ExtProcListen::Unix(path) => {
-                remove_stale(path)?;
-                let listener =
-                    std::os::unix::net::UnixListener::bind(path).map_err(named(&path.display()))?;
-                listener.set_nonblocking(true)?;
-                Ok(Listener::Unix(listener, path.clone()))
-            }
-        }
-    }
-
-    /// Where it listens, for the log.
-    pub fn address(&self) -> String {
-        match self {
-            Listener::Tcp(listener) => {
-                listener.local_addr().map(|address: SocketAddr| address.to_string()).unwrap_or_default()
-            }
-            Listener::Unix(_, path) => format!("unix:{}", path.display()),
-        }
-    }
-}
-
-fn named(what: &impl std::fmt::Display) -> impl Fn(io::Error) -> io::Error {
-    move |error| io::Error::new(error.kind(), format!("cannot listen on `{what}` for Envoy: {error}"))
-}
-
-fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
-        fs::remove_file(path)?;
-    }
-    Ok(())
-}
-
-/// Serves until `shutdown` completes, then takes no more connections, and finishes exchanges within `drain.timeout`.
-/// While `readiness` says draining, Envoy is told to open no more streams on a connection that has had one.
+/// Serves until `shutdown` completes, then takes no more connections, and finishes exchanges within `drain.timeout`. A
+/// stream keeps the configuration that was in force when it began. While `readiness` says draining, Envoy is told to
+/// open no more streams on a connection that has had one.
 ///
 /// # Errors
 /// When the listener or a thread cannot be started.
 pub async fn run(
-    listener: Listener,
-    snapshot: Arc<Snapshot>,
+    listener: impl Into<Listener>,
+    in_force: InForce<Snapshot>,
     meters: Meters,
     readiness: Readiness,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut workers = Workers::start(&snapshot, &meters, &readiness).await?;
+    let mut workers = Workers::start(&in_force, &meters, &readiness).await?;
     let mut shutdown = pin!(shutdown);
-    match listener {
-        Listener::Tcp(listener) => {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            loop {
-                select! {
-                    () = &mut shutdown => break,
-                    accepted = listener.accept() => workers.take(accepted.and_then(|(stream, _)| {
-                        stream.set_nodelay(true)?;
-                        stream.into_std().map(Connection::Tcp)
-                    })),
-                }
-            }
-        }
-        Listener::Unix(listener, path) => {
-            let listener = tokio::net::UnixListener::from_std(listener)?;
-            loop {
-                select! {
-                    () = &mut shutdown => break,
-                    accepted = listener.accept() => {
-                        workers.take(accepted.and_then(|(stream, _)| stream.into_std().map(Connection::Unix)));
-                    }
-                }
-            }
-            // Somebody may have removed it before.
-            let _ = fs::remove_file(path);
+    let listener = listener.into().start()?;
+    loop {
+        select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => workers.take(accepted.map(|(stream, _)| stream)),
         }
     }
+    drop(listener);
     workers.drain().await;
     Ok(())
 }
@@ -148,32 +66,50 @@ pub async fn run(
 /// What one thread needs to serve exchanges.
 #[derive(Clone)]
 pub(super) struct Worker {
-    pub snapshot: Arc<Snapshot>,
+    in_force: InForce<Snapshot>,
     pub meter: Rc<Meter>,
     readiness: Readiness,
+    /// Where the configuration of the last exchange is.
+    last: Rc<Cell<usize>>,
+}
+
+impl Worker {
+    /// The configuration that an exchange is carried under which begins now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let snapshot = self.in_force.now();
+        let address = Arc::as_ptr(&snapshot).addr();
+        if self.last.replace(address) != address {
+            self.meter.forget_rules();
+        }
+        snapshot
+    }
 }
 
 /// The threads, and whose turn it is.
 struct Workers {
-    all: Vec<(mpsc::UnboundedSender<Connection>, oneshot::Receiver<()>)>,
+    all: Vec<(mpsc::UnboundedSender<Loose>, oneshot::Receiver<()>)>,
     turn: usize,
 }
 
 impl Workers {
-    async fn start(snapshot: &Arc<Snapshot>, meters: &Meters, readiness: &Readiness) -> io::Result<Workers> {
+    async fn start(
+        in_force: &InForce<Snapshot>,
+        meters: &Meters,
+        readiness: &Readiness,
+    ) -> io::Result<Workers> {
         let available = || available_parallelism().map_or(1, Into::into);
-        let count = snapshot.settings.server.workers.unwrap_or_else(available);
+        let count = in_force.now().settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
             let (connections, arrivals) = mpsc::unbounded_channel();
-            let (name, snapshot) = (format!("ext-proc-{index}"), Arc::clone(snapshot));
-            let ended = start(name, snapshot, meters.clone(), readiness.clone(), arrivals).await?;
+            let (name, in_force) = (format!("ext-proc-{index}"), in_force.clone());
+            let ended = start(name, in_force, meters.clone(), readiness.clone(), arrivals).await?;
             all.push((connections, ended));
         }
         Ok(Workers { all, turn: 0 })
     }
 
-    fn take(&mut self, accepted: io::Result<Connection>) {
+    fn take(&mut self, accepted: io::Result<Loose>) {
         let connection = match accepted {
             Ok(connection) => connection,
             Err(error) => return warn!(%error, "a connection of Envoy's could not be accepted"),
@@ -199,10 +135,10 @@ impl Workers {
 /// Starts a thread; what it returns ends with it.
 async fn start(
     name: String,
-    snapshot: Arc<Snapshot>,
+    in_force: InForce<Snapshot>,
     meters: Meters,
     readiness: Readiness,
-    arrivals: mpsc::UnboundedReceiver<Connection>,
+    arrivals: mpsc::UnboundedReceiver<Loose>,
 ) -> io::Result<oneshot::Receiver<()>> {
     let (started, result) = oneshot::channel();
     let (end, ended) = oneshot::channel();
@@ -212,7 +148,7 @@ async fn start(
                 // Nobody waits for it when the server itself was dropped.
                 let _ = started.send(Ok(()));
                 let meter = Rc::new(meters.meter());
-                runtime.block_on(serve(Worker { snapshot, meter, readiness }, arrivals));
+                runtime.block_on(serve(Worker { in_force, meter, readiness, last: Rc::default() }, arrivals));
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -224,7 +160,7 @@ async fn start(
     Ok(ended)
 }
 
-async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Connection>) {
+async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Loose>) {
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -240,19 +176,13 @@ async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Connection>
     }
     drop(stop);
     let all = async { while connections.join_next().await.is_some() {} };
-    let _ = timeout(worker.snapshot.settings.drain.timeout, all).await;
+    let _ = timeout(worker.in_force.now().settings.drain.timeout, all).await;
 }
 
-async fn converse(connection: Connection, worker: Worker, stopping: watch::Receiver<()>) {
-    match connection {
-        Connection::Tcp(stream) => match tokio::net::TcpStream::from_std(stream) {
-            Ok(stream) => http2(TokioIo::new(stream), worker, stopping).await,
-            Err(error) => debug!(%error, "a connection of Envoy's could not be taken over"),
-        },
-        Connection::Unix(stream) => match tokio::net::UnixStream::from_std(stream) {
-            Ok(stream) => http2(TokioIo::new(stream), worker, stopping).await,
-            Err(error) => debug!(%error, "a connection of Envoy's could not be taken over"),
-        },
+async fn converse(connection: Loose, worker: Worker, stopping: watch::Receiver<()>) {
+    match connection.bound() {
+        Ok(stream) => http2(TokioIo::new(stream), worker, stopping).await,
+        Err(error) => debug!(%error, "a connection of Envoy's could not be taken over"),
     }
 }
 

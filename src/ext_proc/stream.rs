@@ -92,8 +92,8 @@ impl Body for Outbound {
 
 /// Talks until there is nothing more to say; how that ended, for the other side.
 async fn converse(worker: Worker, mut incoming: Incoming, said: Said) -> HeaderMap {
-    let Worker { snapshot, meter, .. } = worker;
-    let mut exchange = Exchange::new(&snapshot, &meter);
+    let snapshot = worker.snapshot();
+    let mut exchange = Exchange::new(&snapshot, &worker.meter);
     let mut inbound = Inbound::new(snapshot.holds.share());
     let mut wait = Wait::default();
     let mut replies = Vec::new();

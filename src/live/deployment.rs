@@ -173,13 +173,12 @@ fn function(method: &Method) -> Option<&Function> {
 
 impl Callee {
     fn new(lambda: &settings::Lambda, settings: &mut Settings) -> Option<Callee> {
-        let UpstreamUrl { scheme, authority, base_path } = &lambda.url;
-        let (scheme, authority) = (scheme.clone(), authority.clone());
+        let UpstreamUrl { base_path, .. } = &lambda.url;
         let path =
             if base_path.is_empty() { PathAndQuery::from_static("/") } else { base_path.parse().ok()? };
         Some(Callee {
             name: lambda.name.clone(),
-            upstream: at(&UpstreamUrl { scheme, authority, base_path: String::new() }, settings),
+            upstream: at(&UpstreamUrl { base_path: String::new(), ..lambda.url.clone() }, settings),
             path: path.into(),
             concurrency: lambda.concurrency,
             queue: lambda.queue,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Debug)]
 pub struct Holds {
     bytes: AtomicU64,
-    bytes_max: u64,
+    bytes_max: AtomicU64,
 }
 
 /// What one exchange holds, given back when it is let go.
@@ -20,7 +20,7 @@ pub struct Share {
 impl Holds {
     /// Nothing is held, and never more than this.
     pub fn new(bytes_max: u64) -> Arc<Holds> {
-        Arc::new(Holds { bytes: AtomicU64::new(0), bytes_max })
+        Arc::new(Holds { bytes: AtomicU64::new(0), bytes_max: AtomicU64::new(bytes_max) })
     }
 
     /// An exchange that holds nothing yet.
@@ -30,7 +30,12 @@ impl Holds {
 
     /// The bound.
     pub fn bytes_max(&self) -> u64 {
-        self.bytes_max
+        self.bytes_max.load(Relaxed)
+    }
+
+    /// Another bound, from now on. What is held already stays.
+    pub(super) fn bound(&self, bytes_max: u64) {
+        self.bytes_max.store(bytes_max, Relaxed);
     }
 
     /// What is held now.
@@ -42,7 +47,7 @@ impl Holds {
 impl Share {
     /// The bound on all of it.
     pub fn bytes_max(&self) -> u64 {
-        self.holds.as_ref().map_or(u64::MAX, |holds| holds.bytes_max)
+        self.holds.as_ref().map_or(u64::MAX, |holds| holds.bytes_max())
     }
 
     /// Holds so much more; says whether that is still within the bound. What came is held either way.
@@ -50,7 +55,7 @@ impl Share {
         let Some(holds) = &self.holds else { return true };
         let bytes = bytes as u64;
         self.bytes += bytes;
-        holds.bytes.fetch_add(bytes, Relaxed) + bytes <= holds.bytes_max
+        holds.bytes.fetch_add(bytes, Relaxed) + bytes <= holds.bytes_max()
     }
 
     /// Lets so much go.

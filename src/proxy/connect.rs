@@ -1,48 +1,68 @@
 //! Opens connections to an upstream.
 
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use http::Uri;
 use http::uri::{PathAndQuery, Scheme};
 use hyper::service::Service;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::service::TowerToHyperService;
-use std::time::Duration;
-use tokio::time::timeout;
+use tokio::net::UnixStream;
+use tokio::time::{sleep, timeout};
 
 use super::error::{ProxyError, UpstreamFault};
 use super::http1::Wire;
+use super::socket::Socket;
 use super::tls::Handshake;
 use crate::settings::{Upstream, UpstreamUrl};
+
+/// How long until a socket in the file system is tried again that takes no connection now.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The way to an upstream.
 #[derive(Clone)]
 pub(super) struct Dialer {
-    connector: HttpConnector,
-    /// Its scheme and authority.
-    place: Uri,
+    place: Place,
     /// How TLS is begun, where it is spoken.
     security: Security,
-    /// For TLS to stand, once the connection does.
+    /// For a connection to stand.
     time_max: Duration,
+}
+
+/// Where it leads.
+#[derive(Clone)]
+enum Place {
+    /// To a scheme and authority, by this connector.
+    Net(HttpConnector, Uri),
+    /// To a socket in the file system.
+    Unix(Arc<Path>),
 }
 
 #[derive(Clone)]
 enum Security {
     None,
     Tls(Box<Handshake>),
-    /// It should be, and cannot; a bug, as settings were tried.
+    /// It should be, and cannot: the host is no name that a certificate could be for.
     Impossible,
 }
 
 impl Dialer {
-    /// The way that this connector finds.
-    pub fn new(connector: HttpConnector, upstream: &Upstream) -> Dialer {
-        let Upstream { url, tls, protocol, timeouts, .. } = upstream;
-        let security = match Handshake::new(tls, url, *protocol) {
+    /// The way that this connector finds, and how TLS is begun at its end.
+    pub fn new(connector: HttpConnector, upstream: &Upstream, handshake: Option<Handshake>) -> Dialer {
+        let Upstream { url, timeouts, .. } = upstream;
+        let security = match handshake {
             _ if url.scheme != Scheme::HTTPS => Security::None,
-            Ok(handshake) => Security::Tls(Box::new(handshake)),
-            Err(_) => Security::Impossible,
+            Some(handshake) => Security::Tls(Box::new(handshake)),
+            None => Security::Impossible,
         };
-        Dialer { connector, place: place(url), security, time_max: timeouts.connect }
+        let place = match &url.socket {
+            Some(path) => Place::Unix(Arc::clone(path)),
+            None => Place::Net(connector, place(url)),
+        };
+        Dialer { place, security, time_max: timeouts.connect }
     }
 
     /// A new connection to the authority, every address of its name tried.
@@ -50,15 +70,32 @@ impl Dialer {
     /// # Errors
     /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`, or it is not safe.
     pub async fn connect(&self) -> Result<Wire, ProxyError> {
-        let connected = TowerToHyperService::new(self.connector.clone()).call(self.place.clone()).await;
-        let stream = connected.map_err(|error| ProxyError::not_connected(error.into()))?.into_inner();
-        match &self.security {
-            Security::None => Ok(stream.into()),
-            Security::Tls(handshake) => match timeout(self.time_max, handshake.begin(stream)).await {
-                Ok(begun) => begun,
-                Err(_) => Err(UpstreamFault::ConnectTimeout.into()),
+        let socket = match &self.place {
+            Place::Net(connector, place) => {
+                let connected = TowerToHyperService::new(connector.clone()).call(place.clone()).await;
+                connected.map_err(|error| ProxyError::not_connected(error.into()))?.into_inner().into()
+            }
+            Place::Unix(path) => match timeout(self.time_max, connect_unix(path)).await {
+                Ok(connected) => {
+                    Socket::Unix(connected.map_err(|error| ProxyError::not_connected(error.into()))?)
+                }
+                Err(_) => return Err(UpstreamFault::ConnectTimeout.into()),
             },
+        };
+        match &self.security {
+            Security::None => Ok(Wire::Plain(socket)),
+            Security::Tls(handshake) => handshake.begin(socket).await,
             Security::Impossible => Err(UpstreamFault::TlsCertificate.into()),
+        }
+    }
+}
+
+/// A connection to a socket in the file system. Where too many wait for one, the kernel says so and does not wait.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(PAUSE).await,
+            result => return result,
         }
     }
 }

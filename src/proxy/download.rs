@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::capture::Sample;
 use super::http1::AnswerBody;
+use super::several::Choice;
 
 /// Why an origin broke off.
 type Cause = Box<dyn StdError + Send + Sync>;
@@ -39,6 +41,8 @@ pub(super) struct Download {
     over: bool,
     /// Where it is recorded.
     sample: Option<Sample>,
+    /// The endpoint that is busy with it.
+    choice: Option<Rc<Choice>>,
 }
 
 /// What an answer's body is held to.
@@ -69,7 +73,15 @@ impl Download {
     /// A body without bounds.
     pub fn new(origin: Origin) -> Download {
         let bounds = Bounds { bytes_left: u64::MAX, idle_time_max: None, end: None };
-        Download { origin, bounds, waiting_since: None, alarm: Alarm::default(), over: false, sample: None }
+        Download {
+            origin,
+            bounds,
+            waiting_since: None,
+            alarm: Alarm::default(),
+            over: false,
+            sample: None,
+            choice: None,
+        }
     }
 
     /// Holds the body to these bounds.
@@ -80,6 +92,11 @@ impl Download {
         self.bounds = bounds;
         let is_too_large = self.origin.size_hint().lower() > bounds.bytes_left;
         if is_too_large { Err(DownloadError::TooLarge) } else { Ok(()) }
+    }
+
+    /// Keeps the endpoint busy for as long as the body is there.
+    pub fn occupy(&mut self, choice: Rc<Choice>) {
+        self.choice = Some(choice);
     }
 
     /// Records the body as it goes by.

@@ -77,6 +77,8 @@ pub(super) enum UpstreamFault {
     ConnectTimeout,
     /// No socket is left to reach it with.
     NoSocket,
+    /// It has as many connections as `limits.connections`, and too many requests wait for one, or this one did too long.
+    Full,
     /// Its certificate is not one that is believed, or is another's.
     TlsCertificate,
     /// It refused to speak TLS with us.
@@ -154,7 +156,7 @@ impl ProxyError {
         matches!(
             self,
             ProxyError::Leaving(_) | ProxyError::Downstream(DownstreamError::Refused(Refusal::NoRoom))
-        )
+        ) || self.upstream_fault() == Some(UpstreamFault::Full)
     }
 
     /// What the upstream did, if it is to blame.
@@ -171,11 +173,6 @@ impl ProxyError {
             IntakeError::Refused(refusal) => refusal.into(),
             IntakeError::Broken(_) => DownstreamError::BodyCutShort.into(),
         }
-    }
-
-    /// Whether a kept-alive connection was lost while the request was on its way.
-    pub fn is_lost_connection(&self) -> bool {
-        matches!(self, ProxyError::Upstream(UpstreamError { fault: UpstreamFault::Lost, .. }))
     }
 
     /// The type of RFC 9209, section 2.3.
@@ -326,6 +323,13 @@ impl DownstreamError {
 }
 
 impl UpstreamFault {
+    /// Whether it speaks against the endpoint that did it. What may happen to any does not, nor do bounds that were set
+    /// here.
+    pub fn is_of_endpoint(self) -> bool {
+        use UpstreamFault::{Full, HeadTooLarge, Lost, NoSocket, Switched, TooLarge, TransferCoding};
+        !matches!(self, Full | HeadTooLarge | Lost | NoSocket | Switched | TooLarge | TransferCoding)
+    }
+
     /// What happened to an exchange on an HTTP/2 connection.
     fn of_stream(error: &hyper::Error) -> UpstreamFault {
         match causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) {
@@ -333,12 +337,6 @@ impl UpstreamFault {
             Some(cause) if cause.is_library() => UpstreamFault::NotHttp,
             _ => UpstreamFault::Closed,
         }
-    }
-
-    /// Whether an upstream that does so may have ended, or been taken from where it was.
-    fn is_gone(self) -> bool {
-        use UpstreamFault::{Closed, Lost, Name, Refused, Unreachable};
-        matches!(self, Name | Refused | Unreachable | Closed | Lost)
     }
 
     /// Why the body of an answer has no end.
@@ -351,6 +349,12 @@ impl UpstreamFault {
         }
     }
 
+    /// Whether an upstream that does so may have ended, or been taken from where it was.
+    fn is_gone(self) -> bool {
+        use UpstreamFault::{Closed, Lost, Name, Refused, Unreachable};
+        matches!(self, Name | Refused | Unreachable | Closed | Lost)
+    }
+
     fn of_connecting(error: &(dyn StdError + 'static)) -> UpstreamFault {
         // The connector's error type is public by its text alone.
         if causes(error).any(|cause| cause.to_string() == "dns error") {
@@ -360,7 +364,8 @@ impl UpstreamFault {
             return UpstreamFault::Unreachable;
         };
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => UpstreamFault::Refused,
+            // There is no such socket in the file system.
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => UpstreamFault::Refused,
             io::ErrorKind::TimedOut => UpstreamFault::ConnectTimeout,
             io::ErrorKind::AddrNotAvailable => UpstreamFault::NoSocket,
             // Taken and dropped, before it could be used.
@@ -379,7 +384,7 @@ impl UpstreamFault {
             | UpstreamFault::Silent
             | UpstreamFault::Stalled
             | UpstreamFault::Late => StatusCode::GATEWAY_TIMEOUT,
-            UpstreamFault::NoSocket => StatusCode::SERVICE_UNAVAILABLE,
+            UpstreamFault::NoSocket | UpstreamFault::Full => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         }
     }
@@ -391,7 +396,7 @@ impl UpstreamFault {
             UpstreamFault::Refused => "connection_refused",
             UpstreamFault::Unreachable => "destination_ip_unroutable",
             UpstreamFault::ConnectTimeout => "connection_timeout",
-            UpstreamFault::NoSocket => "connection_limit_reached",
+            UpstreamFault::NoSocket | UpstreamFault::Full => "connection_limit_reached",
             UpstreamFault::TlsCertificate => "tls_certificate_error",
             UpstreamFault::TlsAlert => "tls_alert_received",
             UpstreamFault::TlsProtocol => "tls_protocol_error",
@@ -413,6 +418,7 @@ impl UpstreamFault {
             UpstreamFault::Unreachable => "the upstream could not be reached",
             UpstreamFault::ConnectTimeout => "the upstream did not take the connection in time",
             UpstreamFault::NoSocket => "no socket is left for a connection to the upstream",
+            UpstreamFault::Full => "the upstream has as many requests as it may have",
             UpstreamFault::TlsCertificate => "the upstream's certificate is not valid",
             UpstreamFault::TlsAlert => "the upstream refused TLS",
             UpstreamFault::TlsProtocol => "the upstream's TLS is not understood",
@@ -477,6 +483,7 @@ mod tests {
         check(UpstreamFault::Switched, 502, "http_upgrade_failed");
         check(UpstreamFault::CutShort, 502, "http_response_incomplete");
         check(UpstreamFault::NoSocket, 503, "connection_limit_reached");
+        check(UpstreamFault::Full, 503, "connection_limit_reached");
         check(UpstreamFault::TlsCertificate, 502, "tls_certificate_error");
         check(UpstreamFault::TlsAlert, 502, "tls_alert_received");
         check(UpstreamFault::TlsProtocol, 502, "tls_protocol_error");

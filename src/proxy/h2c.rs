@@ -39,13 +39,17 @@ impl H2c {
         H2c { dialer, links, connection: Mutex::new(None) }
     }
 
-    /// Sends the request, whose URI names the host that the upstream is told, and waits for the head of the answer.
+    /// Sends a request, made when there is a connection, whose URI names the host that the upstream is told, and waits for the head of the answer.
     /// A request that a closing connection gave back unsent goes on a new one.
     ///
     /// # Errors
     /// When there is no connection, or no answer on it.
-    pub async fn send(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, ProxyError> {
-        let unsent = match self.connection().await?.sender.try_send_request(request).await {
+    pub async fn send(
+        &self,
+        request: impl FnOnce() -> Result<Request<RequestBody>, ProxyError>,
+    ) -> Result<Response<Incoming>, ProxyError> {
+        let mut connection = self.connection().await?;
+        let unsent = match connection.sender.try_send_request(request()?).await {
             Ok(answer) => return Ok(answer),
             Err(mut failure) => match failure.take_message() {
                 Some(request) => request,

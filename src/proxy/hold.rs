@@ -10,13 +10,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use http_body::{Body as _, Frame};
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use super::body::{Content, Held};
 use super::download::{Download, DownloadError};
-use crate::engine::outcome::{Outcome, Undecided};
+use crate::engine::outcome::{Outcome, Undecided, Verdict};
 use crate::engine::{Evaluation, Inquiry, Progress};
 use crate::live::{Holds, Share};
 
@@ -36,6 +37,16 @@ impl Decided {
     /// A decision made without the body.
     pub fn by_head(outcome: Outcome, body: Download) -> Decided {
         Decided { outcome, content: Content::Streaming(body), held_bytes: None, broken: None }
+    }
+
+    /// What an answer with this status says of who gave it: the status that rules have found in it. `None` where it
+    /// broke off. What Candor makes of an answer that it could not decide about is none of the upstream's doing.
+    pub fn really(&self, status: StatusCode) -> Option<StatusCode> {
+        match &self.outcome.verdict {
+            _ if self.broken.is_some() => None,
+            Verdict::Rewrite { .. } => Some(self.outcome.mutation.status.unwrap_or(status)),
+            Verdict::PassThrough { .. } | Verdict::Undecided { .. } | Verdict::Failed { .. } => Some(status),
+        }
     }
 }
 

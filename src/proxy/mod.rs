@@ -9,10 +9,12 @@ mod body;
 mod budget;
 mod busy;
 mod capture;
+mod changes;
 mod circumstances;
 mod connect;
 mod connections;
 mod download;
+mod entrance;
 mod error;
 mod gateway;
 mod h2c;
@@ -20,25 +22,31 @@ mod headers;
 mod hold;
 mod http1;
 mod intake;
+mod lease;
+mod listener;
 mod local;
 mod names;
+mod place;
 mod preface;
 mod probe;
+mod proxy_protocol;
 mod record;
 mod refusal;
 mod request_body;
 mod retry;
 mod select;
 pub mod server;
+mod several;
+mod socket;
 mod tls;
 mod tunnel;
+mod upkeep;
 mod upstream;
 mod visit;
 mod worker;
 
 use std::cell::RefCell;
 use std::mem::take;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -46,10 +54,14 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
+pub use changes::{Changes, Control, control};
+pub use listener::{Listener, SocketFile, bind};
 pub use probe::answer_probes;
-pub use server::{Drained, StopSignal, StopSignals, bind, run};
+pub use server::{Drained, StopSignal, StopSignals, run};
+pub(crate) use socket::Loose;
 pub use visit::Visit;
 
 use body::{Body, Content};
@@ -59,11 +71,13 @@ use error::{DownstreamError, ProxyError, UpstreamFault};
 use gateway::Turns;
 use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::Decided;
-use http1::{Answer, Buffers, Session, Switched};
+use http1::{Answer, Buffers, Session, Switched, Terms};
 use intake::{Intake, Source};
+use place::Means;
 use record::Record;
 use refusal::Refusal;
 use retry::{Prospect, Tries};
+use tls::{Failures, Underway};
 use tunnel::{End, Offer};
 use upstream::{RequestHead, Taken, Upstream};
 
@@ -72,11 +86,11 @@ use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::route::Route;
 use crate::engine::selection::Chosen;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot};
-use crate::live::{Holds, Readiness, Snapshot};
-use crate::settings::{ProxyStatus, Server};
+use crate::live::{Endpoints, Holds, Readiness, Snapshot};
+use crate::settings::{self, ProxyStatus, Server};
 use crate::telemetry::meters::{Meter, Meters};
 
-/// What all workers have in common.
+/// What all workers have in common under one configuration.
 #[derive(Debug, Clone)]
 struct Shared {
     /// Borrowed by exchanges: counting their uses would have all workers write to one place.
@@ -88,16 +102,27 @@ struct Shared {
     readiness: Readiness,
 }
 
-/// What one thread needs to carry exchanges.
+/// What one thread needs to carry exchanges under one configuration. An exchange keeps the one that it began with.
 struct Worker {
     snapshot: Arc<Snapshot>,
-    upstreams: Vec<Upstream>,
+    upstreams: Vec<Rc<Upstream>>,
     holds: Arc<Holds>,
     turns: Arc<Turns>,
     captures: Option<Arc<Captures>>,
+    failures: Failures,
+    meters: Meters,
+    terms: Rc<Terms>,
+    own: Own,
+}
+
+/// What a thread has under all configurations.
+#[derive(Clone)]
+struct Own {
     buffers: Rc<Buffers>,
-    date: Date,
+    date: Rc<Date>,
     meter: Rc<Meter>,
+    /// Clients with whom TLS is being begun.
+    handshakes: Rc<Underway>,
     /// While it says draining, every exchange is the last of its connection.
     readiness: Readiness,
 }
@@ -107,6 +132,8 @@ struct Downstream {
     peer: Peer,
     /// Where interim answers go. On HTTP/2 Candor has no way to send them.
     session: Option<Rc<RefCell<Session>>>,
+    /// Says when it is to be closed after the exchange under way.
+    stopping: watch::Receiver<()>,
 }
 
 /// What came of carrying an exchange.
@@ -127,8 +154,13 @@ struct Reply {
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(peer: IpAddr, session: Option<Rc<RefCell<Session>>>) -> Downstream {
-        Downstream { peer: Peer::new(peer), session }
+    fn new(peer: Peer, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
+        Downstream { peer, session, stopping }
+    }
+
+    /// Whether the exchange under way is its last. Who says so says it by letting go of the other end.
+    fn is_leaving(&self) -> bool {
+        self.stopping.has_changed().is_err()
     }
 }
 
@@ -144,25 +176,59 @@ impl Shared {
         let turns = Arc::new(Turns::new(snapshot.deployment.as_deref()));
         Shared { snapshot, holds, turns, meters, captures, readiness }
     }
+
+    /// The same under another configuration: who waits for a turn goes on waiting where nothing has changed.
+    fn after(&self, snapshot: Arc<Snapshot>, captures: Option<Arc<Captures>>) -> Shared {
+        let holds = Arc::clone(&snapshot.holds);
+        let before = (&*self.turns, self.snapshot.deployment.as_deref());
+        let turns = Arc::new(Turns::after(before, snapshot.deployment.as_deref()));
+        let (meters, readiness) = (self.meters.clone(), self.readiness.clone());
+        Shared { snapshot, holds, turns, meters, captures, readiness }
+    }
 }
 
 impl Worker {
     /// A worker without connections. Call it inside its runtime.
     fn new(shared: Shared) -> Worker {
-        let Shared { snapshot, holds, turns, meters, captures, readiness } = shared;
-        let buffers = Rc::default();
-        let meter = Rc::new(meters.meter());
-        let upstreams = &snapshot.settings.upstreams;
-        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers, &meter)).collect();
-        let date = Date::default();
-        Worker { snapshot, upstreams, holds, turns, captures, buffers, date, meter, readiness }
+        let (meter, readiness) = (Rc::new(shared.meters.meter()), shared.readiness.clone());
+        let (buffers, date, handshakes) = (Rc::default(), Rc::default(), Rc::default());
+        let own = Own { buffers, date, meter, handshakes, readiness };
+        Worker::with(shared, own, |_| None)
+    }
+
+    /// The same thread's worker under another configuration. Upstreams that stay as they are keep their connections.
+    fn after(&self, shared: Shared) -> Worker {
+        let known = &self.snapshot.settings.upstreams;
+        self.own.meter.forget_rules();
+        Worker::with(shared, self.own.clone(), |wanted| {
+            let index = known.iter().position(|upstream| upstream == wanted)?;
+            self.upstreams.get(index).map(Rc::clone)
+        })
+    }
+
+    fn with(shared: Shared, own: Own, kept: impl Fn(&settings::Upstream) -> Option<Rc<Upstream>>) -> Worker {
+        let Shared { snapshot, holds, turns, captures, meters, .. } = shared;
+        let failures = Failures::told_with(&meters);
+        let new = |(index, endpoints): (usize, &Arc<Endpoints>)| {
+            let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
+            let links = own.meter.links(&endpoints.settings.name);
+            let means =
+                Means { buffers: Rc::clone(&own.buffers), links, credential, failures: failures.clone() };
+            Rc::new(Upstream::new(endpoints, &means))
+        };
+        let upstreams = snapshot.endpoints.iter().enumerate();
+        let upstreams = upstreams.map(|it| kept(&it.1.settings).unwrap_or_else(|| new(it))).collect();
+        let terms = Rc::new(Terms::new(&snapshot));
+        Worker { snapshot, upstreams, holds, turns, captures, failures, meters, terms, own }
     }
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
     /// exchange's id on it.
     async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, request);
+        let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, request);
+        record.sampled(self.snapshot.settings.log.sample_millionths);
+        record.came_over(downstream.peer.scheme());
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
         let mut carried = carried.unwrap_or_else(|error| {
@@ -180,7 +246,7 @@ impl Worker {
     fn refuse(&self, downstream: &Downstream, refusal: Refusal) -> Reply {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
-        let mut record = Record::begin(&self.meter, &request_id, downstream.peer.ip, &unread);
+        let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, &unread);
         record.unread();
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);
@@ -189,7 +255,7 @@ impl Worker {
 
     /// What an error comes to at this point of the sidecar's life.
     fn settled(&self, error: ProxyError) -> ProxyError {
-        if self.readiness.is_draining() { error.while_draining() } else { error }
+        if self.own.readiness.is_draining() { error.while_draining() } else { error }
     }
 
     /// Whether the connection has carried as many exchanges as it may. One over HTTP/2 is not bounded so.
@@ -217,7 +283,8 @@ impl Worker {
             (Err(error), _) => return Err(error.into()),
         };
         let upstream = self.upstream(route.upstream)?;
-        record.routed(route, &upstream.name);
+        record.routed(route);
+        record.called(&upstream.name);
         if request.method() == Method::CONNECT {
             return Box::pin(tunnelled(upstream, record)).await.map(Box::new);
         }
@@ -230,6 +297,7 @@ impl Worker {
         let offer = Offer::of(request);
         let asked = asked(request, route, &rules, peer);
         prepare(request, peer, server, offer.as_ref());
+        record.leave_caller(request.headers_mut());
         upstream.address(request.headers_mut());
         let prospect = Prospect {
             may_retry: rules.may_retry(&asked.method, request.headers()),
@@ -241,6 +309,7 @@ impl Worker {
             uri: &asked.uri,
             version: request.version(),
             headers: request.headers(),
+            trace: None,
         };
         let (mut body, mut tries) = Tries::begin(upstream, head, intake, prospect);
         let (head, phrase, version, decided) = loop {
@@ -255,8 +324,9 @@ impl Worker {
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };
             let decided = self.decide(&rules, &asked, &mut head, download, sample.as_ref(), record).await;
-            let Some((again, pause)) = tries.again(&decided.outcome, self.readiness.is_draining(), record)
-            else {
+            tries.judge(&decided, status);
+            let draining = self.own.readiness.is_draining();
+            let Some((again, pause)) = tries.again(&decided.outcome, draining, record) else {
                 break (head, phrase, version, decided);
             };
             decided.content.discard();
@@ -306,15 +376,18 @@ impl Worker {
     }
 
     fn upstream(&self, index: usize) -> Result<&Upstream, ProxyError> {
-        self.upstreams.get(index).ok_or(ProxyError::Internal("the route's upstream does not exist"))
+        self.upstreams
+            .get(index)
+            .map(|upstream| &**upstream)
+            .ok_or(ProxyError::Internal("the route's upstream does not exist"))
     }
 }
 
 /// Opens the tunnel that a CONNECT asks for. It leads to the route's upstream and nowhere else, so that nobody can
 /// reach through the sidecar what they could not reach otherwise.
 async fn tunnelled(upstream: &Upstream, record: &mut Record) -> Result<Carried, ProxyError> {
-    let (wire, link) = upstream.connect().await?;
-    let end = End::new(Bytes::new(), wire, link);
+    let (wire, lease) = upstream.connect().await?;
+    let end = End::new(Bytes::new(), wire, lease);
     record.tunnelled();
     Ok(Carried::tunnel(AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() }, None, end))
 }
@@ -411,7 +484,7 @@ impl Carried {
         offer: Option<&Offer>,
         record: &mut Record,
     ) -> Result<Carried, ProxyError> {
-        let Answer { status, phrase, mut headers, body: Switched { stream, link, first }, .. } = answer;
+        let Answer { status, phrase, mut headers, body: Switched { stream, lease, first }, .. } = answer;
         record.answered(status);
         if !offer.is_some_and(|offer| offer.covers(&headers)) {
             return Err(UpstreamFault::Switched.into());
@@ -422,7 +495,7 @@ impl Carried {
         if let Some(chosen) = chosen {
             tunnel::write_upgrade(&mut headers, chosen);
         }
-        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, link)))
+        Ok(Carried::tunnel(AnswerHead { status, headers }, phrase, End::new(first, stream, lease)))
     }
 
     fn tunnel(head: AnswerHead, phrase: Option<Bytes>, end: End) -> Carried {

@@ -22,8 +22,10 @@ use super::error::{ProxyError, UpstreamFault};
 use super::headers;
 use super::hold::{self, Decided};
 use super::http1::{Answer, Buffers};
+use super::place::{Means, Way};
 use super::request_body::RequestBody;
-use super::upstream::{Patience, RequestHead, Taken, Upstream, Way};
+use super::tls::Failures;
+use super::upstream::{Patience, RequestHead, Taken, Upstream};
 use crate::engine::mutation::BodyChange;
 use crate::engine::outcome::{Outcome, Verdict};
 use crate::engine::probe::Probe;
@@ -78,10 +80,17 @@ async fn answer_all(first: Question, mut questions: UnboundedReceiver<Question>)
 impl Prober {
     fn new(snapshot: Arc<Snapshot>) -> Prober {
         let buffers = Rc::<Buffers>::default();
-        // Nobody reads it: these connections carry no exchange.
-        let meter = Rc::new(Meters::start().meter());
-        let upstreams = &snapshot.settings.upstreams;
-        let upstreams = upstreams.iter().map(|upstream| Upstream::new(upstream, &buffers, &meter)).collect();
+        // Nobody reads them: these connections carry no exchange.
+        let nobody = Meters::start();
+        let (meter, failures) = (nobody.meter(), Failures::told_with(&nobody));
+        let credentials = &snapshot.credentials.upstreams;
+        let upstreams = snapshot.endpoints.iter().enumerate().map(|(index, endpoints)| {
+            let credential = credentials.get(index).cloned().flatten();
+            let links = meter.links(&endpoints.settings.name);
+            let (buffers, failures) = (Rc::clone(&buffers), failures.clone());
+            Upstream::new(endpoints, &Means { buffers, links, credential, failures })
+        });
+        let upstreams = upstreams.collect();
         Prober { snapshot, upstreams }
     }
 
@@ -128,7 +137,7 @@ impl Prober {
 /// The request of a probe, as the upstream sees it.
 fn asked(probe: &Probe, upstream: &Upstream) -> RequestSnapshot {
     let mut headers = HeaderMap::new();
-    if let Ok(authority) = HeaderValue::from_str(upstream.authority().as_str()) {
+    if let Ok(authority) = HeaderValue::from_str(upstream.url(None).authority.as_str()) {
         headers.insert(header::HOST, authority);
     }
     headers.insert(header::USER_AGENT, USER_AGENT);
@@ -143,14 +152,18 @@ fn asked(probe: &Probe, upstream: &Upstream) -> RequestSnapshot {
 
 async fn send(upstream: &Upstream, asked: &RequestSnapshot) -> Result<Answer<Download>, ProxyError> {
     let RequestSnapshot { method, uri, headers, .. } = asked;
-    let head = RequestHead { method, uri, version: Version::HTTP_11, headers };
+    let head = RequestHead { method, uri, version: Version::HTTP_11, headers, trace: None };
     // The probe has less time than that.
     let patience = Patience { head: upstream.timeouts.response, end: None };
-    let sent = upstream.send(head, RequestBody::Empty, None, Way::Any, patience).await;
+    let choice = upstream.choose(None);
+    let mut body = Some(RequestBody::Empty);
+    let sent = upstream.send(choice.as_ref(), head, &mut body, None, Way::Any, patience).await;
+    let is_lost = |error: &ProxyError| error.upstream_fault() == Some(UpstreamFault::Lost);
     let taken = match sent {
         // The connection of the last question need not be there any more.
-        Err(error) if error.is_lost_connection() && method.is_idempotent() => {
-            upstream.send(head, RequestBody::Empty, None, Way::Fresh, patience).await?
+        Err(error) if is_lost(&error) && method.is_idempotent() => {
+            let mut body = Some(RequestBody::Empty);
+            upstream.send(choice.as_ref(), head, &mut body, None, Way::Fresh, patience).await?
         }
         sent => sent?,
     };

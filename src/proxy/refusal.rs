@@ -24,6 +24,8 @@ pub(super) enum Refusal {
     SlowHead,
     /// Nothing of its body came for `server.timeouts.request_body_idle`.
     SlowBody,
+    /// Where it came, TLS is spoken.
+    NoTls,
     /// There are as many connections as `server.limits.connections`.
     NoRoom,
 }
@@ -32,7 +34,7 @@ impl Refusal {
     /// The status of the answer.
     pub fn status(self) -> StatusCode {
         match self {
-            Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
+            Refusal::Malformed(_) | Refusal::NoTls => StatusCode::BAD_REQUEST,
             Refusal::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Refusal::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Refusal::UriTooLong => StatusCode::URI_TOO_LONG,
@@ -63,6 +65,7 @@ impl Refusal {
             Refusal::BodyTooLarge => "the request's body is too large",
             Refusal::SlowHead => "the request's head did not come in time",
             Refusal::SlowBody => "the request's body did not come in time",
+            Refusal::NoTls => "TLS is spoken here: ask with `https`",
             Refusal::NoRoom => "there are too many connections",
         }
     }

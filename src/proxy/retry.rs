@@ -1,21 +1,27 @@
 //! The tries of one exchange. A request is sent again when the rule that decided about its answer says so and
-//! nothing stands against it, and once, on a new connection, when a kept-alive one was lost under it. Nothing of an
-//! answer has gone to the client until then, and nothing of it will.
+//! nothing stands against it, and once, on a new connection, when a kept-alive one was lost under it. Where there are
+//! several endpoints each try prefers another, and one that could not be begun is made elsewhere. Nothing of an answer
+//! has gone to the client until then, and nothing of it will.
 
 use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use tokio::time::Instant;
 
-use super::error::ProxyError;
+use super::error::{ProxyError, UpstreamFault};
+use super::hold::Decided;
 use super::http1::Session;
 use super::intake::Intake;
+use super::place::Way;
 use super::record::Record;
 use super::request_body::{BodyCopy, RequestBody};
-use super::upstream::{Patience, RequestHead, Taken, Upstream, Way};
+use super::several::Choice;
+use super::upstream::{Patience, RequestHead, Taken, Upstream};
 use crate::engine::Outcome;
 use crate::engine::outcome::Verdict;
 use crate::engine::retry::Retry;
@@ -30,6 +36,20 @@ pub(super) struct Tries<'a> {
     end: Option<Instant>,
     /// Tries that rules have caused.
     further: u32,
+    /// The endpoint of the last try, where there is a choice.
+    choice: Option<Rc<Choice>>,
+}
+
+/// How often a request is sent elsewhere because an endpoint could not be reached.
+const ELSEWHERE_MAX: u32 = 2;
+
+/// Why a request is sent once more although no rule says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Its connection was lost before anything had come back.
+    Lost,
+    /// No connection was to be had for it, and there are other endpoints.
+    Elsewhere,
 }
 
 /// What a request needs to be sent once more.
@@ -68,6 +88,16 @@ pub(super) enum Obstacle {
     Budget,
 }
 
+impl Repeat {
+    /// What stands in place of a rule that was the reason.
+    pub fn word(self) -> &'static str {
+        match self {
+            Repeat::Lost => "lost connection",
+            Repeat::Elsewhere => "another endpoint",
+        }
+    }
+}
+
 impl Obstacle {
     /// It without its number.
     pub fn kind(self) -> &'static str {
@@ -92,7 +122,7 @@ impl fmt::Display for Obstacle {
 
 impl<'a> Tries<'a> {
     /// The first try's body. A copy of it is kept where there is use for one: rules may want it, or it is a request
-    /// without body that may be repeated on a new connection.
+    /// that may be repeated, without body on a new connection, or at another endpoint.
     pub fn begin(
         upstream: &'a Upstream,
         head: RequestHead<'a>,
@@ -100,7 +130,8 @@ impl<'a> Tries<'a> {
         prospect: Prospect,
     ) -> (RequestBody, Tries<'a>) {
         upstream.budget.earn();
-        let (body, spare) = if prospect.may_retry || (head.method.is_idempotent() && body.is_end_stream()) {
+        let is_kept = body.is_end_stream() || upstream.has_several();
+        let (body, spare) = if prospect.may_retry || (head.method.is_idempotent() && is_kept) {
             let (body, copy) = RequestBody::kept(body, prospect.body_bytes_max);
             let deadline = prospect.may_retry.then(|| Instant::now() + upstream.timeouts.response);
             (body, Some(Spare { body: copy, body_bytes_max: prospect.body_bytes_max, deadline }))
@@ -108,7 +139,7 @@ impl<'a> Tries<'a> {
             (RequestBody::Streaming(body), None)
         };
         let end = upstream.timeouts.total.map(|time| Instant::now() + time);
-        (body, Tries { upstream, head, spare, end, further: 0 })
+        (body, Tries { upstream, head, spare, end, further: 0, choice: None })
     }
 
     /// Sends the request and waits for the head of the answer. Interim ones go to the client.
@@ -116,20 +147,59 @@ impl<'a> Tries<'a> {
     /// # Errors
     /// As [`Upstream::send`].
     pub async fn send(
-        &self,
+        &mut self,
         body: RequestBody,
         client: Option<&RefCell<Session>>,
         record: &mut Record,
     ) -> Result<Taken, ProxyError> {
-        record.tried();
-        match self.upstream.send(self.head, body, client, Way::Any, self.patience()).await {
-            Err(error) if error.is_lost_connection() => {
-                let Some(body) = self.repeatable_as_it_is() else { return Err(error) };
-                record.tried_after_loss();
-                self.upstream.send(self.head, body, client, Way::Fresh, self.patience()).await
+        let (mut body, mut way, mut elsewhere, mut again) = (Some(body), Way::Any, 0, None);
+        loop {
+            self.choice = self.upstream.choose(self.choice.as_deref());
+            let choice = self.choice.as_ref();
+            let (to, target) = (self.upstream.url(choice), self.head.uri);
+            let trace = match again {
+                None => record.tried(to, target),
+                Some(again) => record.tried_again(again, to, target),
+            };
+            let head = self.head(trace.as_ref());
+            let sent = self.upstream.send(choice, head, &mut body, client, way, self.patience()).await;
+            let Err(error) = sent else { return sent };
+            if let Some(choice) = choice {
+                choice.failed(&error);
             }
-            sent => sent,
+            again = self.repeat(&error, &mut body);
+            match again {
+                Some((Repeat::Lost, _)) if way == Way::Any => way = Way::Fresh,
+                Some((Repeat::Elsewhere, _)) if elsewhere < ELSEWHERE_MAX => elsewhere += 1,
+                _ => return Err(error),
+            };
         }
+    }
+
+    /// Why a try that got no answer is made once more, if it is, with its body, and the end it came to.
+    fn repeat(&self, error: &ProxyError, body: &mut Option<RequestBody>) -> Option<(Repeat, UpstreamFault)> {
+        let fault = error.upstream_fault()?;
+        if body.is_some() {
+            // Nothing of it was sent, so that it does not matter what it is.
+            return (self.choice.is_some() && fault.is_of_endpoint()).then_some((Repeat::Elsewhere, fault));
+        }
+        // One endpoint that ends without an answer may do so again; of several, another may be well.
+        let is_lost =
+            fault == UpstreamFault::Lost || (fault == UpstreamFault::Closed && self.choice.is_some());
+        *body = Some(is_lost.then(|| self.repeatable_as_it_is()).flatten()?);
+        Some((Repeat::Lost, fault))
+    }
+
+    /// What is known now of the endpoint that gave the answer: it is judged by what the answer really says.
+    pub fn judge(&self, decided: &Decided, status: StatusCode) {
+        if let Some(choice) = &self.choice {
+            choice.answered(decided.really(status));
+        }
+    }
+
+    /// The request's head, with the place of this try in a trace.
+    fn head<'h>(&'h self, trace: Option<&'h HeaderValue>) -> RequestHead<'h> {
+        RequestHead { trace, ..self.head }
     }
 
     /// The body once more and the pause before it, where the rule that decided wants that and nothing stands

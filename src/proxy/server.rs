@@ -5,13 +5,12 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -19,15 +18,17 @@ use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
 use super::Shared;
-use super::capture::Captures;
+use super::capture::{Captures, Recordings};
+use super::changes::{Change, Changes};
 use super::connections::{Connections, Unserved};
+use super::listener::{Acceptor, Listener};
 use super::refusal::Refusal;
-use super::worker::{self, Arrival, Load};
+use super::socket::Loose;
+use super::tls::Files;
+use super::upkeep::Upkeep;
+use super::worker::{self, Arrival, Load, Message, Successor};
 use crate::live::{Readiness, Snapshot};
 use crate::telemetry::meters::Meters;
-
-/// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
 
 /// How long to wait when a connection cannot be accepted, which is usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -43,71 +44,58 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Takes the address for traffic. Clients can connect from now on; they are served once [`run`] runs.
-///
-/// # Errors
-/// When the address cannot be had; the message says which and what to do about it.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    listen(address).map_err(|error| {
-        let why = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "it is in use: stop what listens there, or give another with `--listen`"
-            }
-            io::ErrorKind::AddrNotAvailable => "it is no address of this machine",
-            io::ErrorKind::PermissionDenied => "this user may not: ports below 1024 need a privilege",
-            _ => return io::Error::new(error.kind(), format!("cannot listen on `{address}`: {error}")),
-        };
-        io::Error::new(error.kind(), format!("cannot listen on `{address}`: {why}"))
-    })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for the last run's connections to be forgotten.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Serves and counts what it serves in `meters`, until `shutdown` completes; then refuses new connections, finishes the
-/// exchanges in flight within `drain.timeout`, and says how many connections had to be cut. While `readiness` says
-/// draining, connections are taken and end with their exchange.
+/// Serves and counts what it serves in `meters`, under this configuration and those of `changes`, until `shutdown`
+/// completes; then refuses new connections, finishes the exchanges in flight within `drain.timeout`, and says how many
+/// connections had to be cut. While `readiness` says draining, connections are taken and end with their exchange.
 ///
 /// # Errors
 /// When the listener, a worker or the capture of exchanges cannot be started.
 pub async fn run(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     snapshot: Arc<Snapshot>,
     meters: Meters,
     readiness: Readiness,
+    mut changes: Changes,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let captures = Captures::start(&snapshot, &meters)?;
-    let mut workers = Workers::start(&snapshot, &meters, captures.clone(), &readiness).await?;
+    let mut listener = listener.into().start()?;
+    let mut recordings = Recordings::start(&snapshot, &meters)?;
+    let files = Files::watch(&snapshot.credentials, &meters);
+    let shared = Shared::new(snapshot, meters, recordings.captures(), readiness.clone());
+    let mut workers = Workers::start(shared).await?;
+    let mut upkeep = Upkeep::start(&workers.shared.snapshot, &workers.shared.meters)?;
     let mut shutdown = pin!(shutdown);
     readiness.listening();
     loop {
         select! {
             biased;
             () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted.and_then(|(stream, peer)| {
-                stream.set_nodelay(true)?;
-                Ok((stream.into_std()?, peer))
-            }) {
+            Some(Change { snapshot, listener: next, done }) = changes.next() => {
+                let changed = async {
+                    let next = next.map(Listener::start).transpose()?;
+                    let captures = recordings.follow(&workers.shared, &snapshot)?;
+                    upkeep.follow(&snapshot)?;
+                    let moves = next.is_some();
+                    if let Some(next) = next {
+                        workers.take_waiting(std::mem::replace(&mut listener, next));
+                    }
+                    files.follow(&snapshot.credentials);
+                    Ok(workers.succeed(snapshot, captures, moves))
+                };
+                // Who asked may be gone; it was done all the same.
+                let _ = done.send(changed.await);
+            }
+            accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => workers.take(stream, peer),
                 Err(error) => pause(error, &workers.connections).await,
             },
         }
     }
     readiness.drain();
+    drop(upkeep);
     drop(listener);
     let drained = workers.drain().await;
-    if let Some(captures) = captures {
-        captures.finish();
-    }
+    recordings.finish();
     Ok(drained)
 }
 
@@ -130,45 +118,40 @@ struct Workers {
     all: Vec<Lane>,
     turn: usize,
     connections: Arc<Connections>,
-    connections_max: usize,
+    /// What they work under.
+    shared: Shared,
 }
 
 /// The way to one worker.
 struct Lane {
-    arrivals: mpsc::UnboundedSender<Arrival>,
+    messages: mpsc::UnboundedSender<Message>,
     cut: oneshot::Receiver<usize>,
 }
 
 impl Workers {
-    async fn start(
-        snapshot: &Arc<Snapshot>,
-        meters: &Meters,
-        captures: Option<Arc<Captures>>,
-        readiness: &Readiness,
-    ) -> io::Result<Workers> {
+    async fn start(shared: Shared) -> io::Result<Workers> {
         // The standard library's count follows the cgroup's quota and the affinity mask.
         let available = || available_parallelism().map_or(1, Into::into);
-        let count = snapshot.settings.server.workers.unwrap_or_else(available);
-        let shared = Shared::new(Arc::clone(snapshot), meters.clone(), captures, readiness.clone());
+        let count = shared.snapshot.settings.server.workers.unwrap_or_else(available);
         let mut all = Vec::with_capacity(count);
         for index in 0..count {
-            let (arrivals, receiver) = mpsc::unbounded_channel();
+            let (messages, receiver) = mpsc::unbounded_channel();
             let (cut_sender, cut) = oneshot::channel();
             worker::start(format!("worker-{index}"), shared.clone(), receiver, cut_sender).await?;
-            all.push(Lane { arrivals, cut });
+            all.push(Lane { messages, cut });
         }
-        let connections = Connections::of(count, meters);
-        let connections_max = snapshot.settings.server.limits.connections;
-        Ok(Workers { all, turn: 0, connections, connections_max })
+        let connections = Connections::of(count, &shared.meters);
+        Ok(Workers { all, turn: 0, connections, shared })
     }
 
-    fn take(&mut self, stream: std::net::TcpStream, peer: SocketAddr) {
+    fn take(&mut self, stream: Loose, peer: SocketAddr) {
+        let connections_max = self.shared.snapshot.settings.server.limits.connections;
         let connections: usize = self.connections.loads().sum();
-        if connections >= self.connections_max.saturating_add(REFUSED_MAX) {
+        if connections >= connections_max.saturating_add(REFUSED_MAX) {
             self.connections.unserved(Unserved::FarOverLimit);
             return debug!(%peer, "a connection was closed: there are too many");
         }
-        let refusal = (connections >= self.connections_max).then_some(Refusal::NoRoom);
+        let refusal = (connections >= connections_max).then_some(Refusal::NoRoom);
         match refusal {
             Some(_) => self.connections.unserved(Unserved::OverLimit),
             None => self.connections.taken(),
@@ -177,16 +160,43 @@ impl Workers {
         self.turn = chosen + 1;
         let (Some(lane), Some(load)) = (self.all.get(chosen), self.connections.load(chosen)) else { return };
         let load = Load::on(load);
-        if lane.arrivals.send(Arrival { stream, peer, refusal, load }).is_err() {
+        let arrival = Message::Arrival(Arrival { stream, peer, refusal, load });
+        if lane.messages.send(arrival).is_err() {
             error!(worker = chosen, "a worker is gone; its connection was closed");
         }
     }
 
+    /// Takes the connections that wait at a listener, and closes it: nobody who could connect is turned away.
+    fn take_waiting(&mut self, listener: Acceptor) {
+        match listener.close() {
+            Ok(waiting) => waiting.into_iter().for_each(|(stream, peer)| self.take(stream, peer)),
+            Err(error) => warn!(%error, "connections that waited at the listener from before were closed"),
+        }
+    }
+
+    /// Tells the workers of another configuration. The end of what is returned is when all have it.
+    fn succeed(
+        &mut self,
+        snapshot: Arc<Snapshot>,
+        captures: Option<Arc<Captures>>,
+        closes: bool,
+    ) -> mpsc::Receiver<()> {
+        self.shared = self.shared.after(snapshot, captures);
+        let (taken, all_taken) = mpsc::channel(1);
+        for (index, lane) in self.all.iter().enumerate() {
+            let successor = Successor { shared: self.shared.clone(), closes, taken: taken.clone() };
+            if lane.messages.send(Message::Successor(Box::new(successor))).is_err() {
+                error!(worker = index, "a worker is gone; it was not told of a new configuration");
+            }
+        }
+        all_taken
+    }
+
     /// Tells the workers that nothing more will arrive, and waits for them.
     async fn drain(self) -> Drained {
-        let (arrivals, ends): (Vec<_>, Vec<_>) =
-            self.all.into_iter().map(|lane| (lane.arrivals, lane.cut)).unzip();
-        drop(arrivals);
+        let (messages, ends): (Vec<_>, Vec<_>) =
+            self.all.into_iter().map(|lane| (lane.messages, lane.cut)).unzip();
+        drop(messages);
         let mut cut = 0;
         for end in ends {
             cut += end.await.unwrap_or(0);
@@ -257,16 +267,5 @@ mod tests {
         check(&[1, 0, 0], 0, 1);
         check(&[0, 1, 0], 1, 2);
         check(&[], 3, 0);
-    }
-
-    #[test]
-    fn an_address_in_use_is_named_with_advice() {
-        let taken = bind("127.0.0.1:0".parse().unwrap()).unwrap().local_addr().unwrap();
-        let listener = bind(taken).unwrap();
-        let error = bind(taken).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        let advice = "it is in use: stop what listens there, or give another with `--listen`";
-        assert_eq!(error.to_string(), format!("cannot listen on `{taken}`: {advice}"));
-        drop(listener);
     }
 }

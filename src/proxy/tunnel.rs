@@ -12,9 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 
 use super::headers::{lists, tokens};
 use super::http1::Wire;
+use super::lease::Lease;
 use super::preface::Begun;
 use super::record::Record;
-use crate::telemetry::meters::Link;
 
 /// The protocols a client would rather go on in, as its `Upgrade` lists them.
 pub(super) struct Offer(HeaderValue);
@@ -22,7 +22,7 @@ pub(super) struct Offer(HeaderValue);
 /// The upstream's end of a tunnel before anything has gone through it.
 pub(super) struct End {
     upstream: Begun<Wire>,
-    link: Link,
+    lease: Lease,
 }
 
 /// A tunnel, but for the client's end of it, and the record of the exchange that opened it, which is written when
@@ -79,8 +79,8 @@ pub(super) fn write_upgrade(headers: &mut HeaderMap, protocols: HeaderValue) {
 
 impl End {
     /// A connection to the upstream, on which these bytes came already.
-    pub fn new(first: Bytes, stream: Wire, link: Link) -> End {
-        End { upstream: Begun::new(first, stream), link }
+    pub fn new(first: Bytes, stream: Wire, lease: Lease) -> End {
+        End { upstream: Begun::new(first, stream), lease }
     }
 
     /// The tunnel, and the record of the exchange that opened it.
@@ -92,7 +92,7 @@ impl End {
 impl Tunnel {
     /// Carries bytes both ways, to the end. The client's connection has sent these already.
     pub async fn run(self, client: Wire, first: Bytes) {
-        let Tunnel { end: End { upstream, link: _link }, mut record } = self;
+        let Tunnel { end: End { upstream, lease: _lease }, mut record } = self;
         let mut client = Begun::new(first, client);
         let carried = copy_bidirectional(&mut client, &mut Counted { upstream, record: &mut record }).await;
         match carried {

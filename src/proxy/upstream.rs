@@ -1,4 +1,4 @@
-//! The upstreams of one worker, each with its pool of kept-alive connections.
+//! An upstream as one worker knows it: where it is, or its several endpoints, and how it is spoken to.
 //! Sends a request and waits for the head of the answer; knows nothing of rules.
 
 use std::cell::RefCell;
@@ -12,21 +12,22 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::Instant;
 
 use super::alarm::Alarms;
 use super::budget::Budget;
-use super::connect::Dialer;
 use super::download::{Bounds, Download, Origin};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
-use super::h2c::H2c;
 use super::headers::{self, accept_encoding};
-use super::http1::{Answer, Buffers, Call, Line, Pool, Session, Switched, Wire};
+use super::http1::{Answer, Call, Line, Pool, Session, Switched, Wire};
+use super::lease::Lease;
+use super::place::{Connections, Means, Place, Way};
 use super::request_body::RequestBody;
+use super::several::{Choice, Several};
 use crate::engine::hold::is_endless;
-use crate::settings::{self, AcceptEncoding, HostHeader, Limits, Protocol, Timeouts, UpstreamUrl};
-use crate::telemetry::meters::{Link, Links, Meter};
+use crate::live::Endpoints;
+use crate::settings::{AcceptEncoding, HostHeader, Limits, Timeouts, UpstreamUrl};
+use crate::telemetry::traces::TRACEPARENT;
 
 /// A backend and the connections to it. Belongs to one worker.
 pub(super) struct Upstream {
@@ -42,15 +43,10 @@ pub(super) struct Upstream {
     /// How many further tries rules may cause.
     pub budget: Budget,
     alarms: Alarms,
-    dialer: Dialer,
-    connections: Connections,
-    links: Arc<Links>,
-}
-
-/// The connections, by what is spoken on them.
-enum Connections {
-    Http1(Rc<Pool>, Rc<Buffers>),
-    H2c(H2c),
+    /// Where its URL says.
+    place: Place,
+    /// Where else it may be.
+    several: Option<Box<Several>>,
 }
 
 /// The head of a request to an upstream, whose headers are ready to be sent.
@@ -62,6 +58,8 @@ pub(super) struct RequestHead<'a> {
     /// What the client speaks.
     pub version: Version,
     pub headers: &'a HeaderMap,
+    /// The `traceparent` of this try, where the headers have none.
+    pub trace: Option<&'a HeaderValue>,
 }
 
 /// How an upstream takes a request.
@@ -70,15 +68,6 @@ pub(super) enum Taken {
     Answered(Box<Answer<Download>>),
     /// It goes on in another protocol.
     Switched(Box<Answer<Switched>>),
-}
-
-/// Which connection a request goes on, where one carries one exchange at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// One that is there, or a new one.
-    Any,
-    /// A new one.
-    Fresh,
 }
 
 /// How long an answer is waited for.
@@ -92,18 +81,11 @@ pub(super) struct Patience {
 
 impl Upstream {
     /// An upstream without connections yet. Call it inside the worker's runtime.
-    pub fn new(upstream: &settings::Upstream, buffers: &Rc<Buffers>, meter: &Meter) -> Upstream {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(upstream.timeouts.connect));
-        connector.set_nodelay(true);
-        // TLS begins on connections that are opened as all others.
-        connector.enforce_http(false);
-        let dialer = Dialer::new(connector, upstream);
-        let links = meter.links(&upstream.name);
-        let connections = match upstream.protocol {
-            Protocol::Http1 => Connections::Http1(Rc::default(), Rc::clone(buffers)),
-            Protocol::Http2 => Connections::H2c(H2c::new(dialer.clone(), Arc::clone(&links))),
-        };
+    pub fn new(endpoints: &Arc<Endpoints>, means: &Means) -> Upstream {
+        let upstream = &endpoints.settings;
+        let several = upstream.places.are_several();
+        let several = several.then(|| Box::new(Several::new(endpoints, means)));
+        let place = Place::new(upstream, endpoints, means);
         let host = match upstream.host {
             HostHeader::Preserve => None,
             HostHeader::Upstream => HeaderValue::from_str(upstream.url.authority.as_str()).ok(),
@@ -117,15 +99,14 @@ impl Upstream {
             limits: upstream.limits,
             budget: Budget::new(upstream.retry_budget, Instant::now()),
             alarms: Alarms::default(),
-            dialer,
-            connections,
-            links,
+            place,
+            several,
         }
     }
 
-    /// What its URL says of its host.
-    pub fn authority(&self) -> &Authority {
-        &self.url.authority
+    /// Where a try goes.
+    pub fn url<'p>(&'p self, choice: Option<&'p Rc<Choice>>) -> &'p UpstreamUrl {
+        choice.map_or(&self.url, |choice| choice.url())
     }
 
     /// Makes the headers those of a request to this upstream.
@@ -136,46 +117,68 @@ impl Upstream {
         accept_encoding::settle(headers, self.accept_encoding);
     }
 
+    /// Which endpoint a try goes to, where there is a choice: another than before, if there is another.
+    pub fn choose(&self, before: Option<&Choice>) -> Option<Rc<Choice>> {
+        self.several.as_ref()?.choose(before)
+    }
+
+    /// Whether there is a choice.
+    pub fn has_several(&self) -> bool {
+        self.several.is_some()
+    }
+
+    fn place<'p>(&'p self, choice: Option<&'p Rc<Choice>>) -> &'p Place {
+        choice.map_or(&self.place, |choice| &choice.place)
+    }
+
     /// Sends the request, its body as it comes, and waits for the head of the answer. Interim ones go to the client.
+    /// The body is taken when there is a connection for it.
     ///
     /// # Errors
     /// [`ProxyError::Upstream`] when no answer comes, and [`ProxyError::Downstream`] when the request's own body
     /// breaks off.
     pub async fn send(
         &self,
+        choice: Option<&Rc<Choice>>,
         head: RequestHead<'_>,
-        body: RequestBody,
+        body: &mut Option<RequestBody>,
         client: Option<&RefCell<Session>>,
         way: Way,
         patience: Patience,
     ) -> Result<Taken, ProxyError> {
         let Patience { head: head_time_max, end } = patience;
-        match &self.connections {
+        let place = self.place(choice);
+        match &place.connections {
             Connections::Http1(pool, buffers) => {
                 let mut call = pin!(async {
                     let kept = if way == Way::Any { pool.take() } else { None };
                     let line = match kept {
                         Some(line) => line,
-                        None => {
-                            let (wire, link) = self.connect().await?;
-                            Line::new(wire, link, buffers)
-                        }
+                        None => place.line(pool, buffers, way).await?,
                     };
                     self.call(line, pool, head, body, client).await
                 });
                 match self.in_time(head_time_max, end, call.as_mut()).await? {
                     Taken::Answered(mut answer) => {
                         answer.body.hold_to(self.bounds(&answer.headers, end))?;
+                        if let Some(choice) = choice {
+                            answer.body.occupy(Rc::clone(choice));
+                        }
                         Ok(Taken::Answered(answer))
                     }
-                    switched => Ok(switched),
+                    Taken::Switched(mut answer) => {
+                        if let Some(choice) = choice {
+                            answer.body.lease.occupy(Rc::clone(choice));
+                        }
+                        Ok(Taken::Switched(answer))
+                    }
                 }
             }
             Connections::H2c(h2c) => {
-                let request = over_http_2(head, &self.url, body)?;
+                let request = || over_http_2(head, &self.url, taken(body));
                 // On the heap, so that exchanges over HTTP/1.1 need no room for it.
                 let answer = self.in_time(head_time_max, end, Box::pin(h2c.send(request))).await?;
-                self.answered_over_http_2(answer, end)
+                self.answered_over_http_2(choice, answer, end)
             }
         }
     }
@@ -186,11 +189,11 @@ impl Upstream {
         line: Box<Line>,
         pool: &Rc<Pool>,
         head: RequestHead<'_>,
-        body: RequestBody,
+        body: &mut Option<RequestBody>,
         client: Option<&RefCell<Session>>,
     ) -> Result<Taken, ProxyError> {
         let bytes_max = self.limits.response_header_bytes;
-        let call = Call::begin(line, pool, head, body, &self.url.base_path, bytes_max);
+        let call = Call::begin(line, pool, head, taken(body), &self.url.base_path, bytes_max);
         Ok(match call.answer(client).await? {
             Ok(answer) => Taken::Answered(Box::new(answer.map(|body| Download::new(Origin::Http1(body))))),
             Err(switched) => Taken::Switched(Box::new(switched)),
@@ -226,6 +229,7 @@ impl Upstream {
     /// An answer over HTTP/2 in the words of the other protocol.
     fn answered_over_http_2(
         &self,
+        choice: Option<&Rc<Choice>>,
         answer: Response<Incoming>,
         end: Option<Instant>,
     ) -> Result<Taken, ProxyError> {
@@ -233,17 +237,36 @@ impl Upstream {
         headers::framing(&mut parts.headers)?;
         let mut body = Download::new(Origin::Http2(incoming));
         body.hold_to(self.bounds(&parts.headers, end))?;
+        if let Some(choice) = choice {
+            body.occupy(Rc::clone(choice));
+        }
         let http::response::Parts { status, version, headers, .. } = parts;
         Ok(Taken::Answered(Box::new(Answer { status, version, phrase: None, headers, body })))
     }
 
-    /// A connection that no exchange uses, and what counts it.
+    /// A connection that no exchange uses, and what goes with it.
     ///
     /// # Errors
-    /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`.
-    pub async fn connect(&self) -> Result<(Wire, Link), ProxyError> {
-        Ok((self.dialer.connect().await?, self.links.open()))
+    /// As [`Place::connect`].
+    pub async fn connect(&self) -> Result<(Wire, Lease), ProxyError> {
+        let mut choice = self.choose(None);
+        let mut connected = self.place(choice.as_ref()).connect().await;
+        if let (Some(before), Err(error)) = (&choice, &connected) {
+            before.failed(error);
+            choice = self.choose(Some(before));
+            connected = self.place(choice.as_ref()).connect().await;
+        }
+        let (wire, mut lease) = connected?;
+        if let Some(choice) = choice {
+            lease.occupy(choice);
+        }
+        Ok((wire, lease))
     }
+}
+
+/// The body, which is taken once.
+fn taken(body: &mut Option<RequestBody>) -> RequestBody {
+    body.take().unwrap_or(RequestBody::Empty)
 }
 
 /// The request over HTTP/2, which has the host in the target, and no headers that speak about the connection
@@ -257,6 +280,9 @@ fn over_http_2(
     *request.method_mut() = head.method.clone();
     *request.version_mut() = Version::HTTP_2;
     *request.headers_mut() = head.headers.clone();
+    if let Some(trace) = head.trace {
+        request.headers_mut().insert(TRACEPARENT, trace.clone());
+    }
     for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
         request.headers_mut().remove(name);
     }

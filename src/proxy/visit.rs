@@ -47,6 +47,7 @@ impl<'s> Visit<'s> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(meter, &request_id, peer, &request);
         record.came_through(door);
+        record.sampled(snapshot.settings.log.sample_millionths);
         match consult(snapshot, &mut request, &Peer::new(peer), &mut record) {
             Ok((asked, rules, is_told)) => Ok(Visit { snapshot, asked, rules, is_told, record }),
             Err(error) => Err(own_answer(&error, &mut record)),
@@ -132,7 +133,7 @@ fn consult<'s>(
     record: &mut Record,
 ) -> Result<(RequestSnapshot, Chosen<'s>, bool), ProxyError> {
     let route = select::route(&snapshot.routes, request)?;
-    record.routed_to(&route.name);
+    record.routed(route);
     let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
     let is_told = tells(&snapshot.settings.server.proxy_status, peer);
     #[expect(clippy::disallowed_methods, reason = "a time for templates to print; nothing is decided by it")]

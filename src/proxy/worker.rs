@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,24 +27,60 @@ use tracing::{debug, error};
 
 use super::body::Body;
 use super::busy::Idleness;
-use super::http1::{Session, serve as serve_http1};
+use super::entrance::{self, Entered};
+use super::headers::Peer;
+use super::http1::{Session, Wire, serve as serve_http1};
 use super::intake::Source;
 use super::local::Local;
 use super::preface::{Begun, Spoken, recognize};
 use super::refusal::Refusal;
+use super::socket::Loose;
 use super::{Downstream, Shared, Worker};
 
 /// A connection that was accepted, on its way to a worker.
 #[derive(Debug)]
 pub(super) struct Arrival {
     /// Non-blocking.
-    pub stream: TcpStream,
+    pub stream: Loose,
     /// The client's address.
     pub peer: SocketAddr,
     /// Why it gets no more than an answer that says so.
     pub refusal: Option<Refusal>,
     /// Counts the connection for as long as it lives.
     pub load: Load,
+}
+
+/// Another configuration for a worker.
+#[derive(Debug)]
+pub(super) struct Successor {
+    /// It, with what belongs to it.
+    pub shared: Shared,
+    /// Whether connections that are open by now are to be closed when their exchanges are over.
+    pub closes: bool,
+    /// Let go of when the worker has taken it over.
+    pub taken: mpsc::Sender<()>,
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(super) enum Message {
+    Arrival(Arrival),
+    Successor(Box<Successor>),
+}
+
+/// The worker of a thread under the configuration in force.
+pub(super) struct Current(RefCell<Rc<Worker>>);
+
+impl Current {
+    /// It, for an exchange to keep until it is over.
+    pub fn worker(&self) -> Rc<Worker> {
+        Rc::clone(&self.0.borrow())
+    }
+
+    fn succeed(&self, shared: Shared) {
+        let next = self.worker().after(shared);
+        self.0.replace(Rc::new(next));
+    }
 }
 
 /// One connection in a worker's count of live ones.
@@ -73,7 +109,7 @@ impl Drop for Load {
 pub(super) async fn start(
     name: String,
     shared: Shared,
-    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    messages: mpsc::UnboundedReceiver<Message>,
     cut: oneshot::Sender<usize>,
 ) -> io::Result<()> {
     let (started, result) = oneshot::channel();
@@ -82,7 +118,7 @@ pub(super) async fn start(
             Ok(runtime) => {
                 // Nobody waits for these when the server itself was dropped.
                 let _ = started.send(Ok(()));
-                let _ = cut.send(runtime.block_on(serve(shared, arrivals)));
+                let _ = cut.send(runtime.block_on(serve(shared, messages)));
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -92,20 +128,31 @@ pub(super) async fn start(
     result.await.unwrap_or_else(|_| Err(io::Error::other("the worker ended before it began")))
 }
 
-async fn serve(shared: Shared, mut arrivals: mpsc::UnboundedReceiver<Arrival>) -> usize {
-    let drain_time_max = shared.snapshot.settings.drain.timeout;
-    let worker = Rc::new(Worker::new(shared));
-    let (stop, stopping) = watch::channel(());
+async fn serve(shared: Shared, mut messages: mpsc::UnboundedReceiver<Message>) -> usize {
+    let current = Rc::new(Current(RefCell::new(Rc::new(Worker::new(shared)))));
+    let (mut stop, mut stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
         select! {
-            arrival = arrivals.recv() => match arrival {
-                Some(arrival) => drop(connections.spawn_local(connection(Rc::clone(&worker), arrival, stopping.clone()))),
+            message = messages.recv() => match message {
+                Some(Message::Arrival(arrival)) => {
+                    drop(connections.spawn_local(connection(Rc::clone(&current), arrival, stopping.clone())));
+                }
+                Some(Message::Successor(successor)) => {
+                    let Successor { shared, closes, taken } = *successor;
+                    if closes {
+                        // The old end is dropped, which is what connections wait for.
+                        (stop, stopping) = watch::channel(());
+                    }
+                    current.succeed(shared);
+                    drop(taken);
+                }
                 None => break,
             },
             Some(ended) = connections.join_next() => note(ended),
         }
     }
+    let drain_time_max = current.worker().snapshot.settings.drain.timeout;
     drop(stop);
     drain(connections, drain_time_max).await
 }
@@ -131,19 +178,32 @@ fn note(ended: Result<(), JoinError>) {
 
 /// Serves one connection to its end. While the sidecar is draining it carries no exchange beside those under way, or
 /// its first; when `stopping` says so, it waits for none. A tunnel goes on until it ends or is cut.
-async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
+async fn connection(current: Rc<Current>, arrival: Arrival, mut stopping: watch::Receiver<()>) {
     let Arrival { stream, peer, refusal, load: _load } = arrival;
-    let mut stream = match tokio::net::TcpStream::from_std(stream) {
-        Ok(stream) => stream,
+    let socket = match stream.bound() {
+        Ok(socket) => socket,
         Err(error) => return debug!(%error, "a connection could not be taken over"),
     };
+    let worker = current.worker();
+    let Entered { mut wire, peer, spoken, refusal } = if entrance::is_needed(&worker.snapshot.settings.server)
+    {
+        // On the heap, as it is over soon.
+        let entered = Box::pin(entrance::enter(&worker, socket, peer.ip(), refusal, &mut stopping));
+        let Some(entered) = entered.await else { return };
+        entered
+    } else {
+        Entered { wire: socket.into(), peer: Peer::new(peer.ip()), spoken: None, refusal }
+    };
+    let idle_time_max = worker.snapshot.settings.server.timeouts.keep_alive;
+    let buffers = Rc::clone(&worker.own.buffers);
+    drop(worker);
     let mut inbound = BytesMut::new();
-    let spoken = match refusal {
+    let spoken = match (refusal, spoken) {
         // It is told so, whatever it speaks.
-        Some(_) => Spoken::Http1,
-        None => {
-            let idle_time_max = worker.snapshot.settings.server.timeouts.keep_alive;
-            let recognized = recognize(&mut stream, &mut inbound, &worker.buffers);
+        (Some(_), _) => Spoken::Http1,
+        (None, Some(spoken)) => spoken,
+        (None, None) => {
+            let recognized = recognize(&mut wire, &mut inbound, &buffers);
             let recognized = select! {
                 recognized = timeout(idle_time_max, recognized) => recognized,
                 _ = stopping.changed() => return,
@@ -153,25 +213,27 @@ async fn connection(worker: Rc<Worker>, arrival: Arrival, mut stopping: watch::R
         }
     };
     match spoken {
-        Spoken::Http1 => http1(&worker, stream, inbound, peer, refusal, stopping).await,
+        Spoken::Http1 => http1(&current, wire, inbound, peer, refusal, stopping).await,
         // On the heap, so that the many connections that speak the other need no room for it.
-        Spoken::Http2 => Box::pin(http2(worker, Begun::new(inbound.freeze(), stream), peer, stopping)).await,
+        Spoken::Http2 => Box::pin(http2(current, Begun::new(inbound.freeze(), wire), peer, stopping)).await,
     }
 }
 
 async fn http1(
-    worker: &Worker,
-    stream: tokio::net::TcpStream,
+    current: &Current,
+    wire: Wire,
     inbound: BytesMut,
-    peer: SocketAddr,
+    peer: Peer,
     refusal: Option<Refusal>,
     stopping: watch::Receiver<()>,
 ) {
-    let session =
-        Session::new(stream.into(), inbound, Rc::clone(&worker.buffers), Arc::clone(&worker.snapshot));
-    let session = Rc::new(RefCell::new(session));
-    let downstream = Downstream::new(peer.ip(), Some(Rc::clone(&session)));
-    let Some(tunnel) = serve_http1(worker, &downstream, &session, refusal, stopping).await else { return };
+    let session = {
+        let worker = current.worker();
+        let buffers = Rc::clone(&worker.own.buffers);
+        Rc::new(RefCell::new(Session::new(wire, inbound, buffers, Rc::clone(&worker.terms))))
+    };
+    let downstream = Downstream::new(peer, Some(Rc::clone(&session)), stopping.clone());
+    let Some(tunnel) = serve_http1(current, &downstream, &session, refusal, stopping).await else { return };
     drop(downstream);
     // Nobody else has it unless the request's body is still on its way, and then it is no tunnel.
     if let Some(session) = Rc::into_inner(session) {
@@ -180,20 +242,16 @@ async fn http1(
     }
 }
 
-async fn http2(
-    worker: Rc<Worker>,
-    stream: Begun<tokio::net::TcpStream>,
-    peer: SocketAddr,
-    mut stopping: watch::Receiver<()>,
-) {
-    let snapshot = &worker.snapshot;
-    let server = &snapshot.settings.server;
-    let idle_time_max = server.timeouts.keep_alive;
-    let downstream = Rc::new(Downstream::new(peer.ip(), None));
+async fn http2(current: Rc<Current>, stream: Begun<Wire>, peer: Peer, mut stopping: watch::Receiver<()>) {
+    let worker = current.worker();
+    let (server, readiness) = (&worker.snapshot.settings.server, worker.own.readiness.clone());
+    let (idle_time_max, header_bytes) = (server.timeouts.keep_alive, server.limits.header_bytes);
+    drop(worker);
+    let downstream = Rc::new(Downstream::new(peer, None, stopping.clone()));
     let (idleness, carries) = (Idleness::new(), Notify::new());
     let service = service_fn(|request: http::Request<Incoming>| {
         carries.notify_one();
-        let (worker, downstream, busy) = (Rc::clone(&worker), Rc::clone(&downstream), idleness.busy());
+        let (worker, downstream, busy) = (current.worker(), Rc::clone(&downstream), idleness.busy());
         let mut request = request.map(Source::Http2);
         async move {
             let mut response = Response::from(worker.handle(&downstream, &mut request, 1).await);
@@ -203,14 +261,14 @@ async fn http2(
     });
     let mut http = http2::Builder::new(Local);
     http.timer(TokioTimer::new()).keep_alive_interval(idle_time_max);
-    http.max_header_list_size(u32::try_from(server.limits.header_bytes).unwrap_or(u32::MAX));
+    http.max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX));
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ends = async {
         select! {
             _ = stopping.changed() => {}
             () = idleness.lasts(idle_time_max) => {}
             // A connection that would end before its first exchange would be opened for nothing, and again.
-            () = async { join!(worker.readiness.draining(), carries.notified()); } => {}
+            () = async { join!(readiness.draining(), carries.notified()); } => {}
         }
     };
     let result = select! {

@@ -2,6 +2,7 @@
 //! engine's types. Every problem becomes a diagnostic with its place; nothing is read from disk or compiled later.
 
 mod action;
+mod checks;
 mod condition;
 mod line;
 pub mod presets;
@@ -48,9 +49,11 @@ pub struct Rules {
     pub routes: Routes,
     /// The header that chooses among rule sets.
     pub selection: Option<Selection>,
+    /// The rule sets that read the answers to health checks, by the names of their upstreams.
+    pub checks: Vec<(Arc<str>, Arc<RuleSet>)>,
     /// Questions of health, in the order of the file.
     pub probes: Vec<Probe>,
-    /// All rule sets of the file and those that routes and the selector name, in the order of the file.
+    /// All rule sets of the file and those that routes, health checks and the selector name, in the order of the file.
     pub sets: Vec<Arc<RuleSet>>,
 }
 
@@ -77,6 +80,7 @@ pub fn read(
         (node, _) => routes::read(node, upstreams, &mut sets, diagnostics),
     };
     let selection = part("selector").and_then(|node| selector::read(node, &mut sets, diagnostics));
+    let checks = part("upstreams").map(|node| checks::read(node, &mut sets, diagnostics)).unwrap_or_default();
     let probes = probes::read(part("probes"), upstreams, &routes, &mut sets, diagnostics);
-    Rules { routes, selection, probes, sets: sets.into_compiled() }
+    Rules { routes, selection, checks, probes, sets: sets.into_compiled() }
 }

@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 
 use super::section::{Section, patience};
@@ -12,6 +12,9 @@ use super::section::{Section, patience};
 /// How long clients are waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerTimeouts {
+    /// From a connection to the end of what comes before HTTP: a header of the PROXY protocol, and TLS; 10 s unless
+    /// set.
+    pub handshake: Duration,
     /// From the first byte of a request's head to its last; 15 s unless set.
     pub request_head: Duration,
     /// Between two pieces of a request's body; 30 s unless set.
@@ -54,18 +57,25 @@ pub struct Timeouts {
     pub total: Option<Duration>,
 }
 
-/// How much an upstream may send.
+/// How much an upstream may send, and how much is asked of it at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of an answer's head, status line and headers; 64 KiB unless set.
     pub response_header_bytes: usize,
     /// Bytes of an answer's body; `None` unless set.
     pub response_body_bytes: Option<u64>,
+    /// Connections to it at one time, those of all workers together; `None` unless set.
+    pub connections: Option<usize>,
+    /// Requests that may wait for one of these connections; 100 unless set.
+    pub pending: usize,
+    /// How long they wait at most; 1 s unless set.
+    pub pending_time: Duration,
 }
 
 impl Default for ServerTimeouts {
     fn default() -> ServerTimeouts {
         ServerTimeouts {
+            handshake: Duration::from_secs(10),
             request_head: Duration::from_secs(15),
             request_body_idle: Duration::from_secs(30),
             answer_idle: Duration::from_secs(60),
@@ -100,18 +110,25 @@ impl Default for Timeouts {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { response_header_bytes: 64 << 10, response_body_bytes: None }
+        Limits {
+            response_header_bytes: 64 << 10,
+            response_body_bytes: None,
+            connections: None,
+            pending: 100,
+            pending_time: Duration::from_secs(1),
+        }
     }
 }
 
 impl ServerTimeouts {
     pub(super) fn read(server: Section<'_>, diagnostics: &mut Diagnostics) -> ServerTimeouts {
         let default = ServerTimeouts::default();
-        let keys = ["request_head", "request_body_idle", "answer_idle", "keep_alive"];
+        let keys = ["handshake", "request_head", "request_body_idle", "answer_idle", "keep_alive"];
         let section = server.section("timeouts", &keys, diagnostics);
         let mut time =
             |key: &str, default: Duration| section.read(key, patience, diagnostics).unwrap_or(default);
         ServerTimeouts {
+            handshake: time("handshake", default.handshake),
             request_head: time("request_head", default.request_head),
             request_body_idle: time("request_body_idle", default.request_body_idle),
             answer_idle: time("answer_idle", default.answer_idle),
@@ -181,7 +198,8 @@ impl Limits {
     const HEADER_BYTES: RangeInclusive<u64> = 8192..=1 << 20;
 
     pub(super) fn read(upstream: Section<'_>, diagnostics: &mut Diagnostics) -> Limits {
-        let keys = ["response_header_bytes", "response_body_bytes"];
+        let default = Limits::default();
+        let keys = ["response_header_bytes", "response_body_bytes", "connections", "pending", "pending_time"];
         let section = upstream.section("limits", &keys, diagnostics);
         let head = section.read(
             "response_header_bytes",
@@ -189,9 +207,24 @@ impl Limits {
             diagnostics,
         );
         let head = head.and_then(|bytes| usize::try_from(bytes).ok());
+        let count = |key: &'static str, min: u64| {
+            move |node: &Node, found: &mut Diagnostics| within(key, node, min..=1_000_000, false, found)
+        };
+        let connections = section.read_or_off("connections", None, count("connections", 1), diagnostics);
+        if connections.is_none() {
+            for node in ["pending", "pending_time"].into_iter().filter_map(|key| section.given(key)) {
+                let wrong = Diagnostic::error("a bound on waiting for connections that are not bounded");
+                diagnostics.push(wrong.at(&node.place).help("give `connections`, too"));
+            }
+        }
+        let pending = section.read("pending", count("pending", 0), diagnostics);
+        let size = |count: u64| usize::try_from(count).ok();
         Limits {
-            response_header_bytes: head.unwrap_or(Limits::default().response_header_bytes),
+            response_header_bytes: head.unwrap_or(default.response_header_bytes),
             response_body_bytes: section.read_or_off("response_body_bytes", None, Node::bytes, diagnostics),
+            connections: connections.and_then(size),
+            pending: pending.and_then(size).unwrap_or(default.pending),
+            pending_time: section.read("pending_time", patience, diagnostics).unwrap_or(default.pending_time),
         }
     }
 }

@@ -1,36 +1,30 @@
 //! Where Envoy finds Candor, as its external processor.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::Diagnostics;
 use crate::document::{Node, Value};
 
+use super::listen::Listen;
 use super::section::Section;
 
 /// The listener for Envoy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtProc {
     /// Where Envoy connects to.
-    pub listen: ExtProcListen,
+    pub listen: Listen,
     /// Bytes of a body that Envoy buffers, its `per_connection_buffer_limit_bytes`; 1 MiB unless set, as there.
     pub buffer_bytes: u64,
     /// Whether Candor has no listener for traffic beside it: nothing says `server.listen`.
     pub is_alone: bool,
 }
 
-/// Where Envoy connects to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExtProcListen {
-    /// An address.
-    Tcp(SocketAddr),
-    /// A socket in the file system.
-    Unix(PathBuf),
-}
-
 impl ExtProc {
     /// [`ExtProc::buffer_bytes`] unless set.
     pub const BUFFER_BYTES: u64 = 1 << 20;
+
+    /// What is proposed to somebody who gives half an address.
+    const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9191);
 
     /// Reads the section; `None` when there is none, or it is `off`.
     pub(super) fn read(document: &Node, top: Section<'_>, diagnostics: &mut Diagnostics) -> Option<ExtProc> {
@@ -47,7 +41,7 @@ impl ExtProc {
         let buffer_bytes =
             section.read("buffer_bytes", Node::bytes, diagnostics).unwrap_or(ExtProc::BUFFER_BYTES);
         Some(ExtProc {
-            listen: listen(node, diagnostics)?,
+            listen: Listen::read(node, ExtProc::LISTEN, diagnostics)?,
             buffer_bytes,
             is_alone: ExtProc::is_alone(document),
         })
@@ -60,18 +54,4 @@ impl ExtProc {
         let listens = document.entry("server").is_some_and(|server| server.node.entry("listen").is_some());
         says("ext_proc") && !listens
     }
-}
-
-fn listen(node: &Node, diagnostics: &mut Diagnostics) -> Option<ExtProcListen> {
-    let text = node.text("an address and port, or `unix:` and a path", diagnostics)?;
-    if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
-        return Some(ExtProcListen::Unix(path.into()));
-    }
-    let address = text.parse().ok().map(ExtProcListen::Tcp);
-    if address.is_none() {
-        let message = format!("`{text}` is neither an address and port nor `unix:` and a path");
-        let help = "such as `127.0.0.1:9191` or `unix:/run/candor/ext_proc.sock`";
-        diagnostics.push(Diagnostic::error(message).at(&node.place).help(help));
-    }
-    address
 }

@@ -5,17 +5,25 @@
 mod api;
 mod bounds;
 mod capture;
+mod endpoints;
 mod environment;
 mod ext_proc;
+mod fixed;
+mod health;
 mod hold;
 mod layers;
+mod listen;
 mod log;
 mod overlay;
+mod pem;
 mod quick;
+mod reload;
 mod retry;
 mod section;
 mod server;
+mod server_tls;
 mod tls;
+mod traces;
 mod upstream;
 mod variables;
 
@@ -28,19 +36,26 @@ use crate::engine::hold::{Hold, Inspect};
 pub use api::{Api, Definition, Lambda, api_keys};
 pub use bounds::{Limits, ServerLimits, ServerTimeouts, Timeouts};
 pub use capture::{Capture, Kind, Redact};
-pub use ext_proc::{ExtProc, ExtProcListen};
+pub use endpoints::{Balance, Ejection, Places};
+pub use ext_proc::ExtProc;
+pub use health::{Health, Statuses};
 pub use layers::Layers;
+pub use listen::Listen;
 pub use log::{Log, LogFormat};
+pub use pem::{Identity, IdentityFiles, OfFiles, PemFile, ReadFile};
 pub use quick::{Flag, Quick};
+pub use reload::Reload;
 pub use retry::RetryBudget;
-pub use server::{Admin, Connect, ProxyStatus, Server, Token};
-pub use tls::{Identity, Tls, fill_in as fill_in_tls};
+pub use server::{Admin, Connect, ProxyProtocol, ProxyStatus, Server, Token};
+pub use server_tls::{ClientCertificate, ServerTls, TlsVersion};
+pub use tls::Tls;
+pub use traces::{Batches, Sampler, Traces};
 pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
 
 /// The top-level keys. The last five are decoded where rules and cases are.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "version",
     "server",
     "admin",
@@ -49,6 +64,7 @@ const KEYS: [&str; 16] = [
     "hold",
     "inspect",
     "drain",
+    "reload",
     "log",
     "capture",
     "api",
@@ -80,10 +96,14 @@ pub struct Settings {
     pub inspect: Inspect,
     /// How Candor stops.
     pub drain: Drain,
+    /// When the configuration is read again.
+    pub reload: Reload,
     /// What is logged.
     pub log: Log,
     /// What is recorded, if anything.
     pub capture: Option<Capture>,
+    /// Where spans of exchanges go, if anywhere: the [environment](Traces::read) says it.
+    pub traces: Option<Traces>,
 }
 
 /// How Candor stops.
@@ -107,11 +127,35 @@ impl Settings {
 
     /// Decodes the merged document and the upstream given by a short name. What is wrong, all
     /// of it, goes to `diagnostics`. `None` when there is an error in them, of here or of the merging before.
+    ///
+    /// Files that they name are not read: what is made of them is left empty.
     pub fn read(document: &Node, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Settings> {
+        let settings = Settings::decode(document, quick, diagnostics);
+        (!diagnostics.has_errors()).then_some(settings)
+    }
+
+    /// The same, with the files.
+    pub fn read_with_files(
+        document: &Node,
+        quick: &Quick,
+        read_file: ReadFile<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Settings> {
+        let mut settings = Settings::decode(document, quick, diagnostics);
+        if let Some(tls) = &mut settings.server.tls {
+            tls.fill(read_file, diagnostics);
+        }
+        for upstream in &mut settings.upstreams {
+            upstream.tls.fill(read_file, diagnostics);
+        }
+        (!diagnostics.has_errors()).then_some(settings)
+    }
+
+    fn decode(document: &Node, quick: &Quick, diagnostics: &mut Diagnostics) -> Settings {
         let top = Section::of(document, "the configuration", &KEYS, diagnostics);
         check_version(document, top, diagnostics);
         let server = Server::read(top, diagnostics);
-        let settings = Settings {
+        Settings {
             admin: Admin::read(top, &server, diagnostics),
             server,
             ext_proc: ExtProc::read(document, top, diagnostics),
@@ -121,10 +165,11 @@ impl Settings {
             hold_total_bytes: hold::read_total(top, diagnostics),
             inspect: hold::read_inspect(top, diagnostics),
             drain: Drain::read(top, diagnostics),
+            reload: Reload::read(top, diagnostics),
             log: Log::read(top, diagnostics),
             capture: Capture::read(top, diagnostics),
-        };
-        (!diagnostics.has_errors()).then_some(settings)
+            traces: None,
+        }
     }
 }
 

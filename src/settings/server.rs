@@ -9,14 +9,23 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Node, Value};
 
 use super::bounds::{ServerLimits, ServerTimeouts};
+use super::listen::{Listen, address};
 use super::retry;
 use super::section::{Section, list};
+use super::server_tls::ServerTls;
 
 /// The listener for traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Where requests come in; `0.0.0.0:8080` unless set.
-    pub listen: SocketAddr,
+    pub listen: Listen,
+    /// Who may use the socket in the file system that is listened on: the bits of `chmod`; `None` leaves them to the
+    /// process's mask.
+    pub socket_mode: Option<u32>,
+    /// How TLS is spoken there, where it is.
+    pub tls: Option<ServerTls>,
+    /// Whether connections begin with a header that says who the client is.
+    pub proxy_protocol: ProxyProtocol,
     /// Threads that carry traffic, 1 to 512; `None` takes what the cgroup allows.
     pub workers: Option<usize>,
     /// Peers whose `X-Forwarded-*` headers are believed.
@@ -35,6 +44,18 @@ pub struct Server {
     pub timeouts: ServerTimeouts,
     /// How much clients may send.
     pub limits: ServerLimits,
+}
+
+/// Whether connections begin with a header of the PROXY protocol, in which a load balancer says who the client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyProtocol {
+    /// They do not.
+    #[default]
+    Off,
+    /// Those of trusted proxies may.
+    Optional,
+    /// All must; others are closed, as are those of peers that are no trusted proxies where there are any.
+    Required,
 }
 
 /// What a `CONNECT` request gets.
@@ -108,7 +129,10 @@ impl fmt::Debug for Token {
 impl Default for Server {
     fn default() -> Server {
         Server {
-            listen: Server::LISTEN,
+            listen: Listen::Tcp(Server::LISTEN),
+            socket_mode: None,
+            tls: None,
+            proxy_protocol: ProxyProtocol::Off,
             workers: None,
             trusted_proxies: Vec::new(),
             proxy_status: ProxyStatus::Off,
@@ -134,6 +158,9 @@ impl Server {
     pub(super) fn read(top: Section<'_>, diagnostics: &mut Diagnostics) -> Server {
         let keys = [
             "listen",
+            "socket_mode",
+            "tls",
+            "proxy_protocol",
             "workers",
             "trusted_proxies",
             "proxy_status",
@@ -145,10 +172,18 @@ impl Server {
             "limits",
         ];
         let section = top.section("server", &keys, diagnostics);
+        let listen = section
+            .read("listen", |node, found| Listen::read(node, Server::LISTEN, found), diagnostics)
+            .unwrap_or(Listen::Tcp(Server::LISTEN));
         Server {
-            listen: section
-                .read("listen", |node, found| address(node, Server::LISTEN, found), diagnostics)
-                .unwrap_or(Server::LISTEN),
+            socket_mode: section.read(
+                "socket_mode",
+                |node, found| socket_mode(node, &listen, found),
+                diagnostics,
+            ),
+            listen,
+            tls: section.read("tls", ServerTls::read, diagnostics),
+            proxy_protocol: proxy_protocol(section, diagnostics),
             workers: section.read("workers", workers, diagnostics),
             trusted_proxies: section.read("trusted_proxies", networks, diagnostics).unwrap_or_default(),
             proxy_status: section.read("proxy_status", proxy_status, diagnostics).unwrap_or_default(),
@@ -181,9 +216,8 @@ impl Admin {
             diagnostics.error(&node.place, "`token_file` beside `token`: there is one token");
         }
         let admin = Admin { listen, token, token_file };
-        if admin.listen.is_some_and(|listen| collide(listen, server.listen)) {
-            let message =
-                format!("`server.listen` and `admin.listen` both take port {}", server.listen.port());
+        if let Some(address) = admin.listen.filter(|address| server.listen.collides_with(*address)) {
+            let message = format!("`server.listen` and `admin.listen` both take port {}", address.port());
             let problem =
                 Diagnostic::error(message).help("give them different ports, or set `admin.listen: off`");
             diagnostics.push(match given {
@@ -208,10 +242,19 @@ fn file(node: &Node, diagnostics: &mut Diagnostics) -> Option<(String, Place)> {
     node.text("a path", diagnostics).map(|path| (path.to_owned(), node.place.clone()))
 }
 
-/// Whether two listeners want the same port of the same address. Port 0 is any free one.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
-    same_ip && one.port() == other.port() && one.port() != 0
+/// The bits of `chmod`, in octal digits as there.
+fn socket_mode(node: &Node, listen: &Listen, diagnostics: &mut Diagnostics) -> Option<u32> {
+    let text = node.text("a mode, such as `0660`", diagnostics)?;
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    let problem = match (mode, listen) {
+        (None, _) => Diagnostic::error(format!("`{text}` is not the mode of a file"))
+            .help("octal digits, as `chmod` takes them: `0660`"),
+        (Some(_), Listen::Tcp(_)) => Diagnostic::error("`socket_mode` for a listener that is no file")
+            .help("it is for a `listen` that begins with `unix:`"),
+        (Some(mode), Listen::Unix(_)) => return Some(mode),
+    };
+    diagnostics.push(problem.at(&node.place));
+    None
 }
 
 fn workers(node: &Node, diagnostics: &mut Diagnostics) -> Option<usize> {
@@ -221,6 +264,25 @@ fn workers(node: &Node, diagnostics: &mut Diagnostics) -> Option<usize> {
 fn connect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Connect> {
     let choices = [("refuse", Connect::Refuse), ("tunnel", Connect::Tunnel)];
     node.word("a choice of `connect`", &choices, diagnostics)
+}
+
+fn proxy_protocol(section: Section<'_>, diagnostics: &mut Diagnostics) -> ProxyProtocol {
+    let choices = [
+        ("off", ProxyProtocol::Off),
+        ("optional", ProxyProtocol::Optional),
+        ("required", ProxyProtocol::Required),
+    ];
+    let read = |node: &Node, found: &mut Diagnostics| {
+        let chosen = node.word("a choice of `proxy_protocol`", &choices, found)?;
+        if chosen == ProxyProtocol::Optional && section.given("trusted_proxies").is_none() {
+            let message = "`proxy_protocol: optional` would let every client say who it is";
+            found.push(
+                Diagnostic::error(message).at(&node.place).help("name those who may in `trusted_proxies`"),
+            );
+        }
+        Some(chosen)
+    };
+    section.read("proxy_protocol", read, diagnostics).unwrap_or_default()
 }
 
 fn proxy_status(node: &Node, diagnostics: &mut Diagnostics) -> Option<ProxyStatus> {
@@ -247,32 +309,4 @@ fn network(node: &Node, diagnostics: &mut Diagnostics) -> Option<IpNet> {
         diagnostics.push(Diagnostic::error(message).at(&node.place).help(help));
     }
     network
-}
-
-fn address(node: &Node, default: SocketAddr, diagnostics: &mut Diagnostics) -> Option<SocketAddr> {
-    let text = node.text("an address and port", diagnostics)?;
-    let address = text.parse().ok();
-    if address.is_none() {
-        let message = format!("`{text}` is not an address and port");
-        diagnostics.push(Diagnostic::error(message).at(&node.place).help(match complete(text, default) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("an IP address and a port, such as `{default}`"),
-        }));
-    }
-    address
-}
-
-/// What somebody meant who gave a port alone, an address alone or `localhost`.
-fn complete(text: &str, default: SocketAddr) -> Option<SocketAddr> {
-    if let Ok(ip) = text.parse::<IpAddr>() {
-        return Some(SocketAddr::from((ip, default.port())));
-    }
-    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
-    let ip = match host {
-        "" => default.ip(),
-        "*" => Ipv4Addr::UNSPECIFIED.into(),
-        "localhost" => Ipv4Addr::LOCALHOST.into(),
-        _ => return None,
-    };
-    Some(SocketAddr::from((ip, port.parse().ok()?)))
 }

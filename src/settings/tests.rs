@@ -1,7 +1,12 @@
 mod admin;
 mod api;
 mod capture;
+mod endpoints;
+mod listen;
+mod log;
+mod reload;
 mod tls;
+mod warnings;
 
 use std::fmt::Write as _;
 
@@ -64,7 +69,7 @@ fn told(file: &str, beside: &Beside) -> String {
 fn defaults_are_complete() {
     let seconds = Duration::from_secs;
     let settings = read("");
-    assert_eq!(settings.server.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(settings.server.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(settings.server.workers, None);
     assert_eq!(settings.server.trusted_proxies, []);
     assert_eq!(settings.server.proxy_status, ProxyStatus::Off);
@@ -83,7 +88,10 @@ fn defaults_are_complete() {
     assert_eq!(settings.server.limits, ServerLimits::default());
     assert_eq!(settings.inspect, Inspect::default());
     assert_eq!((settings.drain.delay, settings.drain.timeout), (seconds(5), seconds(20)));
-    assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
+    assert_eq!(
+        settings.log,
+        Log { filter: "info".into(), format: LogFormat::Auto, sample_millionths: 1_000_000 }
+    );
     assert_eq!(settings.capture, None);
 }
 
@@ -93,6 +101,7 @@ fn every_key_is_read() {
 version: 1
 server:
   listen: '[::1]:80'
+  proxy_protocol: required
   workers: 512
   trusted_proxies: [10.0.0.0/8, 127.0.0.1, 'fd00::/8']
   proxy_status: [192.168.0.0/16]
@@ -100,7 +109,7 @@ server:
   connect: tunnel
   via: true
   forwarded: true
-  timeouts: { request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
+  timeouts: { handshake: 5s, request_head: 1s, request_body_idle: 2s, answer_idle: 3s, keep_alive: 4s }
   limits:
     header_bytes: 8KiB
     headers: 256
@@ -118,7 +127,8 @@ upstreams:
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { delay: 0s, timeout: 1m 30s }
-log: { filter: 'info,candor=trace', format: json }
+reload: { watch: off, poll: 5s }
+log: { filter: 'info,candor=trace', format: json, sample: 0.05 }
 capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
   file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
 routes: whatever
@@ -137,7 +147,11 @@ rule_sets: {}
             body_idle: Some(seconds(5)),
             total: Some(seconds(6)),
         },
-        limits: Limits { response_header_bytes: 8192, response_body_bytes: Some(1 << 30) },
+        limits: Limits {
+            response_header_bytes: 8192,
+            response_body_bytes: Some(1 << 30),
+            ..Limits::default()
+        },
         host: HostHeader::Upstream,
         protocol: Protocol::Http2,
         accept_encoding: AcceptEncoding::Identity,
@@ -150,7 +164,10 @@ rule_sets: {}
     };
     let expected = Settings {
         server: Server {
-            listen: "[::1]:80".parse().unwrap(),
+            listen: Listen::Tcp("[::1]:80".parse().unwrap()),
+            socket_mode: None,
+            tls: None,
+            proxy_protocol: ProxyProtocol::Required,
             workers: Some(512),
             trusted_proxies: nets(&["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"]),
             proxy_status: ProxyStatus::Peers(nets(&["192.168.0.0/16"])),
@@ -159,6 +176,7 @@ rule_sets: {}
             via: true,
             forwarded: true,
             timeouts: ServerTimeouts {
+                handshake: seconds(5),
                 request_head: seconds(1),
                 request_body_idle: seconds(2),
                 answer_idle: seconds(3),
@@ -183,7 +201,8 @@ rule_sets: {}
             content_types: ["application/json", "text/*"].map(|t| MediaRange::parse(t).unwrap()).to_vec(),
         },
         drain: Drain { delay: Duration::ZERO, timeout: Duration::from_secs(90) },
-        log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json },
+        reload: Reload { watch: false, poll: seconds(5) },
+        log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json, sample_millionths: 50_000 },
         capture: Some(Capture {
             folder: "/tmp/c".into(),
             rate_millionths: 10_000,
@@ -197,6 +216,7 @@ rule_sets: {}
                 fields: vec!["password".into()],
             },
         }),
+        traces: None,
     };
     assert_eq!(settings, Some(expected));
 }
@@ -263,34 +283,6 @@ fn a_quick_upstream_takes_the_place_of_the_url_of_default() {
 }
 
 #[test]
-fn listeners_are_addresses_with_ports() {
-    let check = |listen: &str, help: &str| {
-        let (_, problems) = load(
-            Some(&format!("version: 1\nserver: {{ listen: '{listen}' }}")),
-            &Beside { flags: vec![(Flag::Upstream, "http://app")], ..Beside::default() },
-        );
-        assert_eq!(problems[0].message, format!("`{listen}` is not an address and port"));
-        assert_eq!(problems[0].help.as_deref(), Some(help));
-    };
-    check("8080", "did you mean `0.0.0.0:8080`?");
-    check(":80", "did you mean `0.0.0.0:80`?");
-    check("localhost:80", "did you mean `127.0.0.1:80`?");
-    check("10.0.0.1", "did you mean `10.0.0.1:8080`?");
-    check("::1", "did you mean `[::1]:8080`?");
-    check("app:80", "an IP address and a port, such as `0.0.0.0:8080`");
-    check("0.0.0.0:99999", "an IP address and a port, such as `0.0.0.0:8080`");
-}
-
-#[test]
-fn two_listeners_need_two_ports() {
-    let taken = "`server.listen` and `admin.listen` both take port 9901";
-    check_message("server: { listen: '0.0.0.0:9901' }", taken);
-    check_message("server: { listen: '127.0.0.1:9901' }\nadmin: { listen: '0.0.0.0:9901' }", taken);
-    read("server: { listen: '10.0.0.1:9901' }");
-    read("server: { listen: '127.0.0.1:0' }\nadmin: { listen: '127.0.0.1:0' }");
-}
-
-#[test]
 fn wrong_values_are_told() {
     check_message("server: { workers: 0 }", "`workers` must be 1 to 512, not 0");
     check_message("server: { workers: many }", "expected `workers` (a whole number), found text");
@@ -315,56 +307,6 @@ fn wrong_values_are_told() {
     check_message("hold: { max_time: 25h }", "longer than a day");
     check_message("inspect: { content_types: [json] }", "`json` is not a content type or a range of them");
     check_message("drain: { timeout: 25 }", "expected a time, found `25`");
-    check_message("log: { format: xml }", "`xml` is not a log format");
-    check_message("log: { filter: 'a=b=c' }", "`a=b=c` is not a log filter");
-}
-
-#[test]
-fn wrong_upstreams_are_told() {
-    let check = |upstreams: &str, expected: &str| {
-        let (_, problems) = load(Some(&format!("version: 1\nupstreams: {upstreams}")), &Beside::default());
-        let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
-        assert_eq!(messages, [expected], "{upstreams}");
-    };
-    check("", "no upstream to send requests to");
-    check("{}", "no upstream to send requests to");
-    check("[http://app]", "expected `upstreams` (a map), found a list");
-    check("{ a: { host: upstream } }", "upstream `a` needs `url`");
-    check("{ a: { url: 'http://a', protocol: h3 } }", "`h3` is not a choice of `protocol`");
-    check("{ a: { url: [x] } }", "expected a URL, found a list");
-    check(
-        "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",
-        "a timeout of zero would let nothing through",
-    );
-    check("{ a: { url: 'http://a', timeouts: { total: soon } } }", "expected a time, found `soon`");
-    check(
-        "{ a: { url: 'http://a', limits: { response_header_bytes: 1 } } }",
-        "`response_header_bytes` must be 8192 to 1048576 bytes, not 1",
-    );
-    check("{ a: { url: 'http://a', timeouts: { read: 1s } } }", "unknown key `read` in `timeouts`");
-    let check_ratio = |ratio: &str| {
-        let budget = format!("{{ a: {{ url: 'http://a', retry_budget: {{ ratio: {ratio} }} }} }}");
-        check(&budget, &format!("`{ratio}` is not a ratio from 0 to 10"));
-    };
-    check_ratio("-0.1");
-    check_ratio("10.1");
-    check_ratio("NaN");
-    check_ratio("half");
-}
-
-#[test]
-fn suspicious_values_are_warned_of() {
-    let check = |rest: &str, expected: &str| {
-        let text = format!("version: 1\nupstreams: {{ a: {{ url: 'http://a' }} }}\n{rest}");
-        let (settings, problems) = load(Some(&text), &Beside::default());
-        assert!(settings.is_some());
-        assert_eq!(problems[0].message, expected);
-    };
-    check("log: { filter: debg }", "`debg` is no level, so only the target of that name is logged");
-    check(
-        "inspect: { content_types: [text/event-stream] }",
-        "`text/event-stream` is never inspected: its answers have no end to wait for",
-    );
 }
 
 #[test]
@@ -466,6 +408,7 @@ hold: { max_bytes: big, max_bytes: 1 }
       |
     6 |   other: { host: upstrem }
       |   ^^^^^
+      = help: or `endpoints`, where there are several
 
     error: `upstrem` is not a choice of `host`
      --> candor.yaml:6:18

@@ -1,20 +1,17 @@
 //! TLS to an upstream: whose certificates are believed, what it is called, and who Candor says it is.
-//! Files hold certificates and keys as PEM (RFC 7468); they are read before settings are, see [`fill_in`].
 
 use std::sync::Arc;
 
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
-use crate::document::{Node, Value};
+use crate::diagnostic::Diagnostics;
+use crate::document::Node;
 
+use super::pem::{Identity, IdentityFiles, OfFiles, PemFile, ReadFile};
 use super::section::Section;
 
-/// Keys of `tls:` whose values are paths of files.
-const FILES: [&str; 3] = ["ca", "certificate", "key"];
 const KEYS: [&str; 4] = ["ca", "certificate", "key", "server_name"];
 
 /// How TLS is spoken to an upstream. There is no way to leave a certificate unchecked.
@@ -26,47 +23,46 @@ pub struct Tls {
     pub server_name: Option<ServerName<'static>>,
     /// What Candor shows when it is asked who it is.
     pub identity: Option<Identity>,
-}
-
-/// A certificate with those that vouch for it, and its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The certificate first.
-    pub certificates: Vec<CertificateDer<'static>>,
-    /// Its key. It is not shown.
-    pub key: Arc<PrivateKeyDer<'static>>,
+    /// Where `ca` is from.
+    pub ca_file: Option<PemFile>,
+    /// Where `identity` is from.
+    pub identity_files: Option<IdentityFiles>,
 }
 
 impl Tls {
+    /// Reads the section. The files that it names are not read yet.
     pub(super) fn read(node: &Node, what: &str, diagnostics: &mut Diagnostics) -> Tls {
         let section = Section::of(node, &format!("`tls` of {what}"), &KEYS, diagnostics);
-        let certificate = section.read("certificate", certificates, diagnostics);
-        let key = section.read("key", key, diagnostics);
-        let identity = match (certificate, key) {
-            (Some(certificates), Some(key)) => Some(Identity { certificates, key: Arc::new(key) }),
-            (None, None) => None,
-            _ if diagnostics.has_errors() => None,
-            _ => {
-                diagnostics.error(&node.place, "`certificate` and `key` belong together");
-                None
-            }
-        };
-        let tls = Tls {
-            ca: section.read("ca", certificates, diagnostics).unwrap_or_default(),
+        Tls {
             server_name: section.read("server_name", server_name, diagnostics),
-            identity,
-        };
-        if let Err(problem) = tls.client() {
-            diagnostics.error(&node.place, format!("TLS cannot be spoken so: {problem}"));
+            ca_file: section.read("ca", PemFile::read, diagnostics),
+            identity_files: IdentityFiles::read(section, diagnostics),
+            ..Tls::default()
         }
-        tls
+    }
+}
+
+impl OfFiles for Tls {
+    type Config = ClientConfig;
+
+    fn files(&self) -> Vec<&PemFile> {
+        let identity = self.identity_files.iter().flat_map(|files| [&files.certificate, &files.key]);
+        self.ca_file.iter().chain(identity).collect()
     }
 
-    /// What a TLS client is made of.
-    ///
-    /// # Errors
-    /// When a certificate is none, or a key is not that of its certificate.
-    pub fn client(&self) -> Result<ClientConfig, Error> {
+    fn fill(&mut self, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) {
+        if let Some(file) = &self.ca_file {
+            self.ca = file.certificates(read_file, diagnostics).unwrap_or_default();
+        }
+        if let Some(files) = &self.identity_files {
+            self.identity = files.load(read_file, diagnostics);
+        }
+        if let (Err(problem), Some(file)) = (self.config(), self.files().first()) {
+            file.wrong(format!("TLS cannot be spoken so: {problem}"), diagnostics);
+        }
+    }
+
+    fn config(&self) -> Result<ClientConfig, Error> {
         let mut roots = RootCertStore::empty();
         for certificate in &self.ca {
             roots.add(certificate.clone())?;
@@ -84,55 +80,11 @@ impl Tls {
             None => Ok(client.with_no_client_auth()),
         }
     }
-}
 
-/// Reads a file that a configuration names; the place is where it is named.
-pub type ReadFile<'a> = &'a dyn Fn(&str, &Place) -> Result<Arc<Source>, Diagnostic>;
-
-/// Puts the text of files in the place of every path of a file under `upstreams.NAME.tls`.
-pub fn fill_in(document: &mut Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) {
-    let mut sections = Vec::new();
-    for upstream in entries(document, "upstreams") {
-        sections.extend(entries(&mut upstream.node, "tls"));
+    fn shown(&self) -> Vec<(&PemFile, &[CertificateDer<'static>])> {
+        let shown = self.identity_files.iter().zip(&self.identity);
+        shown.map(|(files, identity)| (&files.certificate, identity.certificates.as_slice())).collect()
     }
-    for file in sections.into_iter().filter(|entry| FILES.contains(&entry.key.as_str())) {
-        let Some(path) = file.node.scalar_text() else { continue };
-        match read_file(path, &file.node.place) {
-            Ok(source) => file.node.value = Value::Text(source.text.clone()),
-            Err(problem) => diagnostics.push(problem),
-        }
-    }
-}
-
-/// The entries of the map under a key.
-fn entries<'n>(node: &'n mut Node, key: &str) -> &'n mut [crate::document::Entry] {
-    let Value::Map(entries) = &mut node.value else { return &mut [] };
-    match entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.node.value) {
-        Some(Value::Map(entries)) => entries,
-        _ => &mut [],
-    }
-}
-
-fn certificates(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<CertificateDer<'static>>> {
-    let text = node.text("the path of a file of certificates", diagnostics)?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    match read {
-        Ok(certificates) if !certificates.is_empty() => Some(certificates),
-        Ok(_) => {
-            diagnostics.error(&node.place, "the file has no certificate in it");
-            None
-        }
-        Err(problem) => {
-            diagnostics.error(&node.place, format!("the file holds no certificates: {problem}"));
-            None
-        }
-    }
-}
-
-fn key(node: &Node, diagnostics: &mut Diagnostics) -> Option<PrivateKeyDer<'static>> {
-    let text = node.text("the path of a file with a key", diagnostics)?;
-    let wrong = |problem| diagnostics.error(&node.place, format!("the file holds no private key: {problem}"));
-    PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(wrong).ok()
 }
 
 fn server_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<ServerName<'static>> {

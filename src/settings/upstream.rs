@@ -1,13 +1,18 @@
 //! A backend that requests are sent to: its name in the configuration, where it is, and its bounds.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::{Entry, Node};
 
 use super::bounds::{Limits, Timeouts};
+use super::endpoints::{self, Balance, Ejection, Places};
+use super::health::Health;
+use super::listen::{UNIX, socket_path};
 use super::quick::Quick;
 use super::retry::RetryBudget;
 use super::section::Section;
@@ -21,8 +26,16 @@ pub(super) const DEFAULT_NAME: &str = "default";
 pub struct Upstream {
     /// What routes call it.
     pub name: Arc<str>,
-    /// Where it is.
+    /// Where it is, or what all its endpoints have in common: scheme, path, and the host that they are asked for.
     pub url: UpstreamUrl,
+    /// Where requests to it go.
+    pub places: Places,
+    /// Which of its endpoints they go to.
+    pub balance: Balance,
+    /// When one of several endpoints is left alone, if ever.
+    pub ejection: Option<Ejection>,
+    /// How its endpoints are asked whether they are well, if they are.
+    pub health: Option<Health>,
     /// How long it is waited for.
     pub timeouts: Timeouts,
     /// How much it may send.
@@ -39,7 +52,8 @@ pub struct Upstream {
     pub tls: Tls,
 }
 
-/// An `http://` or `https://` URL: an authority, and a path that all requests are put under.
+/// An `http://` or `https://` URL: an authority, and a path that all requests are put under. Or a socket in the file
+/// system, in whose place `localhost` is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamUrl {
     /// Whether it is spoken to within TLS.
@@ -48,6 +62,8 @@ pub struct UpstreamUrl {
     pub authority: Authority,
     /// Begins with a slash and ends without one; empty for the root.
     pub base_path: String,
+    /// The socket in the file system that it is reached by.
+    pub socket: Option<Arc<Path>>,
 }
 
 /// The `Host` that the upstream sees.
@@ -83,6 +99,16 @@ pub enum Protocol {
     Http2,
 }
 
+impl Protocol {
+    /// Its name in TLS (RFC 7301).
+    pub fn alpn(self) -> &'static [u8] {
+        match self {
+            Protocol::Http1 => b"http/1.1",
+            Protocol::Http2 => b"h2",
+        }
+    }
+}
+
 impl Upstream {
     /// All upstreams in the order written; the one of `--upstream` goes last unless `upstreams.default` is there.
     pub(super) fn read_all(top: Section<'_>, quick: &Quick, diagnostics: &mut Diagnostics) -> Vec<Upstream> {
@@ -113,6 +139,10 @@ impl Upstream {
         Upstream {
             name: name.into(),
             url,
+            places: Places::default(),
+            balance: Balance::default(),
+            ejection: None,
+            health: None,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             host: HostHeader::default(),
@@ -123,14 +153,35 @@ impl Upstream {
         }
     }
 
+    /// One of its endpoints, as if it were all there is.
+    pub fn endpoint(&self, place: &UpstreamUrl) -> Upstream {
+        Upstream { url: place.clone(), places: Places::Url, ..self.clone() }
+    }
+
     fn read(entry: &Entry, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Upstream> {
         let name = &entry.key;
         let what = format!("upstream `{name}`");
-        let keys =
-            ["url", "timeouts", "limits", "host", "protocol", "accept_encoding", "retry_budget", "tls"];
+        let keys = [
+            "url",
+            "endpoints",
+            "resolve",
+            "balance",
+            "ejection",
+            "health",
+            "timeouts",
+            "limits",
+            "host",
+            "protocol",
+            "accept_encoding",
+            "retry_budget",
+            "tls",
+        ];
         let section = Section::of(&entry.node, &what, &keys, diagnostics);
         let timeouts = Timeouts::read(section, diagnostics);
         let limits = Limits::read(section, diagnostics);
+        let balance = Balance::read(section, diagnostics);
+        let ejection = Ejection::read(section, diagnostics);
+        let health = Health::read(section, diagnostics);
         let retry_budget = RetryBudget::read(section, diagnostics);
         let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
         let host =
@@ -152,24 +203,51 @@ impl Upstream {
             diagnostics,
         );
         let quick_url = quick.upstream.as_ref().filter(|_| name == DEFAULT_NAME);
-        let Some(url) = quick_url.or_else(|| section.given("url")) else {
-            diagnostics.error(&entry.key_place, format!("{what} needs `url`"));
+        let written = quick_url.or_else(|| section.given("url"));
+        let own = written.map(|url| UpstreamUrl::read(url, diagnostics));
+        let places = Places::read(section, own.as_ref().and_then(Option::as_ref), diagnostics);
+        if written.is_none() && section.given("endpoints").is_none() {
+            let needs = Diagnostic::error(format!("{what} needs `url`")).at(&entry.key_place);
+            diagnostics.push(needs.help("or `endpoints`, where there are several"));
             return None;
-        };
+        }
+        endpoints::check_choice(section, &places, diagnostics);
         let tls = section.given("tls").map(|node| (node, Tls::read(node, &what, diagnostics)));
-        let url = UpstreamUrl::read(url, diagnostics)?;
+        let url = match (own, &places) {
+            (Some(url), _) => url?,
+            (None, Places::Listed(endpoints)) => endpoints.first()?.clone(),
+            (None, Places::Url | Places::Resolved { .. }) => return None,
+        };
         if let Some((node, _)) = tls.as_ref().filter(|_| url.scheme != Scheme::HTTPS) {
             let wrong = Diagnostic::error("`tls` for a URL without TLS").at(&node.place);
             diagnostics.push(wrong.help("begin the URL with `https://`"));
         }
+        let protocol = protocol.unwrap_or_default();
+        if let Some(node) = section.given("limits").and_then(|limits| limits.entry("connections"))
+            && protocol == Protocol::Http2
+            && limits.connections.is_some()
+        {
+            let wrong = Diagnostic::error("`connections` for an upstream over HTTP/2").at(&node.key_place);
+            diagnostics.push(wrong.help("each worker has one, and all its requests go on it"));
+        }
+        let mut tls = tls.map(|(_, tls)| tls).unwrap_or_default();
+        if written.is_some() && places.are_several() && tls.server_name.is_none() {
+            // They are addresses of what the URL names.
+            let host = url.authority.host().trim_matches(['[', ']']).to_owned();
+            tls.server_name = ServerName::try_from(host).ok();
+        }
         Some(Upstream {
-            tls: tls.map(|(_, tls)| tls).unwrap_or_default(),
+            tls,
             timeouts,
             limits,
             host: host.unwrap_or_default(),
-            protocol: protocol.unwrap_or_default(),
+            protocol,
             accept_encoding: accept_encoding.unwrap_or_default(),
             retry_budget,
+            balance: balance.unwrap_or_default(),
+            ejection: ejection.filter(|_| places.are_several()),
+            health,
+            places,
             ..Upstream::new(name, url)
         })
     }
@@ -181,12 +259,21 @@ impl UpstreamUrl {
         UpstreamUrl::parse(text).map_err(|problem| diagnostics.push(problem.at(&node.place))).ok()
     }
 
-    /// Reads `http://host[:port][/path]`, or the same with `https`.
+    /// Reads `http://host[:port][/path]`, or the same with `https`, or `unix:/path/of/socket[:/path]`.
     ///
     /// # Errors
     /// On every other form, with what would be right; the diagnostic has no place yet.
     pub fn parse(text: &str) -> Result<UpstreamUrl, Diagnostic> {
         let wrong = |why: &str| Diagnostic::error(format!("upstream URL `{text}` {why}"));
+        if let Some(rest) = text.strip_prefix(UNIX) {
+            let (socket, path) = rest.split_once(':').unwrap_or((rest, ""));
+            return Ok(UpstreamUrl {
+                scheme: Scheme::HTTP,
+                authority: Authority::from_static("localhost"),
+                base_path: base_path(path, wrong)?,
+                socket: Some(socket_path(socket)?),
+            });
+        }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(wrong("has no scheme").help(format!("did you mean `http://{text}`?")));
         };
@@ -200,12 +287,7 @@ impl UpstreamUrl {
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if path.contains('#') {
-            return Err(wrong("has a fragment"));
-        }
-        if path.contains('?') {
-            return Err(wrong("has a query").help("requests bring their own"));
-        }
+        let base_path = base_path(path, wrong)?;
         if authority.contains('@') {
             return Err(wrong("has user information").help("set an `authorization` header instead"));
         }
@@ -216,12 +298,26 @@ impl UpstreamUrl {
         if has_port(&authority) && authority.port_u16().unwrap_or(0) == 0 {
             return Err(wrong("has no valid port").help("ports are 1 to 65535"));
         }
-        let base_path = path.trim_end_matches('/').to_owned();
-        if !base_path.is_empty() && base_path.parse::<PathAndQuery>().is_err() {
-            return Err(wrong("has a path that is not valid"));
-        }
-        Ok(UpstreamUrl { scheme, authority, base_path })
+        Ok(UpstreamUrl { scheme, authority, base_path, socket: None })
     }
+}
+
+/// The path that all requests are put under.
+///
+/// # Errors
+/// What is wrong with it.
+fn base_path(path: &str, wrong: impl Fn(&str) -> Diagnostic) -> Result<String, Diagnostic> {
+    if path.contains('#') {
+        return Err(wrong("has a fragment"));
+    }
+    if path.contains('?') {
+        return Err(wrong("has a query").help("requests bring their own"));
+    }
+    let path = path.trim_end_matches('/');
+    if !path.is_empty() && (!path.starts_with('/') || path.parse::<PathAndQuery>().is_err()) {
+        return Err(wrong("has a path that is not valid"));
+    }
+    Ok(path.to_owned())
 }
 
 /// Whether a port was written, valid or not: a colon that is not of an IPv6 address.

@@ -5,6 +5,8 @@
 //! configuration that must be refused, `advice CODE` for a configuration, a rule or a list of them that loads and about
 //! which lint has exactly this to say; it has nothing to say of all others, cases aside. Without such a word, a block with keys of other programs is theirs.
 
+use std::sync::LazyLock;
+
 use candor::case;
 use candor::cli::load;
 use candor::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
@@ -13,6 +15,9 @@ use candor::lint::{self, Given, Report};
 use candor::rules::Quick;
 use candor::settings::Layers;
 
+use regex::{Captures, Regex};
+
+use crate::support::certificates::{Authority, Folder};
 use crate::support::files;
 
 /// Top-level keys of files that are not Candor's: compose files, Kubernetes manifests.
@@ -203,7 +208,7 @@ pub fn advice(name: &str, text: &str) -> Report {
 }
 
 fn layers(name: &str, text: &str) -> Layers {
-    let file = Source::new(name, text);
+    let file = Source::new(name, with_certificates(text));
     let has_version = document::parse(&file, &mut Diagnostics::default())
         .is_none_or(|node: Node| node.entry("version").is_some());
     let version = (!has_version).then(|| Source::new("version", "version: 1"));
@@ -212,6 +217,21 @@ fn layers(name: &str, text: &str) -> Layers {
         environment: variables(text).map(|name| (name, UPSTREAM.to_owned())).collect(),
         flags: Vec::new(),
     }
+}
+
+/// The text with files of certificates and keys that are there, in the place of those that an example names.
+fn with_certificates(text: &str) -> String {
+    static FOLDER: LazyLock<Folder> = LazyLock::new(|| {
+        let folder = Folder::new();
+        folder.write_signed("it", &Authority::new().sign("it.test"));
+        folder
+    });
+    let names = Regex::new(r"[\w/.-]+\.(pem|crt|key)\b").unwrap();
+    let stand_in = |found: &Captures<'_>| {
+        let name = if &found[1] == "key" { "it.key" } else { "it.pem" };
+        FOLDER.file(name).to_str().unwrap().to_owned()
+    };
+    names.replace_all(text, stand_in).into_owned()
 }
 
 /// The variables that a text refers to and gives no default: `${NAME}`, not `${NAME:-default}`.

@@ -39,7 +39,7 @@ rule_sets:
 /// Envoy and Candor in front of a backend.
 struct Mesh {
     envoy: Envoy,
-    _processor: Option<Processor>,
+    processor: Option<Processor>,
     _folder: tempfile::TempDir,
 }
 
@@ -71,7 +71,7 @@ impl Mesh {
         // By its id a test finds what was logged of an exchange.
         let ids = "use_remote_address: true\n                preserve_external_request_id: true";
         let envoy = Envoy::start(&program, &configuration.replace("use_remote_address: true", ids));
-        Some(Mesh { envoy, _processor: Some(processor), _folder: folder })
+        Some(Mesh { envoy, processor: Some(processor), _folder: folder })
     }
 
     /// Candor inside Envoy, with this configuration.
@@ -82,7 +82,7 @@ impl Mesh {
         std::fs::write(&path, format!("version: 1\nadmin: {{ listen: off }}\n{rules}")).unwrap();
         let configured = format!("{{ config: {} }}", path.display());
         let text = configuration(MODULE, backend, "").replace("{ presets: [status-field] }", &configured);
-        Some(Mesh { envoy: Envoy::start(&program, &text), _processor: None, _folder: folder })
+        Some(Mesh { envoy: Envoy::start(&program, &text), processor: None, _folder: folder })
     }
 
     fn client(&self) -> Client {
@@ -400,4 +400,28 @@ fn istio_gets_the_filter_that_is_tested() {
     let (tested, istios) = (filter("deploy/envoy/envoy.yaml"), filter("deploy/istio/sidecar.yaml"));
     assert!(tested.len() > 10, "{tested:#?}");
     assert_eq!(tested, istios);
+}
+
+#[test]
+fn a_stream_keeps_the_configuration_it_began_with() {
+    let (open, wait) = gate();
+    let backend = Upstream::scripted(move |request, stream| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 18\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        if request.head.start.contains("/slow") {
+            wait();
+        }
+        stream.write_all(b"{\"statusCode\":404}").unwrap();
+        After::KeepOpen
+    });
+    let Some(mesh) = Mesh::start(FULL_DUPLEX, backend.address, |_| {}) else { return };
+    let (mut slow, mut fast) = (mesh.client(), mesh.client());
+    slow.ask("GET /slow", &[]);
+    backend.received();
+    let other = RULES.replace("status: { from: $.statusCode }", "status: 410");
+    mesh.processor.as_ref().unwrap().in_force.replace(configured(backend.address, &other, |_| {}));
+    assert_eq!(fast.exchange("GET /", &[]).status(), 410);
+    open();
+    assert_eq!(slow.answer(false).status(), 404);
+    assert_eq!(slow.exchange("GET /", &[]).status(), 410);
 }

@@ -27,7 +27,8 @@ use crate::traffic::{Recorded, capture};
 const PIECE_BYTES: u64 = 64 << 10;
 
 pub(super) async fn captures(State(shared): State<Shared>) -> Response {
-    let Some(capture) = &shared.admin.playground.snapshot().settings.capture else {
+    let playground = shared.admin.playground.now();
+    let Some(capture) = &playground.snapshot().settings.capture else {
         return problem(
             StatusCode::NOT_FOUND,
             "nothing is captured: the configuration has no `capture.folder`",

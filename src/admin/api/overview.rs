@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::Shared;
+use super::{Shared, configuration};
 use crate::admin::history;
 use crate::live::Phase;
 use crate::telemetry::meters::{Count, Decision, Distribution, Durations, Exchanges, hidden};
@@ -60,7 +60,8 @@ pub(super) async fn overview(State(shared): State<Shared>) -> Json<Value> {
             Phase::Draining => "draining",
         },
         "since": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-        "listen": shared.admin.playground.snapshot().settings.server.listen.to_string(),
+        "listen": shared.admin.playground.now().snapshot().settings.server.listen.to_string(),
+        "configuration": configuration::told(&shared.admin.reloads),
         "undecided": undecided,
         "misfits": misfits,
         "routes": routes,

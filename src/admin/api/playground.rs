@@ -42,7 +42,7 @@ async fn tried(
     let Ok(permit) = Arc::clone(&shared.trials).acquire_owned().await else {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "too many trials at one time");
     };
-    let playground = Arc::clone(&shared.admin.playground);
+    let playground = shared.admin.playground.now();
     let trying = spawn_blocking(move || {
         let _permit = permit;
         let json: Value = serde_json::from_slice(&body).map_err(|error| Wrong::Json(error.to_string()))?;

@@ -1,13 +1,12 @@
 //! The rules in force, with what each has done since the start.
 
 use std::collections::BTreeMap;
-use std::time::UNIX_EPOCH;
 
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::{Shared, describe};
+use super::{Shared, configuration, describe};
 use crate::engine::RuleSet;
 use crate::engine::ruleset::{Fallback, Mode, Rule};
 use crate::telemetry::meters::{Count, Role};
@@ -22,7 +21,7 @@ struct Hits {
 }
 
 pub(super) async fn rules(State(shared): State<Shared>) -> Json<Value> {
-    let playground = &shared.admin.playground;
+    let playground = shared.admin.playground.now();
     let snapshot = playground.snapshot();
     let mut hits = BTreeMap::<String, Hits>::new();
     for (count, times) in shared.admin.meters.counts().iter() {
@@ -47,9 +46,8 @@ pub(super) async fn rules(State(shared): State<Shared>) -> Json<Value> {
             "rule_set": route.rule_set.as_ref().map(|set| &*set.name),
         })
     });
-    let loaded = shared.admin.meters.since().duration_since(UNIX_EPOCH).unwrap_or_default();
     Json(json!({
-        "loaded": u64::try_from(loaded.as_millis()).unwrap_or(u64::MAX),
+        "configuration": configuration::told(&shared.admin.reloads),
         "sets": describe::sets(snapshot).into_iter().map(|each| set(each)).collect::<Vec<_>>(),
         "routes": routes.collect::<Vec<_>>(),
         "api": snapshot.deployment.is_some(),

@@ -7,6 +7,8 @@ const COLUMNS = [{ name: "Rule" }, { name: "When" }, { name: "Then" }, { name: "
 
 const SHOWN = 150;
 
+const BY = { signal: "SIGHUP", request: "a request", file: "a changed file" };
+
 export async function rules({ show, signal }) {
   const seen = await get("rules", signal);
   const all = seen.sets.flatMap((set) => set.rules);
@@ -18,10 +20,22 @@ export async function rules({ show, signal }) {
   draw();
   const never = all.filter((rule) => rule.mode !== "off" && !isUsed(rule)).length;
   show(
-    head("Rules", `Loaded ${day(seen.loaded)}. ${all.length} rules, ${never} of them never hit.`),
+    head("Rules", `Loaded ${day(seen.configuration.since)}. ${all.length} rules, ${never} of them never hit.`),
+    ofReload(seen.configuration),
     seen.sets.length ? el("div", { class: "stack" },
       el("label", { class: "switch", for: "only" }, only, "Only rules that were never hit"), sets, ofRoutes(seen))
       : el("div", { class: "stack" }, el("p", { class: "panel empty" }, "No rules are in force."), ofRoutes(seen)));
+}
+
+/** What became of the last reload; nothing where there was none. */
+function ofReload({ generation, last_reload: last }) {
+  if (!last) return null;
+  const when = `${day(last.at)}, by ${BY[last.trigger]}`;
+  if (!last.problems) return el("p", { class: "quiet" }, `Last reload ${when}: generation ${generation} is in force.`);
+  return el("section", { class: "panel" },
+    el("h2", {}, el("span", { class: "tag warn" }, "refused"), ` Last reload ${when}`),
+    el("p", { class: "about" }, `The configuration has problems; generation ${generation} stays in force.`),
+    el("pre", { class: "break" }, last.problems));
 }
 
 function ofSet(set, admits) {

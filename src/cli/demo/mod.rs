@@ -70,7 +70,7 @@ async fn demonstrate(backend: TcpListener, playground: Playground) -> io::Result
         // The table first, then one line for every exchange that the user starts.
         (printed, telemetry::init(&log))
     });
-    let served = serve::serve(listeners, playground).await;
+    let served = serve::serve(listeners, playground, None).await;
     drop(table);
     served
 }

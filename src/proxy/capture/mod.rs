@@ -3,6 +3,7 @@
 //! full the recording is dropped and counted; the exchange never waits.
 
 mod files;
+mod recordings;
 mod sample;
 
 use std::io;
@@ -17,6 +18,7 @@ use http::Request;
 use tokio::time::{Duration, Instant};
 use tracing::{error, warn};
 
+pub(super) use recordings::Recordings;
 pub(super) use sample::Sample;
 
 use crate::engine::hold::Inspect;
@@ -56,7 +58,7 @@ impl Captures {
     ///
     /// # Errors
     /// When the folder cannot be had.
-    pub fn start(snapshot: &Snapshot, meters: &Meters) -> io::Result<Option<Arc<Captures>>> {
+    fn start(snapshot: &Snapshot, meters: &Meters) -> io::Result<Option<Arc<Captures>>> {
         let Some(wanted) = snapshot.settings.capture.clone() else { return Ok(None) };
         let files = Files::new(&wanted).map_err(|error| {
             let folder = wanted.folder.display();

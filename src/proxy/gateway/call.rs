@@ -1,5 +1,7 @@
 //! The call that an API makes of a request: to an upstream by its URL, or to a function by the Invoke API.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Uri, Version};
@@ -10,9 +12,12 @@ use super::super::download::Download;
 use super::super::error::{ProxyError, UpstreamFault};
 use super::super::headers::strip_request;
 use super::super::http1::Answer;
+use super::super::place::Way;
 use super::super::record::Record;
 use super::super::request_body::RequestBody;
-use super::super::upstream::{Patience, RequestHead, Taken, Upstream, Way};
+use super::super::retry::Repeat;
+use super::super::several::Choice;
+use super::super::upstream::{Patience, RequestHead, Taken, Upstream};
 use super::collect::{Collected, FUNCTION_BYTES_MAX, REQUEST_BYTES_MAX, collect};
 use crate::apigateway::execute::{self, Call, Failure, Target};
 use crate::live::Deployment;
@@ -89,7 +94,11 @@ impl Worker {
             // Not signed: who stands in for AWS asks for no signature.
             Target::Service(_, path) => (deployment.stand_in()?, path.parse().ok()?, None),
         };
-        Some(Destination { upstream: self.upstreams.get(upstream)?, uri, function })
+        Some(Destination {
+            upstream: self.upstreams.get(upstream).map(|upstream| &**upstream)?,
+            uri,
+            function,
+        })
     }
 }
 
@@ -107,13 +116,14 @@ impl Sent<'_> {
     ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
         record.called(&self.upstream.name);
         self.complete_headers();
+        record.leave_caller(&mut self.headers);
         self.answer(share, record).await
     }
 
     /// What the sender says of a message, where no mapping has said it.
     fn complete_headers(&mut self) {
         strip_request(&mut self.headers);
-        let authority = HeaderValue::from_str(self.upstream.authority().as_str());
+        let authority = HeaderValue::from_str(self.upstream.url(None).authority.as_str());
         if let Ok(authority) = authority {
             self.headers.entry(header::HOST).or_insert(authority);
         }
@@ -124,16 +134,21 @@ impl Sent<'_> {
         share: &mut Share,
         record: &mut Record,
     ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
-        record.tried();
-        let answer = match self.send(Way::Any).await {
-            // A kept-alive connection may be gone before its upstream could tell.
-            Err(error) if error.is_lost_connection() && self.method.is_idempotent() => {
-                record.tried_after_loss();
-                self.send(Way::Fresh).await?
-            }
-            answer => answer?,
-        };
+        let mut choice = self.upstream.choose(None);
+        let trace = record.tried(self.upstream.url(choice.as_ref()), &self.uri);
+        let mut body = Some(RequestBody::from(self.body.clone()));
+        let mut sent = self.send(choice.as_ref(), &mut body, Way::Any, trace.as_ref()).await;
+        let repeat = sent.as_ref().err().and_then(|error| self.repeat(choice.is_some(), error, &mut body));
+        if let Some(repeat) = repeat {
+            choice = self.upstream.choose(choice.as_deref());
+            let trace = record.tried_again(repeat, self.upstream.url(choice.as_ref()), &self.uri);
+            sent = self.send(choice.as_ref(), &mut body, Way::Fresh, trace.as_ref()).await;
+        }
+        let answer = sent?;
         record.answered(answer.status);
+        if let Some(choice) = &choice {
+            choice.answered(Some(answer.status));
+        }
         let Answer { status, headers, body, .. } = answer;
         let headers = execute::Headers::from(&headers);
         Ok(match collect(body, self.answer_bytes_max, share).await? {
@@ -143,17 +158,46 @@ impl Sent<'_> {
         })
     }
 
-    async fn send(&self, way: Way) -> Result<Answer<Download>, ProxyError> {
+    /// Why a call that got no answer is made once more, if it is, with its body, and the end it came to.
+    fn repeat(
+        &self,
+        is_choice: bool,
+        error: &ProxyError,
+        body: &mut Option<RequestBody>,
+    ) -> Option<(Repeat, UpstreamFault)> {
+        let fault = error.upstream_fault()?;
+        if is_choice && body.is_some() && fault.is_of_endpoint() {
+            return Some((Repeat::Elsewhere, fault));
+        }
+        // A kept-alive connection may be gone before its upstream could tell.
+        let is_lost = fault == UpstreamFault::Lost && self.method.is_idempotent();
+        is_lost.then(|| {
+            *body = Some(RequestBody::from(self.body.clone()));
+            (Repeat::Lost, fault)
+        })
+    }
+
+    async fn send(
+        &self,
+        choice: Option<&Rc<Choice>>,
+        body: &mut Option<RequestBody>,
+        way: Way,
+        trace: Option<&HeaderValue>,
+    ) -> Result<Answer<Download>, ProxyError> {
         let head = RequestHead {
             method: &self.method,
             uri: &self.uri,
             version: Version::HTTP_11,
             headers: &self.headers,
+            trace,
         };
         let time_left = self.end.saturating_duration_since(Instant::now());
         let patience = Patience { head: time_left, end: Some(self.end) };
-        let body = RequestBody::from(self.body.clone());
-        match self.upstream.send(head, body, None, way, patience).await? {
+        let sent = self.upstream.send(choice, head, body, None, way, patience).await;
+        if let (Some(choice), Err(error)) = (choice, &sent) {
+            choice.failed(error);
+        }
+        match sent? {
             Taken::Answered(answer) => Ok(*answer),
             Taken::Switched(_) => Err(UpstreamFault::Switched.into()),
         }

@@ -1,17 +1,18 @@
 //! Turns at functions that take a bounded number of events at a time, as the Runtime Interface Emulator takes one
 //! (its own answer to a second is an error). Shared by all workers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::apigateway::execute::Failure;
-use crate::live::Deployment;
+use crate::live::{Callee, Deployment};
 
 /// The turns at every function, by its index.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Turns(Vec<Option<Line>>);
+pub(in crate::proxy) struct Turns(Vec<Option<Arc<Line>>>);
 
 /// Those who wait at one function.
 #[derive(Debug)]
@@ -28,7 +29,23 @@ impl Turns {
     /// Nobody has a turn, and nobody waits.
     pub fn new(deployment: Option<&Deployment>) -> Turns {
         let functions = deployment.map(|deployment| deployment.functions.iter()).unwrap_or_default();
-        Turns(functions.map(|callee| Some(Line::new(callee.concurrency?, callee.queue))).collect())
+        Turns(functions.map(|callee| Some(Arc::new(Line::new(callee.concurrency?, callee.queue)))).collect())
+    }
+
+    /// The same under another configuration. Functions that take as many events as before keep their lines.
+    pub fn after(before: (&Turns, Option<&Deployment>), deployment: Option<&Deployment>) -> Turns {
+        let (turns, known) = before;
+        let known = known.map(|deployment| deployment.functions.as_slice()).unwrap_or_default();
+        let functions = deployment.map(|deployment| deployment.functions.as_slice()).unwrap_or_default();
+        let mut lines = Turns::new(deployment).0;
+        for (line, callee) in lines.iter_mut().zip(functions) {
+            let bounds = |callee: &Callee| (callee.concurrency, callee.queue);
+            let same = |other: &Callee| other.name == callee.name && bounds(other) == bounds(callee);
+            if let Some(kept) = known.iter().position(same).and_then(|index| turns.0.get(index)) {
+                line.clone_from(kept);
+            }
+        }
+        Turns(lines)
     }
 
     /// A turn at a function, which is over when it is dropped; nothing where there is no need of one.

@@ -11,6 +11,9 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+/// RFC 9440.
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 
 /// The other end of a client's connection.
 #[derive(Debug)]
@@ -21,14 +24,32 @@ pub(in crate::proxy) struct Peer {
     text: HeaderValue,
     /// The last host asked for and its port: most connections ask one host alone.
     port: RefCell<Option<(HeaderValue, HeaderValue)>>,
+    /// What is spoken to Candor.
+    scheme: Scheme,
+    /// Its certificate as `Client-Cert` has it, where it has shown one and that is to be told.
+    certificate: Option<HeaderValue>,
 }
+
+/// What is spoken to Candor, and the port that it is usually spoken at.
+#[derive(Debug, Clone, Copy)]
+struct Scheme(&'static str, &'static str);
 
 impl Peer {
     /// The peer at this address.
     pub fn new(ip: IpAddr) -> Peer {
         let ip = ip.to_canonical();
         let text = HeaderValue::try_from(ip.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-        Peer { ip, text, port: RefCell::default() }
+        Peer { ip, text, port: RefCell::default(), scheme: Scheme("http", "80"), certificate: None }
+    }
+
+    /// The same, spoken to within TLS.
+    pub fn within_tls(self, certificate: Option<HeaderValue>) -> Peer {
+        Peer { scheme: Scheme("https", "443"), certificate, ..self }
+    }
+
+    /// What it speaks: `http`, or `https` within TLS.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme.0
     }
 
     /// Whether the peer is in one of the networks.
@@ -43,13 +64,16 @@ impl Peer {
             self.append_address(headers);
         } else {
             if headers.keys().any(is_forwarded) {
-                for name in [&PROTO, &HOST, &PORT, &header::FORWARDED] {
+                for name in [&PROTO, &HOST, &PORT, &header::FORWARDED, &CLIENT_CERT, &CLIENT_CERT_CHAIN] {
                     headers.remove(name);
                 }
             }
             headers.insert(FOR, self.text.clone());
         }
-        headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
+        headers.entry(PROTO).or_insert(HeaderValue::from_static(self.scheme.0));
+        if let Some(certificate) = &self.certificate {
+            headers.entry(CLIENT_CERT).or_insert_with(|| certificate.clone());
+        }
         headers.entry(PORT).or_insert_with(|| self.port(host.as_ref()));
         if let Some(host) = host {
             headers.entry(HOST).or_insert(host);
@@ -58,6 +82,7 @@ impl Peer {
 
     /// The port in the host.
     fn port(&self, host: Option<&HeaderValue>) -> HeaderValue {
+        let port = |host| port(host, self.scheme);
         let Some(host) = host else { return port(None) };
         let mut last = self.port.borrow_mut();
         match &*last {
@@ -80,7 +105,7 @@ impl Peer {
         if let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) {
             hop.extend([";host=\"", &host.replace(['"', '\\'], "?"), "\""]);
         }
-        hop.push_str(";proto=http");
+        hop.extend([";proto=", self.scheme.0]);
         if let Ok(hop) = HeaderValue::try_from(hop) {
             headers.append(header::FORWARDED, hop);
         }
@@ -100,16 +125,18 @@ impl Peer {
 
 /// Whether it is one of these headers. Most requests have none.
 fn is_forwarded(name: &HeaderName) -> bool {
-    *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-")
+    *name == header::FORWARDED
+        || name.as_str().starts_with("x-forwarded-")
+        || name.as_str().starts_with("client-cert")
 }
 
 /// The port the client meant: what stands in `Host`, else the scheme's own, whatever port the sidecar listens
 /// on (it is usually behind a mapping).
-fn port(host: Option<&HeaderValue>) -> HeaderValue {
+fn port(host: Option<&HeaderValue>, scheme: Scheme) -> HeaderValue {
     let given = host
         .and_then(|host| host.to_str().ok()?.rsplit_once(':'))
         .and_then(|(_, port)| port.parse::<u16>().ok());
-    given.map_or(HeaderValue::from_static("80"), HeaderValue::from)
+    given.map_or(HeaderValue::from_static(scheme.1), HeaderValue::from)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use super::pool::Pool;
 use super::session::Session;
 use super::wire::Wire;
 use crate::proxy::error::UpstreamFault;
-use crate::telemetry::meters::Link;
+use crate::proxy::lease::Lease;
 
 /// How long an upstream may be silent before the body is sent unasked: many have never heard of `Expect`.
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ pub(in crate::proxy) struct Answer<B> {
 #[derive(Debug)]
 pub(in crate::proxy) struct Switched {
     pub stream: Wire,
-    pub link: Link,
+    pub lease: Lease,
     pub first: Bytes,
 }
 
@@ -138,7 +138,7 @@ impl Call {
             && head.headers.get(header::EXPECT).is_some_and(asks);
         let unasked = || Unasked { due: Instant::now() + SILENCE_TIME_MAX, alarm: Alarm::default() };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        line.out.request(head.method, [base_path, path], head.headers, framing);
+        line.out.request(head.method, [base_path, path], head.headers, head.trace, framing);
         line.errand = Errand {
             method: head.method.clone(),
             upload,
@@ -162,8 +162,8 @@ impl Call {
         let head = poll_fn(|context| self.poll_head(client, context)).await?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             let Head { status, version, phrase, headers, .. } = head;
-            let Line { wire, link, inbound, .. } = *self.line;
-            let body = Switched { stream: wire, link, first: inbound.freeze() };
+            let Line { wire, lease, inbound, .. } = *self.line;
+            let body = Switched { stream: wire, lease, first: inbound.freeze() };
             return Ok(Err(Answer { status, version, phrase, headers, body }));
         }
         Ok(Ok(self.answered(head)?))

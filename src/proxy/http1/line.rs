@@ -10,7 +10,7 @@ use super::buffers::{Buffers, Expected};
 use super::call::Errand;
 use super::outbound::Outbound;
 use super::wire::Wire;
-use crate::telemetry::meters::Link;
+use crate::proxy::lease::Lease;
 
 /// The connection.
 #[derive(Debug)]
@@ -26,16 +26,16 @@ pub(in crate::proxy) struct Line {
     pub(super) used: bool,
     /// The exchange it carries now.
     pub(super) errand: Errand,
-    /// Counts it.
-    pub(super) link: Link,
+    /// What goes with it.
+    pub(super) lease: Lease,
 }
 
 impl Line {
     /// A connection that has carried nothing.
-    pub fn new(wire: Wire, link: Link, buffers: &Rc<Buffers>) -> Box<Line> {
+    pub fn new(wire: Wire, lease: Lease, buffers: &Rc<Buffers>) -> Box<Line> {
         let (out, inbound) = (Outbound::new(Rc::clone(buffers)), BytesMut::new());
         let (used, errand) = (false, Errand::default());
-        Box::new(Line { wire, buffers: Rc::clone(buffers), inbound, out, used, errand, link })
+        Box::new(Line { wire, buffers: Rc::clone(buffers), inbound, out, used, errand, lease })
     }
 
     /// Reads what there is; says how much came, which is nothing at the end.

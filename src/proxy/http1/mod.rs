@@ -30,5 +30,5 @@ pub(super) use framing::Framing;
 pub(super) use line::Line;
 pub(super) use pool::Pool;
 pub(super) use serve::{serve, write_close};
-pub(super) use session::Session;
+pub(super) use session::{Session, Terms};
 pub(super) use wire::Wire;

@@ -20,6 +20,7 @@ use super::super::headers::lists;
 use super::super::intake::Source;
 use super::super::refusal::Refusal;
 use super::super::tunnel::Tunnel;
+use super::super::worker::Current;
 use super::super::{Carried, Downstream, Reply, Worker};
 use super::client_body::ClientBody;
 use super::framing::{Framing, ends_with_head};
@@ -42,10 +43,11 @@ enum After {
     Switch(Tunnel),
 }
 
-/// Carries exchanges until the connection is over, or a tunnel. While the sidecar is draining an exchange is the last;
-/// when the worker is `stopping`, no other is waited for. With a refusal there is nothing but the answer that says so.
+/// Carries exchanges until the connection is over, or a tunnel, each under the configuration that is in force when its
+/// head is there. While the sidecar is draining an exchange is the last; when the connection is `stopping`, no other is
+/// waited for. With a refusal there is nothing but the answer that says so.
 pub(in crate::proxy) async fn serve(
-    worker: &Worker,
+    current: &Current,
     downstream: &Downstream,
     session: &Rc<RefCell<Session>>,
     refusal: Option<Refusal>,
@@ -54,14 +56,14 @@ pub(in crate::proxy) async fn serve(
     let mut stopped = pin!(stopping.changed());
     let mut number = 0;
     let after = loop {
-        let next = match refusal {
-            Some(refusal) => Next::Refused(refusal),
-            None => poll_fn(|context| poll_next(session, stopped.as_mut(), context)).await,
+        let (worker, next) = match refusal {
+            Some(refusal) => (current.worker(), Next::Refused(refusal)),
+            None => poll_fn(|context| poll_next(current, session, stopped.as_mut(), context)).await,
         };
         number += 1;
         let after = match next {
-            Next::Request(head) => exchange(worker, downstream, session, head, number).await,
-            Next::Refused(refusal) => refuse(worker, downstream, session, refusal).await,
+            Next::Request(head) => exchange(&worker, downstream, session, head, number).await,
+            Next::Refused(refusal) => refuse(&worker, downstream, session, refusal).await,
             Next::End => After::Gone,
         };
         match after {
@@ -72,23 +74,27 @@ pub(in crate::proxy) async fn serve(
     match after {
         After::Switch(tunnel) => return Some(tunnel),
         After::Close => close(session).await,
-        After::Gone | After::Keep => {}
+        After::Gone | After::Keep => session.borrow_mut().part(),
     }
     None
 }
 
-/// What the client does next, unless the worker stops before it has begun to do anything.
+/// What the client does next, unless the connection is to stop before it has begun to do anything, and the worker that
+/// carries it: the one to whose terms it was read.
 fn poll_next(
+    current: &Current,
     session: &RefCell<Session>,
     stopped: Pin<&mut impl Future>,
     context: &mut Context<'_>,
-) -> Poll<Next> {
+) -> Poll<(Rc<Worker>, Next)> {
+    let worker = current.worker();
     let mut session = session.borrow_mut();
-    let next = session.poll_next(context);
+    session.agree(&worker.terms);
+    let mut next = session.poll_next(context);
     if next.is_pending() && !session.has_begun() {
-        return stopped.poll(context).map(|_| Next::End);
+        next = stopped.poll(context).map(|_| Next::End);
     }
-    next
+    next.map(|next| (worker, next))
 }
 
 /// One exchange, from the request's head to the last byte of the answer. When the client leaves, all that was begun
@@ -118,7 +124,7 @@ async fn exchange(
     drop(take(head.request.body_mut()));
     session.borrow_mut().reuse(head);
     match reply {
-        Some(reply) => send(worker, session, reply, &asked).await,
+        Some(reply) => send(worker, downstream, session, reply, &asked).await,
         None => After::Gone,
     }
 }
@@ -133,7 +139,7 @@ async fn refuse(
     let reply = worker.refuse(downstream, refusal);
     let (method, version) = (Method::GET, Version::HTTP_11);
     let asked = Asked { method, version, keep_alive: false, takes_trailers: false };
-    send(worker, session, reply, &asked).await
+    send(worker, downstream, session, reply, &asked).await
 }
 
 /// What an answer needs to know of its request.
@@ -144,26 +150,33 @@ struct Asked {
     takes_trailers: bool,
 }
 
-async fn send(worker: &Worker, session: &Rc<RefCell<Session>>, reply: Reply, asked: &Asked) -> After {
+async fn send(
+    worker: &Worker,
+    downstream: &Downstream,
+    session: &Rc<RefCell<Session>>,
+    reply: Reply,
+    asked: &Asked,
+) -> After {
     let Reply { carried, record } = reply;
     let Carried { mut head, phrase, content, tunnel } = *carried;
     let framing = framing(asked, &head, content.size_hint().exact());
     let keeps = asked.keep_alive
         && framing != Some(Framing::Close)
-        && !worker.readiness.is_draining()
+        && !worker.own.readiness.is_draining()
+        && !downstream.is_leaving()
         && !session.borrow().is_body_left()
         && !lists(&head.headers, &header::CONNECTION, "close");
     if tunnel.is_none() {
         write_connection(&mut head.headers, asked.version, keeps);
     }
-    head.headers.entry(header::DATE).or_insert_with(|| worker.date.now());
+    head.headers.entry(header::DATE).or_insert_with(|| worker.own.date.now());
     {
         let mut session = session.borrow_mut();
         session.end_interim();
         let status = (head.status, phrase.as_deref());
         session.out.answer(asked.version, status, &head.headers, framing, asked.takes_trailers);
     }
-    worker.buffers.give_headers(head.headers);
+    worker.own.buffers.give_headers(head.headers);
     let switched = {
         let mut body = Body::new(content, record);
         let mut ended = framing.is_none();

@@ -5,7 +5,6 @@ use std::io;
 use std::mem::{replace, take};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -25,7 +24,7 @@ use super::outbound::Outbound;
 use super::request::{self, Head, Lines};
 use super::wire::Wire;
 use crate::live::Snapshot;
-use crate::settings::ServerTimeouts;
+use crate::settings::{ServerLimits, ServerTimeouts};
 
 /// What may wait behind a request that has no answer yet. It is read to learn of the client's leaving.
 const AHEAD_MAX: usize = 16 << 10;
@@ -33,11 +32,20 @@ const AHEAD_MAX: usize = 16 << 10;
 /// Interim answers to a request that are passed on. A flood of them has no use.
 const INTERIMS_MAX: u32 = 32;
 
+/// What a connection is held to. A connection that waits for its next request keeps no more of a configuration.
+#[derive(Debug)]
+pub(in crate::proxy) struct Terms {
+    timeouts: ServerTimeouts,
+    limits: ServerLimits,
+    /// Whether somebody wants to know how the request was spelled.
+    keeps_spelling: bool,
+}
+
 /// A connection that speaks HTTP/1.1.
 pub(in crate::proxy) struct Session {
     wire: Wire,
     buffers: Rc<Buffers>,
-    snapshot: Arc<Snapshot>,
+    terms: Rc<Terms>,
     /// Came, and is not used yet.
     inbound: BytesMut,
     /// What waits to be written.
@@ -85,14 +93,23 @@ pub(super) enum Next {
     End,
 }
 
+impl Terms {
+    /// Those of a configuration.
+    pub fn new(snapshot: &Snapshot) -> Terms {
+        let server = &snapshot.settings.server;
+        let keeps_spelling = snapshot.deployment.is_some();
+        Terms { timeouts: server.timeouts, limits: server.limits, keeps_spelling }
+    }
+}
+
 impl Session {
     /// A connection of which these bytes were read already. Call it inside a runtime.
-    pub fn new(wire: Wire, inbound: BytesMut, buffers: Rc<Buffers>, snapshot: Arc<Snapshot>) -> Session {
+    pub fn new(wire: Wire, inbound: BytesMut, buffers: Rc<Buffers>, terms: Rc<Terms>) -> Session {
         Session {
             wire,
             out: Outbound::new(Rc::clone(&buffers)),
             buffers,
-            snapshot,
+            terms,
             inbound,
             lines: Lines::default(),
             spare: None,
@@ -113,8 +130,11 @@ impl Session {
         (self.wire, self.inbound.freeze())
     }
 
-    fn timeouts(&self) -> &ServerTimeouts {
-        &self.snapshot.settings.server.timeouts
+    /// The connection is held to these from now on.
+    pub(super) fn agree(&mut self, terms: &Rc<Terms>) {
+        if !Rc::ptr_eq(&self.terms, terms) {
+            self.terms = Rc::clone(terms);
+        }
     }
 
     fn poll_read(&mut self, expected: Expected, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -147,7 +167,7 @@ impl Session {
         if self.inbound.is_empty() {
             return Ok(None);
         }
-        let limits = &self.snapshot.settings.server.limits;
+        let limits = &self.terms.limits;
         let Some(length) = self.lines.find(&self.inbound, limits)? else {
             if self.lines.begun() {
                 self.head_began.get_or_insert_with(Instant::now);
@@ -158,7 +178,7 @@ impl Session {
         let mut head = self.spare.take().unwrap_or_else(Head::empty);
         *head.request.headers_mut() = self.buffers.take_headers();
         request::read(&bytes, &mut head, limits)?;
-        if self.snapshot.deployment.is_some() {
+        if self.terms.keeps_spelling {
             head.request.extensions_mut().insert(Spelling(bytes));
         }
         self.lines = Lines::default();
@@ -181,7 +201,7 @@ impl Session {
 
     /// Nothing comes. Waits for as long as the stage allows.
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<Next> {
-        let timeouts = &self.snapshot.settings.server.timeouts;
+        let timeouts = &self.terms.timeouts;
         match self.head_began {
             Some(began) => {
                 ready!(self.waiting.poll(context, began + timeouts.request_head));
@@ -357,7 +377,7 @@ impl Session {
             return written;
         }
         let since = *self.stalled.get_or_insert_with(Instant::now);
-        ready!(self.writing.poll(context, since + self.timeouts().answer_idle));
+        ready!(self.writing.poll(context, since + self.terms.timeouts.answer_idle));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
@@ -369,6 +389,15 @@ impl Session {
     /// Closes the way to the client.
     pub fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.wire).poll_shutdown(context)
+    }
+
+    /// Says within TLS that this is the end, if it can be said at once: a client need not wonder what was cut. Without
+    /// TLS the end of the connection says so.
+    pub fn part(&mut self) {
+        if let Wire::Tls(stream) = &mut self.wire {
+            // There may be nobody who hears it.
+            let _ = Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
     }
 
     /// Reads and forgets, until the client has closed its side.

@@ -1,28 +1,33 @@
-//! A connection, as it is or within TLS. One as it is is read and written by the kernel's own calls: those of the C
-//! library look each time whether the thread is to be cancelled, which costs a twentieth of what Candor does in an
-//! exchange.
+//! A connection, as it is or within TLS.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::{RecvFlags, SendFlags, recv, send};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
+
+use super::super::socket::Socket;
 
 /// The connection.
 #[derive(Debug)]
 pub(in crate::proxy) enum Wire {
     /// As it is.
-    Plain(TcpStream),
+    Plain(Socket),
     /// Within TLS.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl From<TcpStream> for Wire {
     fn from(stream: TcpStream) -> Wire {
-        Wire::Plain(stream)
+        Wire::Plain(stream.into())
+    }
+}
+
+impl From<Socket> for Wire {
+    fn from(socket: Socket) -> Wire {
+        Wire::Plain(socket)
     }
 }
 
@@ -30,7 +35,7 @@ impl Wire {
     /// Receives what there is, as far as there is room; says how much, which is nothing at the end.
     pub fn poll_receive(&mut self, room: &mut [u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match self {
-            Wire::Plain(stream) => poll_receive(stream, room, context),
+            Wire::Plain(socket) => socket.poll_receive(room, context),
             Wire::Tls(stream) => {
                 let mut room = ReadBuf::new(room);
                 ready!(Pin::new(stream).poll_read(context, &mut room))?;
@@ -42,15 +47,7 @@ impl Wire {
     /// Whether nothing has come since it was last read, be it the connection's end. Costs no system call as long as
     /// the runtime knows of nothing.
     pub fn is_quiet(&self) -> bool {
-        let stream = self.tcp();
-        let mut nobody = Context::from_waker(std::task::Waker::noop());
-        if stream.poll_read_ready(&mut nobody).is_pending() {
-            return true;
-        }
-        // It may be that only the last read left no room to learn that nothing was behind it.
-        let nothing =
-            stream.try_io(Interest::READABLE, || Ok(recv(stream, &mut [0; 1], RecvFlags::PEEK).map(|_| ())?));
-        matches!(nothing, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        self.socket().is_quiet()
     }
 
     /// What was agreed to be spoken, where TLS had a say in it (RFC 7301).
@@ -61,9 +58,9 @@ impl Wire {
         }
     }
 
-    fn tcp(&self) -> &TcpStream {
+    fn socket(&self) -> &Socket {
         match self {
-            Wire::Plain(stream) => stream,
+            Wire::Plain(socket) => socket,
             Wire::Tls(stream) => stream.get_ref().0,
         }
     }
@@ -71,38 +68,8 @@ impl Wire {
     /// Who is at the other end.
     #[cfg(test)]
     pub fn peer(&self) -> std::net::SocketAddr {
-        self.tcp().peer_addr().unwrap()
-    }
-}
-
-fn poll_receive(stream: &TcpStream, room: &mut [u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(stream.poll_read_ready(context))?;
-        let mut received = None;
-        let tried = stream.try_io(Interest::READABLE, || {
-            let length = recv(stream, &mut *room, RecvFlags::empty())?.1;
-            received = Some(length);
-            // Less than there was room for is all there is: the runtime need not ask the kernel again.
-            let is_all = length > 0 && length < room.len();
-            if is_all { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        });
-        match (received, tried) {
-            (Some(length), _) => return Poll::Ready(Ok(length)),
-            (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
-                return Poll::Ready(Err(error));
-            }
-            (None, _) => {}
-        }
-    }
-}
-
-fn poll_send(stream: &TcpStream, bytes: &[u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(stream.poll_write_ready(context))?;
-        match stream.try_io(Interest::WRITABLE, || Ok(send(stream, bytes, SendFlags::NOSIGNAL)?)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return Poll::Ready(result),
-        }
+        let Socket::Tcp(stream) = self.socket() else { panic!("a socket in the file system") };
+        stream.peer_addr().unwrap()
     }
 }
 
@@ -122,7 +89,7 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Wire::Plain(stream) => poll_send(stream, bytes, context),
+            Wire::Plain(socket) => socket.poll_send(bytes, context),
             Wire::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }

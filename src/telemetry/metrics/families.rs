@@ -24,7 +24,18 @@ pub static ALL: &[&Family] = &[
     &UPSTREAM_CONNECTIONS,
     &UPSTREAM_CONNECTIONS_TOTAL,
     &UPSTREAM_ERRORS,
+    &SHED,
+    &ENDPOINT_HEALTHY,
+    &EJECTIONS,
+    &TLS_CERTIFICATE_EXPIRY,
+    &TLS_HANDSHAKE_FAILURES,
     &CAPTURES_DROPPED,
+    &LOG_EVENTS_DROPPED,
+    &SPANS_DROPPED,
+    &CONFIG_GENERATION,
+    &CONFIG_RELOADS,
+    &CONFIG_LAST_RELOAD_SUCCESSFUL,
+    &CONFIG_LAST_RELOAD_SUCCESS_TIME,
     &BUILD_INFO,
     &PROCESS_RESIDENT_MEMORY,
     &PROCESS_CPU,
@@ -111,10 +122,71 @@ pub static UPSTREAM_CONNECTIONS_TOTAL: Family = Family::counter(
 pub static UPSTREAM_ERRORS: Family =
     Family::counter("candor_upstream_errors_total", "Exchanges for which the upstream gave no whole answer");
 
+/// `upstream`, `reason`.
+pub static SHED: Family = Family::counter(
+    "candor_upstream_shed_total",
+    "Requests turned away because the upstream has enough to do",
+);
+
+/// `upstream`, `endpoint`.
+pub static ENDPOINT_HEALTHY: Family = Family::gauge(
+    "candor_upstream_endpoint_healthy",
+    "Whether an endpoint is in service (1), or its answers or health checks fail (0)",
+);
+
+/// `upstream`.
+pub static EJECTIONS: Family = Family::counter(
+    "candor_upstream_ejections_total",
+    "Times that an endpoint was left alone because of its answers",
+);
+/// `certificate`.
+pub static TLS_CERTIFICATE_EXPIRY: Family = Family::gauge(
+    "candor_tls_certificate_expiry_timestamp_seconds",
+    "When a certificate that Candor shows expires, since 1970",
+);
+
+/// `side`, `reason`.
+pub static TLS_HANDSHAKE_FAILURES: Family =
+    Family::counter("candor_tls_handshake_failures_total", "Connections on which TLS could not be begun");
+
 /// No labels.
 pub static CAPTURES_DROPPED: Family = Family::counter(
     "candor_captures_dropped_total",
     "Exchanges that were not captured because more waited than could be written",
+);
+
+/// No labels.
+pub static LOG_EVENTS_DROPPED: Family = Family::counter(
+    "candor_log_events_dropped_total",
+    "Log events that were lost because more waited than could be written",
+);
+
+/// No labels.
+pub static SPANS_DROPPED: Family = Family::counter(
+    "candor_spans_dropped_total",
+    "Spans that were lost because more waited than could be sent, or because the collector did not take them",
+);
+
+/// No labels.
+pub static CONFIG_GENERATION: Family = Family::gauge(
+    "candor_config_generation",
+    "Which configuration is in force; the one of the start is 1, and each that takes its place is one more",
+);
+
+/// `result`: `success`, `failure`.
+pub static CONFIG_RELOADS: Family =
+    Family::counter("candor_config_reloads_total", "Attempts to put another configuration in force");
+
+/// No labels.
+pub static CONFIG_LAST_RELOAD_SUCCESSFUL: Family = Family::gauge(
+    "candor_config_last_reload_successful",
+    "1 unless the last attempt to put another configuration in force failed",
+);
+
+/// No labels.
+pub static CONFIG_LAST_RELOAD_SUCCESS_TIME: Family = Family::gauge(
+    "candor_config_last_reload_success_timestamp_seconds",
+    "Since when the configuration is in force",
 );
 
 /// `version`.

@@ -5,6 +5,7 @@
 
 pub mod families;
 mod process;
+mod reloads;
 mod text;
 
 use std::sync::Arc;

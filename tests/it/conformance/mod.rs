@@ -14,7 +14,7 @@ use candor::case::{self, Base, Case, Decision, Gateway, Played, Subject};
 use candor::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source};
 use candor::document;
 use candor::engine::route::Routes;
-use candor::live::{Deployment, Snapshot};
+use candor::live::{Deployment, Endpoints, Snapshot};
 use candor::settings::{Quick, Settings, UpstreamUrl};
 
 use crate::import;
@@ -176,6 +176,8 @@ fn in_front_of(upstream: SocketAddr, subject: &Subject) -> Snapshot {
     };
     let url = UpstreamUrl::parse(&format!("http://{upstream}")).unwrap();
     snapshot.settings.upstreams.iter_mut().for_each(|upstream| upstream.url = url.clone());
+    snapshot.endpoints =
+        snapshot.settings.upstreams.iter().map(|upstream| Endpoints::new(upstream, None)).collect();
     snapshot.settings.server.workers = Some(1);
     snapshot
 }

@@ -52,7 +52,11 @@ pub struct Answered {
 impl Client {
     /// Connects by prior knowledge. Call it inside [`block_on`].
     pub async fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Client::over(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    /// The same on a connection that stands.
+    pub async fn over(stream: TcpStream) -> Client {
         let (sender, connection) = h2::client::handshake(stream).await.unwrap();
         Client { sender, ended: spawn_local(connection) }
     }

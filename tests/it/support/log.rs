@@ -29,6 +29,16 @@ pub fn event(request_id: &str) -> Value {
     events.iter().find(|event| of_exchange(event)).unwrap().clone()
 }
 
+/// The first event with this message that is about this, once it is written.
+pub fn about(message: &str, what: &str) -> Value {
+    let wanted = |event: &Value| event["message"] == message && event.to_string().contains(what);
+    let events = EVENTS.lock().unwrap();
+    let missing = |events: &mut Vec<Value>| !events.iter().any(wanted);
+    let (events, waited) = WRITTEN.wait_timeout_while(events, PATIENCE, missing).unwrap();
+    assert!(!waited.timed_out(), "no event `{message}` about `{what}` in time");
+    events.iter().find(|event| wanted(event)).unwrap().clone()
+}
+
 struct Events;
 
 impl io::Write for Events {

@@ -1,6 +1,7 @@
 //! The two ends of a sidecar under test, and the sidecar itself, all on loopback ports of the system's choosing.
 //! Sockets have a generous time limit so that a test that would hang fails instead; no test measures time.
 
+pub mod certificates;
 pub mod client;
 pub mod envoy;
 pub mod exposition;
@@ -14,7 +15,8 @@ pub mod upstream;
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use client::Answered;
 
@@ -55,4 +57,14 @@ pub fn gate() -> (impl Fn() + Send, impl Fn() + Send + Sync) {
     let opened: Mutex<Receiver<()>> = Mutex::new(opened);
     let wait = move || opened.lock().unwrap().recv_timeout(PATIENCE).expect("the gate opens in time");
     (move || open.send(()).unwrap(), wait)
+}
+
+/// Waits for what others bring about.
+#[expect(clippy::disallowed_methods, reason = "to give up, as sockets do")]
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !happened() {
+        assert!(began.elapsed() < PATIENCE, "{what} in time");
+        thread::yield_now();
+    }
 }

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use candor::ext_proc::{Listener, run};
-use candor::live::{Readiness, Snapshot};
-use candor::settings::ExtProcListen;
+use candor::ext_proc::run;
+use candor::live::{InForce, Readiness, Snapshot};
+use candor::proxy::Listener;
+use candor::settings::Listen;
 use candor::telemetry::meters::Meters;
+use candor::telemetry::traces::Traces;
 use tokio::sync::oneshot;
 
 /// Where Envoy connects to.
@@ -17,6 +19,8 @@ pub struct Seat(TcpListener);
 
 /// A running processor; stops when told, or with the process.
 pub struct Processor {
+    /// The configuration of streams that begin.
+    pub in_force: InForce<Snapshot>,
     /// What its admin API would tell probes.
     pub readiness: Readiness,
     stop: oneshot::Sender<()>,
@@ -45,13 +49,13 @@ impl Seat {
 impl Processor {
     /// A processor at this socket in the file system.
     pub fn at(path: PathBuf, snapshot: Arc<Snapshot>) -> Processor {
-        Processor::start(Listener::bind(&ExtProcListen::Unix(path)).unwrap(), snapshot)
+        Processor::start(Listener::bind(&Listen::Unix(path), None).unwrap(), snapshot)
     }
 
     fn start(listener: Listener, snapshot: Arc<Snapshot>) -> Processor {
         let (stop, stopped) = oneshot::channel::<()>();
-        let readiness = Readiness::new();
-        let ready = readiness.clone();
+        let (in_force, readiness) = (InForce::new(snapshot), Readiness::new());
+        let (followed, ready) = (in_force.clone(), readiness.clone());
         let ended = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let shutdown = async {
@@ -60,9 +64,12 @@ impl Processor {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run(listener, snapshot, Meters::start(), ready, shutdown)).unwrap();
+            let meters = Meters::start();
+            let traces = Traces::start(followed.now().settings.traces.as_ref(), &meters).unwrap();
+            runtime.block_on(run(listener, followed, meters, ready, shutdown)).unwrap();
+            traces.iter().for_each(Traces::finish);
         });
-        Processor { readiness, stop, ended }
+        Processor { in_force, readiness, stop, ended }
     }
 
     /// Stops it, with its connections.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -9,10 +10,12 @@ use candor::cli::load;
 use candor::diagnostic::{Diagnostics, Source};
 use candor::document;
 use candor::live::{Readiness, Snapshot};
-use candor::proxy::{Drained, bind, run};
+use candor::proxy::{Drained, Listener, bind, control, run};
 use candor::rules::{self, Quick};
-use candor::settings::{Admin, Drain, Flag, Layers, Log, Server, Settings, Upstream, UpstreamUrl};
+use candor::settings::{Admin, Drain, Flag, Layers, Listen, Log, Server, Settings, Upstream, UpstreamUrl};
 use candor::telemetry::meters::Meters;
+use candor::telemetry::metrics::{Format, gather};
+use candor::telemetry::traces::Traces;
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
@@ -24,6 +27,7 @@ pub struct Sidecar {
     pub address: SocketAddr,
     /// What its admin API would tell probes.
     pub readiness: Readiness,
+    meters: Meters,
     stop: oneshot::Sender<()>,
     drained: JoinHandle<Drained>,
 }
@@ -42,6 +46,15 @@ impl Sidecar {
     /// A sidecar that carries out a definition, with a configuration that says what it leaves open: `api`,
     /// `upstreams`, `server`.
     pub fn carrying_out(definition: &str, configuration: &str) -> Sidecar {
+        Sidecar::carrying_out_with(definition, configuration, |_| {})
+    }
+
+    /// The same, with other settings than the configuration's.
+    pub fn carrying_out_with(
+        definition: &str,
+        configuration: &str,
+        change: impl FnOnce(&mut Settings),
+    ) -> Sidecar {
         log::keep();
         let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
         file.write_all(definition.as_bytes()).unwrap();
@@ -50,20 +63,42 @@ impl Sidecar {
             flags: vec![(Flag::Openapi, file.path().to_str().unwrap().to_owned())],
             ..Layers::default()
         };
-        let loaded = load::compile(&layers, None);
+        let mut loaded = load::compile(&layers, None);
+        if let Some(configuration) = &mut loaded.configuration {
+            change(&mut configuration.settings);
+        }
         let problems: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
         Sidecar::serving(loaded.snapshot().unwrap_or_else(|| panic!("{problems}")))
     }
 
-    /// A sidecar with this configuration.
+    /// A sidecar with a configuration file in this folder, which names others there.
+    pub fn configured_in(folder: &Path, configuration: &str) -> Sidecar {
+        log::keep();
+        let name = folder.join("candor.yaml").to_str().unwrap().to_owned();
+        let source = Source::new(name, format!("version: 1\nadmin: {{ listen: off }}\n{configuration}"));
+        let loaded = load::compile(&Layers { files: vec![source], ..Layers::default() }, None);
+        let problems: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        Sidecar::serving(loaded.snapshot().unwrap_or_else(|| panic!("{problems}")))
+    }
+
+    /// A sidecar with this configuration, at a port of its own unless it says a socket in the file system.
     pub fn serving(snapshot: Arc<Snapshot>) -> Sidecar {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
+        let server = &snapshot.settings.server;
+        let (listener, address) = match &server.listen {
+            Listen::Tcp(_) => {
+                let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+                let address = listener.local_addr().unwrap();
+                (Listener::from(listener), address)
+            }
+            // Nobody asks for its address.
+            listen => (Listener::bind(listen, server.socket_mode).unwrap(), "127.0.0.1:0".parse().unwrap()),
+        };
         let readiness = Readiness::new();
         let (stop, stopped) = oneshot::channel::<()>();
         let meters = Meters::start();
+        let traces = Traces::start(snapshot.settings.traces.as_ref(), &meters).unwrap();
         let drained = {
-            let readiness = readiness.clone();
+            let (readiness, meters) = (readiness.clone(), meters.clone());
             thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 let shutdown = async {
@@ -72,10 +107,21 @@ impl Sidecar {
                         std::future::pending::<()>().await;
                     }
                 };
-                runtime.block_on(run(listener, snapshot, meters, readiness, shutdown)).unwrap()
+                let drained = runtime
+                    .block_on(run(listener, snapshot, meters, readiness, control().1, shutdown))
+                    .unwrap();
+                traces.iter().for_each(Traces::finish);
+                drained
             })
         };
-        Sidecar { address, readiness, stop, drained }
+        Sidecar { address, readiness, meters, stop, drained }
+    }
+
+    /// The value of a metric, with its labels as they are written; nothing where it was never said.
+    pub fn metric(&self, sample: &str) -> Option<f64> {
+        let text = Format::Prometheus.write(&gather(&self.meters));
+        let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+        line.map(|value| value.parse().unwrap())
     }
 
     /// A new connection to it.
@@ -125,8 +171,10 @@ fn settings(upstream: SocketAddr) -> Settings {
         hold_total_bytes: Settings::HOLD_TOTAL_BYTES,
         inspect: Default::default(),
         drain: Drain::default(),
+        reload: Default::default(),
         log: Log::default(),
         capture: None,
+        traces: None,
     }
 }
 

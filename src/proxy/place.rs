@@ -1,0 +1,142 @@
+//! One place where an upstream is, as one worker reaches it: the way there, and the connections that are open.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::select;
+use tokio::task::spawn_local;
+
+use super::connect::Dialer;
+use super::error::{ProxyError, UpstreamFault};
+use super::h2c::H2c;
+use super::http1::{Buffers, Line, Pool, Wire};
+use super::lease::Lease;
+use super::tls::{Failures, Handshake};
+use crate::live::endpoints::{Gate, Shed};
+use crate::live::{Credential, Endpoints, ForUpstream};
+use crate::settings::{self, Protocol};
+use crate::telemetry::meters::Links;
+
+/// It.
+pub(super) struct Place {
+    dialer: Dialer,
+    /// What is open.
+    pub connections: Connections,
+    links: Arc<Links>,
+    endpoints: Arc<Endpoints>,
+}
+
+/// What a worker's ways to an upstream are made with.
+#[derive(Clone)]
+pub(super) struct Means {
+    pub buffers: Rc<Buffers>,
+    /// Count the connections.
+    pub links: Arc<Links>,
+    /// What TLS is spoken with, where it is.
+    pub credential: Option<Arc<Credential<ForUpstream>>>,
+    pub failures: Failures,
+}
+
+/// The connections, by what is spoken on them.
+pub(super) enum Connections {
+    Http1(Rc<Pool>, Rc<Buffers>),
+    H2c(H2c),
+}
+
+/// Which connection a request goes on, where one carries one exchange at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// One that is there, or a new one.
+    Any,
+    /// A new one.
+    Fresh,
+}
+
+impl Place {
+    /// Where the URL of these settings says, without connections yet. Call it inside the worker's runtime.
+    pub fn new(settings: &settings::Upstream, endpoints: &Arc<Endpoints>, means: &Means) -> Place {
+        let Means { buffers, links, credential, failures } = means.clone();
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(settings.timeouts.connect));
+        connector.set_nodelay(true);
+        // TLS begins on connections that are opened as all others.
+        connector.enforce_http(false);
+        let handshake = credential.and_then(|credential| Handshake::new(settings, credential, failures));
+        let dialer = Dialer::new(connector, settings, handshake);
+        let connections = match settings.protocol {
+            Protocol::Http1 => Connections::Http1(Rc::new(Pool::to(endpoints)), buffers),
+            Protocol::Http2 => Connections::H2c(H2c::new(dialer.clone(), Arc::clone(&links))),
+        };
+        if let (Connections::Http1(pool, _), Some(gate)) = (&connections, &endpoints.gate) {
+            let (pool, mut demand) = (Rc::downgrade(pool), gate.demand());
+            spawn_local(async move {
+                while demand.changed().await.is_ok() {
+                    let Some(pool) = pool.upgrade() else { return };
+                    pool.make_room();
+                }
+            });
+        }
+        Place { dialer, connections, links, endpoints: Arc::clone(endpoints) }
+    }
+
+    /// A connection that no exchange uses, and what goes with it.
+    ///
+    /// # Errors
+    /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`, or no room for one.
+    pub async fn connect(&self) -> Result<(Wire, Lease), ProxyError> {
+        let room = match &self.endpoints.gate {
+            None => None,
+            Some(gate) => match gate.enter() {
+                Some(room) => Some(room),
+                None => Some(self.waited(gate.wait())?.room().await.map_err(|shed| self.shed(shed))?),
+            },
+        };
+        Ok((self.dialer.connect().await?, Lease::new(self.links.open(), room)))
+    }
+
+    /// A connection for one exchange, when none that is kept is free.
+    ///
+    /// # Errors
+    /// As [`connect`](Place::connect).
+    pub async fn line(&self, pool: &Pool, buffers: &Rc<Buffers>, way: Way) -> Result<Box<Line>, ProxyError> {
+        let room = match &self.endpoints.gate {
+            None => None,
+            Some(gate) => match gate.enter() {
+                Some(room) => Some(room),
+                // On the heap, so that exchanges that need not wait need no room for it.
+                None => return Box::pin(self.next_line(gate, pool, buffers, way)).await,
+            },
+        };
+        let wire = self.dialer.connect().await?;
+        Ok(Line::new(wire, Lease::new(self.links.open(), room), buffers))
+    }
+
+    /// The next connection that somebody here can do without, or a new one when there is room for it.
+    async fn next_line(
+        &self,
+        gate: &Gate,
+        pool: &Pool,
+        buffers: &Rc<Buffers>,
+        way: Way,
+    ) -> Result<Box<Line>, ProxyError> {
+        let waiting = self.waited(gate.wait())?;
+        let room = select! {
+            biased;
+            Some(line) = pool.next(), if way == Way::Any => return Ok(line),
+            room = waiting.room() => room.map_err(|shed| self.shed(shed))?,
+        };
+        drop(waiting);
+        let wire = self.dialer.connect().await?;
+        Ok(Line::new(wire, Lease::new(self.links.open(), Some(room)), buffers))
+    }
+
+    fn waited<T>(&self, waiting: Result<T, Shed>) -> Result<T, ProxyError> {
+        waiting.map_err(|shed| self.shed(shed))
+    }
+
+    fn shed(&self, why: Shed) -> ProxyError {
+        self.endpoints.shed(why);
+        UpstreamFault::Full.into()
+    }
+}
