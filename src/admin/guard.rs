@@ -1,17 +1,20 @@
 //! Who may ask the console's API.
 //!
-//! On loopback everybody on this machine may, but not a web page from elsewhere whose name was made to point here (DNS
-//! rebinding): the request must name an address or `localhost`. Who comes from elsewhere, and everybody wherever a token
-//! is set, must show the token, which no such page has. A page of another origin may not in any case.
+//! Over loopback everybody on this machine may, or in this pod, but not a web page from elsewhere whose name was made to
+//! point here (DNS rebinding): the request must name an address or `localhost`. By another address nobody may, and
+//! wherever a token is set, it must be shown, which no such page has. A page of another origin may not in any case.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
+use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use axum::serve::IncomingStream;
+use tokio::net::TcpListener;
 
 use super::problem;
 use crate::case::Playground;
@@ -28,25 +31,36 @@ pub(super) struct Guarded {
 /// Who may ask.
 #[derive(Debug)]
 enum Guard {
-    /// Whoever can reach the loopback address, which is where it listens.
-    Local,
+    /// Who comes over loopback; the address is the listener's, for a connection of which no more is known.
+    Local(IpAddr),
     /// Who shows this token.
     Holders(Token),
-    /// Who comes over loopback: there is no token, and the address can be reached from elsewhere.
-    LocalPeers,
+}
+
+/// Whether both ends of a connection are on loopback: then it comes from this machine, wherever the listener is.
+///
+/// The client's end alone would not do, as the proxy of a mesh passes on what comes from elsewhere as from `127.0.0.6`;
+/// nor would ours, as a node may be told to route packets to its own loopback (`route_localnet`).
+#[derive(Debug, Clone, Copy)]
+pub struct OverLoopback(bool);
+
+impl Connected<IncomingStream<'_, TcpListener>> for OverLoopback {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> OverLoopback {
+        let ends = [Some(*stream.remote_addr()), stream.io().local_addr().ok()];
+        OverLoopback(ends.iter().all(|end| end.is_some_and(|end| end.ip().to_canonical().is_loopback())))
+    }
 }
 
 impl Guard {
     fn new(address: IpAddr, token: Option<Token>) -> Guard {
         match token {
             Some(token) => Guard::Holders(token),
-            None if address.is_loopback() => Guard::Local,
-            None => Guard::LocalPeers,
+            None => Guard::Local(address),
         }
     }
 
-    /// Why these headers do not open the door to whoever comes from there.
-    fn refusal(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<Response> {
+    /// Why these headers do not open the door.
+    fn refusal(&self, over_loopback: Option<bool>, headers: &HeaderMap) -> Option<Response> {
         let forbidden = |detail: &str| Some(problem(StatusCode::FORBIDDEN, detail));
         let host = text(headers, HOST.as_str());
         match self {
@@ -56,13 +70,13 @@ impl Guard {
                     return Some(unauthorized());
                 }
             }
-            Guard::LocalPeers if !peer.is_some_and(|peer| peer.to_canonical().is_loopback()) => {
-                return forbidden("set `admin.token` to use the console from elsewhere than loopback");
+            Guard::Local(listener) if !over_loopback.unwrap_or_else(|| listener.is_loopback()) => {
+                return forbidden("set `admin.token` to use the console on an address other than loopback");
             }
-            Guard::Local | Guard::LocalPeers if !host.is_some_and(names_address) => {
+            Guard::Local(_) if !host.is_some_and(names_address) => {
                 return forbidden("ask by an address or as `localhost`, not by another name");
             }
-            Guard::Local | Guard::LocalPeers => {}
+            Guard::Local(_) => {}
         }
         if !is_same_origin(headers, host) {
             return forbidden("a page of another origin may not ask this");
@@ -76,8 +90,8 @@ pub(super) async fn check(State(guarded): State<Guarded>, request: Request, next
     let playground = guarded.playground.now();
     let guard = Guard::new(guarded.address, playground.snapshot().settings.admin.token.clone());
     drop(playground);
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    match guard.refusal(request.headers(), peer.map(|ConnectInfo(peer)| peer.ip())) {
+    let over_loopback = request.extensions().get().map(|ConnectInfo(OverLoopback(is))| *is);
+    match guard.refusal(over_loopback, request.headers()) {
         Some(refusal) => refusal,
         None => next.run(request).await,
     }
@@ -124,19 +138,14 @@ mod tests {
 
     use super::*;
 
-    /// The status of the refusal, 200 without one, for somebody from elsewhere.
+    /// The status of the refusal, 200 without one.
     fn check(guard: &Guard, headers: &[(&str, &str)], expected: u16) {
-        check_from(guard, "10.9.9.9", headers, expected);
-    }
-
-    fn check_from(guard: &Guard, peer: &str, headers: &[(&str, &str)], expected: u16) {
         let header = |(name, value): &(&str, &str)| {
             (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
         };
         let map: HeaderMap = headers.iter().map(header).collect();
-        let refusal = guard.refusal(&map, peer.parse().ok());
-        let status = refusal.map_or(200, |refusal| refusal.status().as_u16());
-        assert_eq!(status, expected, "{guard:?} {peer} {headers:?}");
+        let status = guard.refusal(None, &map).map_or(200, |refusal| refusal.status().as_u16());
+        assert_eq!(status, expected, "{guard:?} {headers:?}");
     }
 
     fn guard(address: &str, token: Option<&str>) -> Guard {
@@ -160,18 +169,24 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_only_who_comes_over_loopback_may_ask_without_a_token() {
-        let everywhere = guard("0.0.0.0", None);
-        for peer in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"] {
-            check_from(&everywhere, peer, &[("host", "127.0.0.1:9901")], 200);
-            check_from(&everywhere, peer, &[("host", "evil.test")], 403);
-            check_from(&everywhere, peer, &[("host", "127.0.0.1"), ("origin", "http://evil.test")], 403);
-        }
-        for peer in ["10.1.2.3", "::ffff:10.1.2.3", "unknown"] {
-            check_from(&everywhere, peer, &[("host", "127.0.0.1:9901")], 403);
-        }
+    fn elsewhere_nobody_may_ask_without_a_token() {
         check(&guard("0.0.0.0", None), &[("host", "127.0.0.1:9901")], 403);
         check(&guard("10.1.2.3", None), &[("host", "10.1.2.3"), ("authorization", "Bearer ")], 403);
+    }
+
+    #[test]
+    fn over_loopback_one_may_ask_wherever_the_listener_is() {
+        let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("127.0.0.1:9901"))]);
+        let check = |address: &str, over_loopback: Option<bool>, expected: Option<StatusCode>| {
+            let refusal = guard(address, None).refusal(over_loopback, &headers);
+            assert_eq!(refusal.map(|refusal| refusal.status()), expected, "{address} {over_loopback:?}");
+        };
+        for address in ["0.0.0.0", "::", "10.1.2.3", "127.0.0.1"] {
+            check(address, Some(true), None);
+            check(address, Some(false), Some(StatusCode::FORBIDDEN));
+        }
+        check("127.0.0.1", None, None);
+        check("0.0.0.0", None, Some(StatusCode::FORBIDDEN));
     }
 
     #[test]

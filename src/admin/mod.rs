@@ -3,7 +3,7 @@
 //! (`page`).
 //!
 //! It reads what the sidecar counts and serves, and changes neither; what it can do is to ask for another configuration
-//! (`reload`). Who may ask is in `guard`.
+//! (`reload`) and to have something else logged (`api/log.rs`). Who may ask is in `guard`.
 
 mod api;
 mod drain;
@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
@@ -36,7 +37,7 @@ pub use api::OPENAPI;
 pub use history::History;
 pub use reload::{Asked, Reloader};
 
-use guard::Guarded;
+use guard::{Guarded, OverLoopback};
 
 /// How long an answer may take before the admin API says 503.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -69,8 +70,12 @@ pub struct Admin {
     pub reloader: Option<Reloader>,
 }
 
-/// The admin listener's answers; `address` is where it listens.
-pub fn router(admin: Admin, address: IpAddr) -> Router {
+/// The admin listener's answers, to be served; `address` is where it listens.
+pub fn router(admin: Admin, address: IpAddr) -> IntoMakeServiceWithConnectInfo<Router, OverLoopback> {
+    routes(admin, address).into_make_service_with_connect_info()
+}
+
+fn routes(admin: Admin, address: IpAddr) -> Router {
     let guarded = Guarded { address, playground: admin.playground.clone() };
     let mut router = Router::new()
         .nest("/api/v1", api::router(admin.clone()))

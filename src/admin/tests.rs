@@ -13,7 +13,8 @@ use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
 use crate::rules::{self, Quick};
-use crate::settings::{Layers, Settings};
+use crate::settings::{Layers, Log, Settings};
+use crate::telemetry;
 use crate::telemetry::meters::{Counted, Door, Ended, Verb};
 
 const CONFIGURATION: &str = r"
@@ -96,7 +97,7 @@ fn count_one(meters: &Meters, request_id: &str) {
 
 /// What a request is answered, on loopback unless told otherwise: status, headers, body.
 async fn call(admin: &Admin, request: Request<Body>) -> (Response<()>, Vec<u8>) {
-    let router = router(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let router = routes(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let (head, body) = router.oneshot(request).await.unwrap().into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     (Response::from_parts(head, ()), body.to_vec())
@@ -228,7 +229,7 @@ async fn captures_are_read_line_by_line_the_oldest_first() {
 async fn exchanges_are_told_as_they_come() {
     let admin = admin("");
     count_one(&admin.meters, "id-1");
-    let router = router(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let router = routes(admin.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let answer = router.oneshot(get("/api/v1/live?last=1")).await.unwrap();
     assert_eq!(answer.headers()[CONTENT_TYPE], "text/event-stream");
     let mut body = answer.into_body().into_data_stream();
@@ -240,6 +241,18 @@ async fn exchanges_are_told_as_they_come() {
     count_one(&admin.meters, "id-2");
     let event = next().await;
     assert!(event.starts_with("event: exchange\ndata: {") && event.contains("id-2"), "{event}");
+}
+
+#[tokio::test]
+async fn behind_a_listener_on_all_addresses_loopback_is_loopback() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/api/v1/overview", listener.local_addr().unwrap());
+    let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let unknown = routes(admin(""), everywhere).oneshot(get("/api/v1/overview")).await.unwrap();
+    assert_eq!(unknown.status(), StatusCode::FORBIDDEN);
+    let served = router(admin(""), everywhere);
+    tokio::spawn(async { axum::serve(listener, served).await });
+    assert_eq!(reqwest::get(url).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -280,6 +293,34 @@ async fn rules_are_tried_and_kept_as_a_case() {
 }
 
 #[tokio::test]
+async fn what_is_logged_is_told_and_changed() {
+    let admin = admin("log: { sample: 0.25 }");
+    let change = |value: Value| {
+        let mut request = post("/api/v1/log", &value);
+        *request.method_mut() = Method::PUT;
+        request
+    };
+    // A log that says nothing, so that tests are not full of it.
+    let _logging = telemetry::init(&Log { filter: "off".to_owned(), ..Log::default() }).unwrap();
+    let told = asked(&admin, get("/api/v1/log"), 200).await;
+    assert_eq!(told, json!({ "filter": "off", "configured": "info", "sample": 0.25, "dropped": 0 }));
+    let told = asked(&admin, change(json!({ "filter": "off,candor::nothing=debug" })), 200).await;
+    assert_eq!(told["filter"], "off,candor::nothing=debug");
+    let refused = async |value: Value, detail: &str| {
+        let told = asked(&admin, change(value), 400).await;
+        assert!(told["detail"].as_str().unwrap().contains(detail), "{told}");
+    };
+    refused(json!({ "filter": "a=b=c" }), "`a=b=c` is not a log filter").await;
+    refused(json!({ "filter": "debg" }), "did you mean `debug`?").await;
+    refused(json!({ "level": "debug" }), "unknown field `level`").await;
+    refused(json!({}), "missing field `filter`").await;
+    let mut form = change(json!({ "filter": "debug" }));
+    form.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    asked(&admin, form, 415).await;
+    assert_eq!(asked(&admin, get("/api/v1/log"), 200).await["filter"], "off,candor::nothing=debug");
+}
+
+#[tokio::test]
 async fn what_is_posted_is_bounded_and_json() {
     let admin = admin("");
     let value = json!({ "upstream": { "body": "x".repeat(2 << 20) } });
@@ -298,7 +339,7 @@ async fn every_endpoint_is_described_and_every_description_has_one() {
     let described = description["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
         methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
     });
-    let route = regex::Regex::new(r#"\.route\("([^"]+)", (get|post)\("#).unwrap();
+    let route = regex::Regex::new(r#"\.route\("([^"]+)", (get|post|put)\("#).unwrap();
     let routed =
         route.captures_iter(include_str!("api/mod.rs")).map(|found| format!("{} {}", &found[2], &found[1]));
     let sorted = |names: &mut dyn Iterator<Item = String>| {

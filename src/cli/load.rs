@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_yo
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
 use crate::rules::{self, Quick, Rules};
-use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token};
+use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token, Traces};
 
 use super::{Exit, RuleFlags, problems};
 
@@ -163,7 +163,8 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
         };
         let lines = Quick { presets: &quick.presets, lines: &quick.rules };
         let rules = rules::read(Some(&document), lines, &names, &mut diagnostics);
-        let mut settings = settings?;
+        let traces = Traces::read(&layers.environment, &unwatched, &mut diagnostics);
+        let mut settings = Settings { traces, ..settings? };
         if let Some((path, place)) = settings.admin.token_file.take() {
             settings.admin.token =
                 token(&path, &place, files).map_err(|problem| diagnostics.push(problem)).ok();

@@ -17,6 +17,7 @@ use crate::live::{Holds, InForce, Prober, Readiness, Reloads, Snapshot};
 use crate::proxy::{self, Drained, StopSignal};
 use crate::telemetry;
 use crate::telemetry::meters::{Meters, Source};
+use crate::telemetry::traces::Traces;
 
 use super::Exit;
 use super::load::{self, Files, Held, Options};
@@ -123,6 +124,8 @@ pub async fn serve(
     let snapshot = Arc::clone(playground.snapshot());
     let holds: Weak<dyn Source> = Arc::<Holds>::downgrade(&snapshot.holds);
     meters.listen_while_it_lives(holds);
+    meters.listen_to(Arc::new(telemetry::LogLosses));
+    let traces = Traces::start(snapshot.settings.traces.as_ref(), &meters).map_err(io::Error::other)?;
     let Listeners { traffic, ext_proc, admin } = listeners;
     let (playground, in_force) = (InForce::new(Arc::new(playground)), InForce::new(Arc::clone(&snapshot)));
     let reloads = Reloads::new(reload::now());
@@ -192,6 +195,9 @@ pub async fn serve(
             }
         }
         _ = signals.next() => return at_once(),
+    }
+    if let Some(traces) = traces {
+        traces.finish();
     }
     Ok(())
 }

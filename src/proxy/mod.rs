@@ -230,6 +230,8 @@ impl Worker {
     async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, request);
+        record.sampled(self.snapshot.settings.log.sample_millionths);
+        record.came_over(downstream.peer.scheme());
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
         let carried = self.carry(downstream, request, &mut record).await;
         let mut carried = carried.unwrap_or_else(|error| {
@@ -284,7 +286,8 @@ impl Worker {
             (Err(error), _) => return Err(error.into()),
         };
         let upstream = self.upstream(route.upstream)?;
-        record.routed(route, &upstream.name);
+        record.routed(route);
+        record.called(&upstream.name);
         if request.method() == Method::CONNECT {
             return Box::pin(tunnelled(upstream, record)).await.map(Box::new);
         }
@@ -297,6 +300,7 @@ impl Worker {
         let offer = Offer::of(request);
         let asked = asked(request, route, &rules, peer);
         prepare(request, peer, server, offer.as_ref());
+        record.leave_caller(request.headers_mut());
         upstream.address(request.headers_mut());
         let prospect = Prospect {
             may_retry: rules.may_retry(&asked.method, request.headers()),
@@ -308,6 +312,7 @@ impl Worker {
             uri: &asked.uri,
             version: request.version(),
             headers: request.headers(),
+            trace: None,
         };
         let (mut body, mut tries) = Tries::begin(upstream, head, intake, prospect);
         let (head, phrase, version, decided) = loop {

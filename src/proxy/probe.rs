@@ -137,7 +137,7 @@ impl Prober {
 /// The request of a probe, as the upstream sees it.
 fn asked(probe: &Probe, upstream: &Upstream) -> RequestSnapshot {
     let mut headers = HeaderMap::new();
-    if let Ok(authority) = HeaderValue::from_str(upstream.authority().as_str()) {
+    if let Ok(authority) = HeaderValue::from_str(upstream.url(None).authority.as_str()) {
         headers.insert(header::HOST, authority);
     }
     headers.insert(header::USER_AGENT, USER_AGENT);
@@ -152,7 +152,7 @@ fn asked(probe: &Probe, upstream: &Upstream) -> RequestSnapshot {
 
 async fn send(upstream: &Upstream, asked: &RequestSnapshot) -> Result<Answer<Download>, ProxyError> {
     let RequestSnapshot { method, uri, headers, .. } = asked;
-    let head = RequestHead { method, uri, version: Version::HTTP_11, headers };
+    let head = RequestHead { method, uri, version: Version::HTTP_11, headers, trace: None };
     // The probe has less time than that.
     let patience = Patience { head: upstream.timeouts.response, end: None };
     let choice = upstream.choose(None);

@@ -9,20 +9,21 @@ use std::sync::Arc;
 use std::thread::panicking;
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use tokio::time::{Duration, Instant};
 use tracing::{Level, event};
 
 use super::download::DownloadError;
 use super::error::{ProxyError, UpstreamFault};
-use super::headers::TraceId;
 use super::names;
 use super::retry::{Obstacle, Repeat};
 use crate::apigateway::execute::Finished;
 use crate::engine::RuleSet;
 use crate::engine::outcome::{Bypass, Shadow, Verdict};
 use crate::engine::route::Route;
+use crate::settings::UpstreamUrl;
 use crate::telemetry::meters::{Counted, Door, Ended, Meter, Verb};
+use crate::telemetry::traces::{Called, Spans, TRACEPARENT, TRACESTATE, TraceParent};
 
 /// The target of the event, for log filters. A macro because `tracing` wants a constant of its own.
 macro_rules! exchange_target {
@@ -39,7 +40,8 @@ macro_rules! write_event {
             $level,
             door = $entry.door(),
             request_id = $entry.request_id.to_str().ok(),
-            trace_id = $entry.trace_id.as_ref().map(TraceId::as_str),
+            trace_id = $entry.place().map(TraceParent::trace_id),
+            span_id = $entry.place().map(TraceParent::span_id),
             client = %$entry.client,
             method = $entry.method.as_ref().map(Method::as_str),
             route = $entry.route.as_deref(),
@@ -83,7 +85,10 @@ struct Entry {
     began: Instant,
     door: Door,
     request_id: HeaderValue,
-    trace_id: Option<TraceId>,
+    /// The caller's place in a trace.
+    caller: Option<TraceParent>,
+    /// The exchange's own, where spans are exported.
+    spans: Option<Box<Spans>>,
     client: IpAddr,
     method: Option<Method>,
     target: Option<PathAndQuery>,
@@ -111,6 +116,8 @@ struct Entry {
     error: Option<String>,
     alarming: bool,
     complete: bool,
+    /// Whether it is logged also where nothing happened.
+    is_sampled: bool,
 }
 
 impl Record {
@@ -124,6 +131,24 @@ impl Record {
         Record(Some(Box::new(Entry::begin(Rc::clone(meter), request_id.clone(), client, request))))
     }
 
+    /// Where nothing happens in the exchange, it is logged if it is one of so many of a million.
+    pub fn sampled(&mut self, millionths: u32) {
+        if millionths < 1_000_000
+            && let Some(entry) = &mut self.0
+        {
+            entry.is_sampled = fastrand::u32(..1_000_000) < millionths;
+        }
+    }
+
+    /// The client speaks `http` or, within TLS, `https`.
+    pub fn came_over(&mut self, scheme: &'static str) {
+        if let Some(entry) = &mut self.0
+            && let Some(spans) = &mut entry.spans
+        {
+            spans.came_over(scheme);
+        }
+    }
+
     /// Somebody else carries the exchange, and asks through this door.
     pub fn came_through(&mut self, door: Door) {
         if let Some(entry) = &mut self.0 {
@@ -132,21 +157,23 @@ impl Record {
     }
 
     /// The exchange goes this way.
-    pub fn routed(&mut self, route: &Route, upstream: &Arc<str>) {
+    pub fn routed(&mut self, route: &Route) {
         if let Some(entry) = &mut self.0 {
             entry.route = Some(names::own(&route.name));
-            entry.upstream = Some(names::own(upstream));
+            if let Some(spans) = &mut entry.spans {
+                spans.routed(|| route.path.to_string());
+            }
         }
     }
 
-    /// The exchange goes through an API, to this resource, or this way to an upstream that is somebody else's.
+    /// The exchange goes through an API, to this resource.
     pub fn routed_to(&mut self, resource: &Arc<str>) {
         if let Some(entry) = &mut self.0 {
             entry.route = Some(names::own(resource));
         }
     }
 
-    /// The API calls this upstream.
+    /// This upstream is called.
     pub fn called(&mut self, upstream: &Arc<str>) {
         if let Some(entry) = &mut self.0 {
             entry.upstream = Some(names::own(upstream));
@@ -181,22 +208,42 @@ impl Record {
         }
     }
 
-    /// The request is sent to the upstream. What came of an earlier try no longer counts.
-    pub fn tried(&mut self) {
-        if let Some(entry) = &mut self.0 {
-            entry.attempts += 1;
-            entry.upstream_status = None;
-            entry.upstream_time = None;
+    /// Takes the caller's place in a trace off a request to the upstream, where each try has one of its own.
+    pub fn leave_caller(&self, headers: &mut HeaderMap) {
+        let Some(entry) = self.0.as_ref().filter(|entry| entry.spans.is_some()) else { return };
+        headers.remove(TRACEPARENT);
+        if entry.caller.is_none() {
+            headers.remove(TRACESTATE);
         }
     }
 
-    /// The request is sent again although no rule says so.
-    pub fn tried_again(&mut self, why: Repeat) {
-        self.tried();
+    /// The request is sent to the upstream. What came of an earlier try no longer counts. The `traceparent` that is to
+    /// be sent, where it is not the caller's.
+    pub fn tried(&mut self, to: &UpstreamUrl, target: &Uri) -> Option<HeaderValue> {
+        let entry = self.0.as_mut()?;
+        entry.attempts += 1;
+        entry.upstream_status = None;
+        entry.upstream_time = None;
+        let UpstreamUrl { scheme, authority, base_path, .. } = to;
+        let called = Called { scheme: scheme.as_str(), authority, base_path, path: target.path() };
+        let spans = entry.spans.as_mut()?;
+        Some(spans.call(entry.began.elapsed(), called))
+    }
+
+    /// The request is sent again, this time to there, although no rule says so: the last try came to this end.
+    pub fn tried_again(
+        &mut self,
+        (why, end): (Repeat, UpstreamFault),
+        to: &UpstreamUrl,
+        target: &Uri,
+    ) -> Option<HeaderValue> {
+        self.lost(end);
+        let place = self.tried(to, target);
         if let Some(entry) = &mut self.0 {
             entry.retried_by = Some(why.word().into());
             entry.retries.push(why.word());
         }
+        place
     }
 
     /// The request is to be sent again because this rule wants it.
@@ -219,7 +266,20 @@ impl Record {
     pub fn answered(&mut self, status: StatusCode) {
         if let Some(entry) = &mut self.0 {
             entry.upstream_status = Some(status);
-            entry.upstream_time = Some(entry.began.elapsed());
+            let now = entry.began.elapsed();
+            entry.upstream_time = Some(now);
+            if let Some(spans) = &mut entry.spans {
+                spans.answered(now, status.as_u16());
+            }
+        }
+    }
+
+    /// The last try got no whole answer.
+    fn lost(&mut self, fault: UpstreamFault) {
+        if let Some(entry) = &mut self.0
+            && let Some(spans) = &mut entry.spans
+        {
+            spans.failed(entry.began.elapsed(), fault.kind());
         }
     }
 
@@ -237,6 +297,9 @@ impl Record {
 
     /// There is no answer of the upstream's to send.
     pub fn failed(&mut self, error: &ProxyError) {
+        if let Some(fault) = error.upstream_fault() {
+            self.lost(fault);
+        }
         if let Some(entry) = &mut self.0 {
             entry.alarming |= error.status().is_server_error();
             entry.fault = error.upstream_fault().map(UpstreamFault::kind);
@@ -260,6 +323,7 @@ impl Record {
 
     /// The upstream's body broke off, or was given up, after the head had gone to the client.
     pub fn broken_off(&mut self, error: &DownloadError) {
+        self.lost(UpstreamFault::of_download(error));
         if let Some(entry) = &mut self.0 {
             entry.alarming = true;
             entry.fault = Some(UpstreamFault::of_download(error).kind());
@@ -299,12 +363,15 @@ impl Drop for Record {
 impl Entry {
     fn begin<B>(meter: Rc<Meter>, request_id: HeaderValue, client: IpAddr, request: &Request<B>) -> Entry {
         meter.begin();
+        let caller = TraceParent::of(request.headers());
+        let spans = meter.traces().map(|traces| Box::new(Spans::begin(traces, caller.as_ref(), request)));
         Entry {
             meter,
             began: Instant::now(),
             door: Door::Proxy,
             request_id,
-            trace_id: TraceId::of(request.headers()),
+            caller,
+            spans,
             client,
             method: Some(request.method().clone()),
             target: request.uri().path_and_query().cloned(),
@@ -329,6 +396,7 @@ impl Entry {
             error: None,
             alarming: false,
             complete: false,
+            is_sampled: true,
         }
     }
 
@@ -344,9 +412,25 @@ impl Entry {
         self.meter.end();
         if self.alarming {
             write_event!(self, took, Level::WARN);
-        } else {
+        } else if self.is_sampled || !self.is_uneventful() {
             write_event!(self, took, Level::INFO);
         }
+        if let Some(spans) = self.spans.take() {
+            spans.end(&self.ended(took), self.door.text(), self.fault);
+        }
+    }
+
+    /// Whether the client got what the upstream said, at the first try, and nothing went wrong.
+    fn is_uneventful(&self) -> bool {
+        let is_fine = self.status.is_some_and(|status| !status.is_server_error());
+        is_fine
+            && self.status == self.upstream_status
+            && matches!(self.verdict, Some(Verdict::PassThrough { .. }) | None)
+            && self.shadows.is_empty()
+            && self.attempts <= 1
+            && self.not_retried.is_none()
+            && self.gateway_response.is_none()
+            && self.error.is_none()
     }
 
     fn count(&self, took: Duration) {
@@ -375,7 +459,7 @@ impl Entry {
     fn ended(&self, took: Duration) -> Ended<'_> {
         Ended {
             request_id: self.request_id.to_str().unwrap_or_default(),
-            trace_id: self.trace_id.as_ref().map(TraceId::as_str),
+            trace_id: self.place().map(TraceParent::trace_id),
             took,
             upstream_time: self.upstream_time,
             client: self.client,
@@ -396,6 +480,11 @@ impl Entry {
             error: self.error.as_deref().or(self.misfit.as_ref().map(|(_, how)| how.as_str())),
             alarming: self.alarming,
         }
+    }
+
+    /// Its place in a trace, or the one its caller gave it.
+    fn place(&self) -> Option<&TraceParent> {
+        self.spans.as_ref().map(|spans| spans.place()).or(self.caller.as_ref())
     }
 
     /// How it came in, where Candor does not carry it itself.

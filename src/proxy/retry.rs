@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use tokio::time::Instant;
 
@@ -155,42 +155,42 @@ impl<'a> Tries<'a> {
         client: Option<&RefCell<Session>>,
         record: &mut Record,
     ) -> Result<Taken, ProxyError> {
-        let (mut body, mut way, mut elsewhere) = (Some(body), Way::Any, 0);
-        record.tried();
+        let (mut body, mut way, mut elsewhere, mut again) = (Some(body), Way::Any, 0, None);
         loop {
             self.choice = self.upstream.choose(self.choice.as_deref());
             let choice = self.choice.as_ref();
-            let sent = self.upstream.send(choice, self.head, &mut body, client, way, self.patience()).await;
+            let (to, target) = (self.upstream.url(choice), self.head.uri);
+            let trace = match again {
+                None => record.tried(to, target),
+                Some(again) => record.tried_again(again, to, target),
+            };
+            let head = self.head(trace.as_ref());
+            let sent = self.upstream.send(choice, head, &mut body, client, way, self.patience()).await;
             let Err(error) = sent else { return sent };
             if let Some(choice) = choice {
                 choice.failed(&error);
             }
-            match self.repeat(&error, &mut body) {
-                Some(Repeat::Lost) if way == Way::Any => {
-                    way = Way::Fresh;
-                    record.tried_again(Repeat::Lost);
-                }
-                Some(Repeat::Elsewhere) if elsewhere < ELSEWHERE_MAX => {
-                    elsewhere += 1;
-                    record.tried_again(Repeat::Elsewhere);
-                }
+            again = self.repeat(&error, &mut body);
+            match again {
+                Some((Repeat::Lost, _)) if way == Way::Any => way = Way::Fresh,
+                Some((Repeat::Elsewhere, _)) if elsewhere < ELSEWHERE_MAX => elsewhere += 1,
                 _ => return Err(error),
-            }
+            };
         }
     }
 
-    /// Why a try that got no answer is made once more, if it is, with its body.
-    fn repeat(&self, error: &ProxyError, body: &mut Option<RequestBody>) -> Option<Repeat> {
+    /// Why a try that got no answer is made once more, if it is, with its body, and the end it came to.
+    fn repeat(&self, error: &ProxyError, body: &mut Option<RequestBody>) -> Option<(Repeat, UpstreamFault)> {
         let fault = error.upstream_fault()?;
         if body.is_some() {
             // Nothing of it was sent, so that it does not matter what it is.
-            return (self.choice.is_some() && fault.is_of_endpoint()).then_some(Repeat::Elsewhere);
+            return (self.choice.is_some() && fault.is_of_endpoint()).then_some((Repeat::Elsewhere, fault));
         }
         // One endpoint that ends without an answer may do so again; of several, another may be well.
         let is_lost =
             fault == UpstreamFault::Lost || (fault == UpstreamFault::Closed && self.choice.is_some());
         *body = Some(is_lost.then(|| self.repeatable_as_it_is()).flatten()?);
-        Some(Repeat::Lost)
+        Some((Repeat::Lost, fault))
     }
 
     /// What is known now of the endpoint that gave the answer: it is judged by what the answer really says.
@@ -198,6 +198,11 @@ impl<'a> Tries<'a> {
         if let Some(choice) = &self.choice {
             choice.answered(decided.really(status));
         }
+    }
+
+    /// The request's head, with the place of this try in a trace.
+    fn head<'h>(&'h self, trace: Option<&'h HeaderValue>) -> RequestHead<'h> {
+        RequestHead { trace, ..self.head }
     }
 
     /// The body once more and the pause before it, where the rule that decided wants that and nothing stands

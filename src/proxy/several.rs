@@ -13,6 +13,7 @@ use super::error::ProxyError;
 use super::place::{Means, Place};
 use crate::live::Endpoints;
 use crate::live::endpoints::{Change, Claim, Endpoint};
+use crate::settings::UpstreamUrl;
 
 /// They.
 pub(super) struct Several {
@@ -80,6 +81,11 @@ impl Several {
 }
 
 impl Choice {
+    /// Where it is.
+    pub fn url(&self) -> &UpstreamUrl {
+        &self.claim.endpoint().url
+    }
+
     /// The endpoint has answered, with this status when rules have had their say, or not to the end.
     pub fn answered(&self, status: Option<StatusCode>) {
         match status {

@@ -27,6 +27,7 @@ use super::several::{Choice, Several};
 use crate::engine::hold::is_endless;
 use crate::live::Endpoints;
 use crate::settings::{AcceptEncoding, HostHeader, Limits, Timeouts, UpstreamUrl};
+use crate::telemetry::traces::TRACEPARENT;
 
 /// A backend and the connections to it. Belongs to one worker.
 pub(super) struct Upstream {
@@ -57,6 +58,8 @@ pub(super) struct RequestHead<'a> {
     /// What the client speaks.
     pub version: Version,
     pub headers: &'a HeaderMap,
+    /// The `traceparent` of this try, where the headers have none.
+    pub trace: Option<&'a HeaderValue>,
 }
 
 /// How an upstream takes a request.
@@ -101,9 +104,9 @@ impl Upstream {
         }
     }
 
-    /// What its URL says of its host.
-    pub fn authority(&self) -> &Authority {
-        &self.url.authority
+    /// Where a try goes.
+    pub fn url<'p>(&'p self, choice: Option<&'p Rc<Choice>>) -> &'p UpstreamUrl {
+        choice.map_or(&self.url, |choice| choice.url())
     }
 
     /// Makes the headers those of a request to this upstream.
@@ -277,6 +280,9 @@ fn over_http_2(
     *request.method_mut() = head.method.clone();
     *request.version_mut() = Version::HTTP_2;
     *request.headers_mut() = head.headers.clone();
+    if let Some(trace) = head.trace {
+        request.headers_mut().insert(TRACEPARENT, trace.clone());
+    }
     for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
         request.headers_mut().remove(name);
     }

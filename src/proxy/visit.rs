@@ -48,6 +48,7 @@ impl<'s> Visit<'s> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(meter, &request_id, peer, &request);
         record.came_through(door);
+        record.sampled(snapshot.settings.log.sample_millionths);
         match consult(snapshot, &mut request, peer.to_canonical(), &mut record) {
             Ok((asked, rules, is_told)) => Ok(Visit { snapshot, asked, rules, is_told, record }),
             Err(error) => Err(own_answer(&error, &mut record)),
@@ -153,7 +154,7 @@ fn consult<'s>(
     record: &mut Record,
 ) -> Result<(RequestSnapshot, Chosen<'s>, bool), ProxyError> {
     let route = select::route(&snapshot.routes, request)?;
-    record.routed_to(&route.name);
+    record.routed(route);
     let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer)?;
     let is_told = tells(&snapshot.settings.server.proxy_status, peer);
     #[expect(clippy::disallowed_methods, reason = "a time for templates to print; nothing is decided by it")]

@@ -7,7 +7,7 @@ use http::HeaderName;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::Node;
 
-use super::section::{Section, list};
+use super::section::{Section, list, millionths};
 
 /// The recording of exchanges to files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,16 +204,4 @@ fn field(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
         return None;
     }
     Some(name.to_ascii_lowercase())
-}
-
-/// A number from 0 to 1, to the millionth.
-fn millionths(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
-    let text = node.text("a rate", diagnostics)?;
-    let rate = text.parse::<f64>().ok().filter(|rate| (0.0..=1.0).contains(rate));
-    if rate.is_none() {
-        let message = format!("`{text}` is not a rate from 0 to 1");
-        let help = "a share of all exchanges: `0.01` is one in a hundred";
-        diagnostics.push(Diagnostic::error(message).at(&node.place).help(help));
-    }
-    rate.map(|rate| (rate * 1_000_000.0).round() as u32)
 }

@@ -14,7 +14,6 @@ impl Settings {
                 self.server.listen == next.server.listen
                     && self.server.socket_mode != next.server.socket_mode,
             ),
-            ("log.filter", self.log.filter != next.log.filter),
             ("log.format", self.log.format != next.log.format),
         ];
         differences.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -23,6 +23,7 @@ mod section;
 mod server;
 mod server_tls;
 mod tls;
+mod traces;
 mod upstream;
 mod variables;
 
@@ -48,6 +49,7 @@ pub use retry::RetryBudget;
 pub use server::{Admin, Connect, ProxyProtocol, ProxyStatus, Server, Token};
 pub use server_tls::{ClientCertificate, ServerTls, TlsVersion};
 pub use tls::Tls;
+pub use traces::{Batches, Sampler, Traces};
 pub use upstream::{AcceptEncoding, HostHeader, Protocol, Upstream, UpstreamUrl};
 
 use section::{Section, time};
@@ -100,6 +102,8 @@ pub struct Settings {
     pub log: Log,
     /// What is recorded, if anything.
     pub capture: Option<Capture>,
+    /// Where spans of exchanges go, if anywhere: the [environment](Traces::read) says it.
+    pub traces: Option<Traces>,
 }
 
 /// How Candor stops.
@@ -164,6 +168,7 @@ impl Settings {
             reload: Reload::read(top, diagnostics),
             log: Log::read(top, diagnostics),
             capture: Capture::read(top, diagnostics),
+            traces: None,
         }
     }
 }

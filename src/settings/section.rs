@@ -97,3 +97,15 @@ pub(super) fn list<T>(
     let read: Vec<Option<T>> = items.iter().map(|item| read(item, diagnostics)).collect();
     read.into_iter().collect()
 }
+
+/// A number from 0 to 1, to the millionth.
+pub(super) fn millionths(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
+    let text = node.text("a rate", diagnostics)?;
+    let rate = text.parse::<f64>().ok().filter(|rate| (0.0..=1.0).contains(rate));
+    if rate.is_none() {
+        let message = format!("`{text}` is not a rate from 0 to 1");
+        let help = "a share of all exchanges: `0.01` is one in a hundred";
+        diagnostics.push(Diagnostic::error(message).at(&node.place).help(help));
+    }
+    rate.map(|rate| (rate * 1_000_000.0).round() as u32)
+}

@@ -3,8 +3,10 @@ mod api;
 mod capture;
 mod endpoints;
 mod listen;
+mod log;
 mod reload;
 mod tls;
+mod warnings;
 
 use std::fmt::Write as _;
 
@@ -86,7 +88,10 @@ fn defaults_are_complete() {
     assert_eq!(settings.server.limits, ServerLimits::default());
     assert_eq!(settings.inspect, Inspect::default());
     assert_eq!((settings.drain.delay, settings.drain.timeout), (seconds(5), seconds(20)));
-    assert_eq!(settings.log, Log { filter: "info".into(), format: LogFormat::Auto });
+    assert_eq!(
+        settings.log,
+        Log { filter: "info".into(), format: LogFormat::Auto, sample_millionths: 1_000_000 }
+    );
     assert_eq!(settings.capture, None);
 }
 
@@ -123,7 +128,7 @@ hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { delay: 0s, timeout: 1m 30s }
 reload: { watch: off, poll: 5s }
-log: { filter: 'info,candor=trace', format: json }
+log: { filter: 'info,candor=trace', format: json, sample: 0.05 }
 capture: { folder: /tmp/c, rate: 0.01, only: [undecided, shadow], rules: orders/busy, body_bytes: 1KiB,
   file_bytes: 1MiB, files: 2, redact: { defaults: false, headers: [X-Key], fields: [Pass-Word] } }
 routes: whatever
@@ -197,7 +202,7 @@ rule_sets: {}
         },
         drain: Drain { delay: Duration::ZERO, timeout: Duration::from_secs(90) },
         reload: Reload { watch: false, poll: seconds(5) },
-        log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json },
+        log: Log { filter: "info,candor=trace".into(), format: LogFormat::Json, sample_millionths: 50_000 },
         capture: Some(Capture {
             folder: "/tmp/c".into(),
             rate_millionths: 10_000,
@@ -211,6 +216,7 @@ rule_sets: {}
                 fields: vec!["password".into()],
             },
         }),
+        traces: None,
     };
     assert_eq!(settings, Some(expected));
 }
@@ -301,23 +307,6 @@ fn wrong_values_are_told() {
     check_message("hold: { max_time: 25h }", "longer than a day");
     check_message("inspect: { content_types: [json] }", "`json` is not a content type or a range of them");
     check_message("drain: { timeout: 25 }", "expected a time, found `25`");
-    check_message("log: { format: xml }", "`xml` is not a log format");
-    check_message("log: { filter: 'a=b=c' }", "`a=b=c` is not a log filter");
-}
-
-#[test]
-fn suspicious_values_are_warned_of() {
-    let check = |rest: &str, expected: &str| {
-        let text = format!("version: 1\nupstreams: {{ a: {{ url: 'http://a' }} }}\n{rest}");
-        let (settings, problems) = load(Some(&text), &Beside::default());
-        assert!(settings.is_some());
-        assert_eq!(problems[0].message, expected);
-    };
-    check("log: { filter: debg }", "`debg` is no level, so only the target of that name is logged");
-    check(
-        "inspect: { content_types: [text/event-stream] }",
-        "`text/event-stream` is never inspected: its answers have no end to wait for",
-    );
 }
 
 #[test]

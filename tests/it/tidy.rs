@@ -142,6 +142,49 @@ fn the_pages_are_there() {
     assert_eq!(missing, Vec::<&str>::new());
 }
 
+#[test]
+fn every_dependency_says_what_it_is_for() {
+    for manifest in ["Cargo.toml", "envoy-module/Cargo.toml"] {
+        let text = files::text(manifest);
+        let of_dependencies = |section: &&str| section.lines().next().unwrap().ends_with("dependencies]");
+        let lines = text.split("\n[").filter(of_dependencies).flat_map(|section| section.lines().skip(1));
+        let dependencies = lines.filter(|line| line.contains(" = ") && !line.starts_with('#'));
+        let silent: Vec<&str> = dependencies.clone().filter(|line| !line.contains(" # ")).collect();
+        assert!(dependencies.count() > 0, "{manifest} has no dependencies");
+        assert_eq!(silent, Vec::<&str>::new(), "{manifest}");
+    }
+}
+
+#[test]
+fn every_exception_to_what_may_be_in_the_program_has_a_reason() {
+    let text = files::text("deny.toml");
+    let exceptions = text.lines().filter(|line| line.contains("crate = ") && !line.contains("allow = "));
+    let silent: Vec<&str> = exceptions.clone().filter(|line| !line.contains("reason = \"")).collect();
+    assert!(exceptions.count() > 0);
+    assert_eq!(silent, Vec::<&str>::new());
+}
+
+#[test]
+fn what_is_built_to_be_checked_or_shipped_is_of_the_lock_file() {
+    // Not in comments, which speak of commands; on pages and in manifests, of what is built to be run elsewhere.
+    let any = Regex::new(r"^[^#]*\bcargo (build|check|clippy|doc|install|run|test|tree)\b").unwrap();
+    let release = Regex::new(r"\bcargo build --release\b").unwrap();
+    let own = [".ci/run", "Dockerfile"].map(|path| (path.to_owned(), &any));
+    let pages = files::with_extension("docs", &["md"]).into_iter().chain(["bench/README.md".to_owned()]);
+    let shown = pages.chain(files::with_extension("deploy", &["yaml"])).map(|path| (path, &release));
+    let (mut commands, mut loose) = (0, Vec::new());
+    for (path, command) in own.into_iter().chain(shown) {
+        for line in files::text(&path).lines().filter(|line| command.is_match(line)) {
+            commands += 1;
+            if !line.contains("--locked") {
+                loose.push(format!("{path}: {line}"));
+            }
+        }
+    }
+    assert!(commands > 8, "only {commands} commands");
+    assert_eq!(loose, Vec::<String>::new());
+}
+
 /// Module -> the modules it may import.
 fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let row = |line: &'static str| {

@@ -20,7 +20,7 @@ use super::support::upstream::Upstream;
 use super::support::{NO_RULES, TEXT_RULE, json, log, own_error};
 
 /// A certificate for this name, signed by itself.
-fn certificate(name: &str) -> CertifiedKey<KeyPair> {
+pub fn certificate(name: &str) -> CertifiedKey<KeyPair> {
     generate_simple_self_signed([name.to_owned()]).unwrap()
 }
 
@@ -29,7 +29,7 @@ fn der(certified: &CertifiedKey<KeyPair>) -> (CertificateDer<'static>, PrivateKe
     (certified.cert.der().clone(), key)
 }
 
-fn server(certified: &CertifiedKey<KeyPair>, clients: Option<&CertifiedKey<KeyPair>>) -> ServerConfig {
+pub fn server(certified: &CertifiedKey<KeyPair>, clients: Option<&CertifiedKey<KeyPair>>) -> ServerConfig {
     let (certificate, key) = der(certified);
     let provider = Arc::new(ring::default_provider());
     let builder =
@@ -49,7 +49,7 @@ fn server(certified: &CertifiedKey<KeyPair>, clients: Option<&CertifiedKey<KeyPa
 type Secured = StreamOwned<ServerConnection, TcpStream>;
 
 /// A backend within TLS that answers every request of a connection with what the script makes of it.
-fn backend(
+pub fn backend(
     config: ServerConfig,
     script: impl Fn(&Head, &Payload) -> Vec<u8> + Send + Sync + 'static,
 ) -> Upstream {
@@ -79,7 +79,7 @@ fn sidecar(backend: SocketAddr, tls: Tls, rules: &str, change: impl FnOnce(&mut 
     })
 }
 
-fn believing(certified: &CertifiedKey<KeyPair>) -> Tls {
+pub fn believing(certified: &CertifiedKey<KeyPair>) -> Tls {
     Tls { ca: vec![certified.cert.der().clone()], ..Tls::default() }
 }
 

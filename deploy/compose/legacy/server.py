@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 JSON = "application/json"
@@ -41,15 +42,22 @@ ANSWERS = {
     "/orders/6": (JSON, '{"error": "BUSY: try again later"}'),
     "/soap": (XML, SOAP_FAULT),
     "/envelope": (JSON, ENVELOPE),
+    "/report": (JSON, '{"statusCode": 404, "message": "No such report"}'),
 }
+# Answers that take their time, in seconds.
+DELAYS = {"/report": 1.0}
 UNKNOWN = (JSON, '{"statusCode": 404, "message": "No such page"}')
 
 
 class Legacy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are written one after the other.
+    disable_nagle_algorithm = True
 
     def do_GET(self):
-        content_type, text = ANSWERS.get(self.path.partition("?")[0], UNKNOWN)
+        path = self.path.partition("?")[0]
+        time.sleep(DELAYS.get(path, 0))
+        content_type, text = ANSWERS.get(path, UNKNOWN)
         body = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", content_type)

@@ -21,6 +21,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{Shared, captures, way};
 use crate::admin::problem;
+use crate::case::Playground;
 use crate::telemetry::meters::{Meters, Position, Seen};
 
 /// How often listeners are told.
@@ -56,8 +57,9 @@ pub(super) async fn list(State(shared): State<Shared>, Query(filter): Query<Filt
 pub(super) async fn one(State(shared): State<Shared>, Path(request_id): Path<String>) -> Response {
     match shared.admin.meters.find(&request_id) {
         Some(seen) => {
-            let way = way::of(&seen, shared.admin.playground.now().snapshot());
-            let captured = captured(&shared, Arc::clone(&seen)).await;
+            let playground = shared.admin.playground.now();
+            let way = way::of(&seen, playground.snapshot());
+            let captured = captured(&shared, playground, Arc::clone(&seen)).await;
             Json(json!({ "exchange": *seen, "way": way, "captured": captured })).into_response()
         }
         None => {
@@ -68,8 +70,7 @@ pub(super) async fn one(State(shared): State<Shared>, Path(request_id): Path<Str
 }
 
 /// The upstream's answer and what each rule of now finds in it; `None` where it is not captured.
-async fn captured(shared: &Shared, seen: Arc<Seen>) -> Option<Value> {
-    let playground = shared.admin.playground.now();
+async fn captured(shared: &Shared, playground: Arc<Playground>, seen: Arc<Seen>) -> Option<Value> {
     let folder = playground.snapshot().settings.capture.as_ref()?.folder.clone();
     // Whoever reads all of them goes first.
     let permit = Arc::clone(&shared.readers).try_acquire_owned().ok()?;

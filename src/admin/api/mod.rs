@@ -5,6 +5,7 @@ mod captures;
 mod configuration;
 mod describe;
 mod exchanges;
+mod log;
 mod overview;
 mod playground;
 mod report;
@@ -18,7 +19,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use tokio::sync::Semaphore;
 
 use super::Admin;
@@ -64,6 +65,8 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/report", get(report::report))
         .route("/captures", get(captures::captures))
         .route("/upstreams", get(upstreams::upstreams))
+        .route("/log", get(log::told))
+        .route("/log", put(log::change))
         .route("/evaluate", post(playground::evaluate))
         .route("/case", post(playground::case))
         .layer(DefaultBodyLimit::max(POSTED_BYTES_MAX))

@@ -153,7 +153,6 @@ impl Behind {
     fn open_admin(&self, at: SocketAddr, listener: TcpListener) -> io::Result<Door<SocketAddr>> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let router = admin::router(self.console.clone(), listener.local_addr()?.ip());
-        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let (close, mut closed) = watch::channel(());
         let served = axum::serve(listener, router).with_graceful_shutdown(async move {
             // It is dropped, never sent to.

@@ -23,6 +23,7 @@ use crate::case::Playground;
 use crate::live::{InForce, Reloads, Snapshot, Trigger};
 use crate::proxy::{self, Control};
 use crate::settings::Settings;
+use crate::telemetry::Running;
 
 use super::load::{self, Files, Held, Loaded, Options};
 use super::problems;
@@ -259,6 +260,9 @@ impl Reloader {
             control.change(Arc::clone(&snapshot), listener).await.map_err(text)?;
         }
         snapshot.takes_over();
+        if old.log.filter != new.log.filter {
+            log_only(&new.log.filter);
+        }
         sidecar.snapshot.replace(Arc::clone(&snapshot));
         self.earlier.push(sidecar.playground.replace(Arc::new(next)));
         let (admin, ext_proc) = moves.addresses();
@@ -280,6 +284,13 @@ impl Reloader {
         if !gone.is_empty() {
             self.aside.run(move || drop(gone)).await;
         }
+    }
+}
+
+/// Has this logged, which was tried when the settings were read.
+fn log_only(filter: &str) {
+    if let Some(Err(error)) = Running::of_process().map(|running| running.log_only(filter)) {
+        error!(%error, "what is logged stays as it was");
     }
 }
 

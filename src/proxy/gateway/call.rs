@@ -116,13 +116,14 @@ impl Sent<'_> {
     ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
         record.called(&self.upstream.name);
         self.complete_headers();
+        record.leave_caller(&mut self.headers);
         self.answer(share, record).await
     }
 
     /// What the sender says of a message, where no mapping has said it.
     fn complete_headers(&mut self) {
         strip_request(&mut self.headers);
-        let authority = HeaderValue::from_str(self.upstream.authority().as_str());
+        let authority = HeaderValue::from_str(self.upstream.url(None).authority.as_str());
         if let Ok(authority) = authority {
             self.headers.entry(header::HOST).or_insert(authority);
         }
@@ -133,15 +134,15 @@ impl Sent<'_> {
         share: &mut Share,
         record: &mut Record,
     ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
-        record.tried();
         let mut choice = self.upstream.choose(None);
+        let trace = record.tried(self.upstream.url(choice.as_ref()), &self.uri);
         let mut body = Some(RequestBody::from(self.body.clone()));
-        let mut sent = self.send(choice.as_ref(), &mut body, Way::Any).await;
+        let mut sent = self.send(choice.as_ref(), &mut body, Way::Any, trace.as_ref()).await;
         let repeat = sent.as_ref().err().and_then(|error| self.repeat(choice.is_some(), error, &mut body));
         if let Some(repeat) = repeat {
-            record.tried_again(repeat);
             choice = self.upstream.choose(choice.as_deref());
-            sent = self.send(choice.as_ref(), &mut body, Way::Fresh).await;
+            let trace = record.tried_again(repeat, self.upstream.url(choice.as_ref()), &self.uri);
+            sent = self.send(choice.as_ref(), &mut body, Way::Fresh, trace.as_ref()).await;
         }
         let answer = sent?;
         record.answered(answer.status);
@@ -157,17 +158,22 @@ impl Sent<'_> {
         })
     }
 
-    /// Why a call that got no answer is made once more, if it is, with its body.
-    fn repeat(&self, is_choice: bool, error: &ProxyError, body: &mut Option<RequestBody>) -> Option<Repeat> {
-        let is_unsent = body.is_some();
-        if is_choice && is_unsent && error.upstream_fault().is_some_and(UpstreamFault::is_of_endpoint) {
-            return Some(Repeat::Elsewhere);
+    /// Why a call that got no answer is made once more, if it is, with its body, and the end it came to.
+    fn repeat(
+        &self,
+        is_choice: bool,
+        error: &ProxyError,
+        body: &mut Option<RequestBody>,
+    ) -> Option<(Repeat, UpstreamFault)> {
+        let fault = error.upstream_fault()?;
+        if is_choice && body.is_some() && fault.is_of_endpoint() {
+            return Some((Repeat::Elsewhere, fault));
         }
         // A kept-alive connection may be gone before its upstream could tell.
-        let is_lost = error.upstream_fault() == Some(UpstreamFault::Lost) && self.method.is_idempotent();
+        let is_lost = fault == UpstreamFault::Lost && self.method.is_idempotent();
         is_lost.then(|| {
             *body = Some(RequestBody::from(self.body.clone()));
-            Repeat::Lost
+            (Repeat::Lost, fault)
         })
     }
 
@@ -176,12 +182,14 @@ impl Sent<'_> {
         choice: Option<&Rc<Choice>>,
         body: &mut Option<RequestBody>,
         way: Way,
+        trace: Option<&HeaderValue>,
     ) -> Result<Answer<Download>, ProxyError> {
         let head = RequestHead {
             method: &self.method,
             uri: &self.uri,
             version: Version::HTTP_11,
             headers: &self.headers,
+            trace,
         };
         let time_left = self.end.saturating_duration_since(Instant::now());
         let patience = Patience { head: time_left, end: Some(self.end) };

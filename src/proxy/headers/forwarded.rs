@@ -47,6 +47,11 @@ impl Peer {
         Peer { scheme: Scheme("https", "443"), certificate, ..self }
     }
 
+    /// What it speaks: `http`, or `https` within TLS.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme.0
+    }
+
     /// Whether the peer is in one of the networks.
     pub fn is_in(&self, networks: &[IpNet]) -> bool {
         networks.iter().any(|network| network.contains(&self.ip))

@@ -8,7 +8,6 @@ mod hop_by_hop;
 mod list;
 pub(super) mod proxy_status;
 pub(super) mod request_id;
-mod trace_id;
 pub(super) mod vary;
 pub(super) mod via;
 
@@ -17,4 +16,3 @@ pub(super) use forwarded::Peer;
 pub(super) use framing::framing;
 pub(super) use hop_by_hop::{join_cookies, strip_answer, strip_request};
 pub(super) use list::{lists, tokens};
-pub(super) use trace_id::TraceId;

@@ -138,7 +138,7 @@ impl Call {
             && head.headers.get(header::EXPECT).is_some_and(asks);
         let unasked = || Unasked { due: Instant::now() + SILENCE_TIME_MAX, alarm: Alarm::default() };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        line.out.request(head.method, [base_path, path], head.headers, framing);
+        line.out.request(head.method, [base_path, path], head.headers, head.trace, framing);
         line.errand = Errand {
             method: head.method.clone(),
             upload,

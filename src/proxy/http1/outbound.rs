@@ -8,13 +8,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Version};
 use http_body::Frame;
 use tokio::io::AsyncWrite;
 
 use super::buffers::Buffers;
 use super::framing::Framing;
+use crate::telemetry::traces::TRACEPARENT;
 
 /// Pieces up to this size are copied behind what waits already: cheaper than a list for the kernel to follow.
 const GATHERED_MAX: usize = 4 << 10;
@@ -60,12 +61,23 @@ impl Outbound {
         Outbound { buffers, text, pieces, waiting: 0, unflushed: false, body: Coding::Length(0) }
     }
 
-    /// Begins a request with this body, for a path and query under the base path.
-    pub fn request(&mut self, method: &Method, [base, path]: [&str; 2], headers: &HeaderMap, body: Framing) {
+    /// Begins a request with this body, for a path and query under the base path. `trace` is a `traceparent` that the
+    /// headers have not.
+    pub fn request(
+        &mut self,
+        method: &Method,
+        [base, path]: [&str; 2],
+        headers: &HeaderMap,
+        trace: Option<&HeaderValue>,
+        body: Framing,
+    ) {
         self.begin();
         // A URI may have a query right behind its authority; a request's target may not.
         let slash = if path.starts_with(['/', '*']) { "" } else { "/" };
         self.push(&[method.as_str(), " ", base, slash, path, " HTTP/1.1\r\n"]);
+        if let Some(trace) = trace {
+            self.line(&TRACEPARENT, trace.as_bytes());
+        }
         self.headers(headers, Some(body).filter(|body| *body != Framing::Length(0)));
         self.frame(body, headers, true);
     }
@@ -374,7 +386,7 @@ mod tests {
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
-            headers.append(*name, http::HeaderValue::from_static(value));
+            headers.append(*name, HeaderValue::from_static(value));
         }
         headers
     }
@@ -419,7 +431,7 @@ mod tests {
         let check = |body: Framing, expected: &str| {
             let mut outbound = outbound();
             let given = headers(&[("host", "a"), ("content-length", "0"), ("transfer-encoding", "x")]);
-            outbound.request(&Method::PUT, ["/api", "/b?c"], &given, body);
+            outbound.request(&Method::PUT, ["/api", "/b?c"], &given, None, body);
             assert_eq!(
                 written(&mut outbound, 7),
                 format!("PUT /api/b?c HTTP/1.1\r\nhost: a\r\n{expected}\r\n")
@@ -448,7 +460,7 @@ mod tests {
     fn bodies_are_as_long_as_their_heads_say() {
         let begun = |body: Framing| {
             let mut outbound = outbound();
-            outbound.request(&Method::PUT, ["", "/"], &HeaderMap::new(), body);
+            outbound.request(&Method::PUT, ["", "/"], &HeaderMap::new(), None, body);
             written(&mut outbound, 1000);
             outbound
         };
@@ -498,7 +510,7 @@ mod tests {
     fn there_is_room_until_enough_waits() {
         let mut outbound = outbound();
         assert!(outbound.has_room());
-        outbound.request(&Method::PUT, ["", "/"], &HeaderMap::new(), Framing::Length(1 << 30));
+        outbound.request(&Method::PUT, ["", "/"], &HeaderMap::new(), None, Framing::Length(1 << 30));
         outbound.frame_of_body(data(&"x".repeat(WAITING_MAX))).unwrap();
         assert!(!outbound.has_room());
         written(&mut outbound, 4096);

@@ -50,6 +50,15 @@ fn begin() -> Record {
     of(&Meters::start(), &request)
 }
 
+fn url() -> UpstreamUrl {
+    UpstreamUrl::parse("http://app:9000").unwrap()
+}
+
+fn tried(record: &mut Record) {
+    let sent = record.tried(&url(), &Uri::default());
+    assert_eq!(sent, None, "nobody traces");
+}
+
 fn of(meters: &Meters, request: &Request<()>) -> Record {
     let (meter, id) = (Rc::new(meters.meter()), HeaderValue::from_static("id-1"));
     Record::begin(&meter, &id, "192.0.2.7".parse().unwrap(), request)
@@ -93,7 +102,7 @@ fn a_tunnel_is_a_bypass_and_its_breaking_no_alarm() {
     });
     let expected = json!({
         "level": "INFO", "target": "candor::exchange", "message": "exchange",
-        "request_id": "id-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "client": "192.0.2.7",
+        "request_id": "id-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7", "client": "192.0.2.7",
         "method": "GET", "path": "/chat", "upstream_status": 101, "status": 101,
         "verdict": "pass", "reason": "upgrade", "sent_bytes": 7,
         "error": "the tunnel broke off: connection reset",
@@ -123,6 +132,52 @@ fn what_an_operator_should_see_is_a_warning() {
 }
 
 #[test]
+fn where_nothing_happens_only_a_share_is_logged() {
+    let check = |millionths: u32, happens: &dyn Fn(&mut Record), expected: usize| {
+        let events = logged(Level::INFO, || {
+            let mut record = begin();
+            record.sampled(millionths);
+            record.answered(StatusCode::OK);
+            record.decided(Verdict::PassThrough { bypass: None }, Vec::new(), None);
+            record.responded(StatusCode::OK);
+            happens(&mut record);
+            record.complete();
+        });
+        assert_eq!(events.len(), expected);
+    };
+    check(1_000_000, &|_| {}, 1);
+    check(0, &|_| {}, 0);
+    check(0, &|record| record.responded(StatusCode::NOT_FOUND), 1);
+    check(
+        0,
+        &|record| {
+            record.answered(StatusCode::INTERNAL_SERVER_ERROR);
+            record.responded(StatusCode::INTERNAL_SERVER_ERROR);
+        },
+        1,
+    );
+    check(0, &|record| record.decided(Verdict::Rewrite { rule: "a/b".into() }, Vec::new(), None), 1);
+    let undecided = Verdict::Undecided { reason: Undecided::OverTime };
+    check(0, &|record| record.decided(undecided.clone(), Vec::new(), None), 1);
+    let shadow = Shadow { rule: "a/b".into(), status: None };
+    let passed = Verdict::PassThrough { bypass: None };
+    check(0, &|record| record.decided(passed.clone(), vec![shadow.clone()], None), 1);
+    let twice = |record: &mut Record| {
+        tried(record);
+        tried(record);
+        record.answered(StatusCode::OK);
+    };
+    check(0, &twice, 1);
+    check(0, &|record| record.not_retried(Obstacle::Budget), 1);
+    check(0, &|record| record.failed(&UpstreamFault::CutShort.into()), 1);
+    let events = logged(Level::INFO, || {
+        let mut left = begin();
+        left.sampled(0);
+    });
+    assert_eq!(events.len(), 1);
+}
+
+#[test]
 fn an_exchange_that_was_left_says_so() {
     let events = logged(Level::INFO, || drop(begin()));
     assert_eq!(events[0]["error"], "the connection ended before the answer");
@@ -131,10 +186,10 @@ fn an_exchange_that_was_left_says_so() {
 
 #[test]
 fn further_tries_are_told_and_what_came_of_earlier_ones_is_not() {
-    let tried = |tries: &mut dyn FnMut(&mut Record)| {
+    let told = |tries: &mut dyn FnMut(&mut Record)| {
         let events = logged(Level::INFO, || {
             let mut record = begin();
-            record.tried();
+            tried(&mut record);
             record.answered(StatusCode::OK);
             tries(&mut record);
             record.complete();
@@ -143,18 +198,18 @@ fn further_tries_are_told_and_what_came_of_earlier_ones_is_not() {
         keys.map(|key| events[0][key].clone())
     };
     let none = Value::Null;
-    assert_eq!(tried(&mut |_| {}), [none.clone(), none.clone(), none.clone(), json!(200)]);
-    let by_rule = tried(&mut |record| {
+    assert_eq!(told(&mut |_| {}), [none.clone(), none.clone(), none.clone(), json!(200)]);
+    let by_rule = told(&mut |record| {
         record.retried_by("orders/busy".into());
-        record.tried();
+        tried(record);
     });
     assert_eq!(by_rule, [json!(2), json!("orders/busy"), none.clone(), none.clone()]);
-    let after_loss = tried(&mut |record| {
-        record.tried_again(Repeat::Lost);
+    let after_loss = told(&mut |record| {
+        let _ = record.tried_again((Repeat::Lost, UpstreamFault::Lost), &url(), &Uri::default());
         record.answered(StatusCode::CREATED);
     });
     assert_eq!(after_loss, [json!(2), json!("lost connection"), none.clone(), json!(201)]);
-    let hindered = tried(&mut |record| record.not_retried(Obstacle::Budget));
+    let hindered = told(&mut |record| record.not_retried(Obstacle::Budget));
     assert_eq!(hindered, [none.clone(), none, json!("over budget"), json!(200)]);
 }
 
@@ -188,7 +243,7 @@ fn further_tries_and_faults_of_the_upstream_are_counted() {
         let meters = Meters::start();
         let mut record = of(&meters, &Request::new(()));
         record.called(&"legacy".into());
-        record.tried();
+        tried(&mut record);
         happens(&mut record);
         drop(record);
         let counts = meters.counts();
@@ -201,7 +256,10 @@ fn further_tries_and_faults_of_the_upstream_are_counted() {
     };
     let check = |happens: &dyn Fn(&mut Record), expected: &[&str]| assert_eq!(counted(happens), expected);
     check(&|_| {}, &[]);
-    check(&|record| record.tried_again(Repeat::Lost), &["lost connection 1"]);
+    check(
+        &|record| drop(record.tried_again((Repeat::Lost, UpstreamFault::Lost), &url(), &Uri::default())),
+        &["lost connection 1"],
+    );
     check(&|record| record.not_retried(Obstacle::Body { bytes_max: 9 }), &["request body too long 1"]);
     let twice = |record: &mut Record| (0..2).for_each(|_| record.retried_by("orders/busy".into()));
     check(&twice, &["sent again 2"]);

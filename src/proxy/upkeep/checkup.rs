@@ -124,7 +124,7 @@ impl Checkup {
 
     async fn finding(&self, patient: &Patient) -> Finding {
         let RequestSnapshot { method, uri, headers, .. } = &self.request;
-        let head = RequestHead { method, uri, version: Version::HTTP_11, headers };
+        let head = RequestHead { method, uri, version: Version::HTTP_11, headers, trace: None };
         let patience =
             Patience { head: self.health.timeout, end: Some(Instant::now() + self.health.timeout) };
         let mut body = Some(RequestBody::Empty);

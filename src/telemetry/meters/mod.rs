@@ -17,9 +17,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::traces::Traces;
 use crate::engine::outcome::{Shadow, Verdict};
 
 pub use count::{Count, Counts, Decision, Door, Durations, Exchanges, Role, Verb, hidden};
@@ -44,6 +45,7 @@ struct Shared {
     workers: Mutex<Vec<Arc<Worker>>>,
     sources: Mutex<Sources>,
     tallies: Mutex<Vec<Tally>>,
+    traces: OnceLock<Traces>,
 }
 
 /// What one worker has counted and kept.
@@ -70,6 +72,7 @@ pub struct Meter {
     own: RefCell<shelf::Own>,
     rooms: RefCell<Rooms>,
     since: (Instant, SystemTime),
+    traces: Option<Traces>,
 }
 
 /// What is counted of an exchange that has ended.
@@ -164,6 +167,7 @@ impl Meters {
             workers: Mutex::default(),
             sources: Mutex::default(),
             tallies: Mutex::default(),
+            traces: OnceLock::new(),
         }))
     }
 
@@ -171,7 +175,14 @@ impl Meters {
     pub fn meter(&self) -> Meter {
         let worker = Arc::new(Worker::default());
         lock(&self.0.workers).push(Arc::clone(&worker));
-        Meter { worker, own: RefCell::default(), rooms: RefCell::default(), since: self.0.since }
+        let traces = self.0.traces.get().cloned();
+        Meter { worker, own: RefCell::default(), rooms: RefCell::default(), since: self.0.since, traces }
+    }
+
+    /// Spans of exchanges go there, of workers that begin from now on.
+    pub(super) fn trace_to(&self, traces: Traces) {
+        // A sidecar starts its traces once; who came first is as good as who came later.
+        let _ = self.0.traces.set(traces);
     }
 
     /// Asks this one, too, when metrics are asked for, from now on.
@@ -256,6 +267,11 @@ impl Meters {
 }
 
 impl Meter {
+    /// Where spans of the worker's exchanges go, if anywhere.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
+    }
+
     /// Another configuration is in force: rules are counted on by their names.
     pub fn forget_rules(&self) {
         self.own.borrow_mut().forget_rules();

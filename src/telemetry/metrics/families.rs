@@ -30,6 +30,8 @@ pub static ALL: &[&Family] = &[
     &TLS_CERTIFICATE_EXPIRY,
     &TLS_HANDSHAKE_FAILURES,
     &CAPTURES_DROPPED,
+    &LOG_EVENTS_DROPPED,
+    &SPANS_DROPPED,
     &CONFIG_GENERATION,
     &CONFIG_RELOADS,
     &CONFIG_LAST_RELOAD_SUCCESSFUL,
@@ -151,6 +153,18 @@ pub static TLS_HANDSHAKE_FAILURES: Family =
 pub static CAPTURES_DROPPED: Family = Family::counter(
     "candor_captures_dropped_total",
     "Exchanges that were not captured because more waited than could be written",
+);
+
+/// No labels.
+pub static LOG_EVENTS_DROPPED: Family = Family::counter(
+    "candor_log_events_dropped_total",
+    "Log events that were lost because more waited than could be written",
+);
+
+/// No labels.
+pub static SPANS_DROPPED: Family = Family::counter(
+    "candor_spans_dropped_total",
+    "Spans that were lost because more waited than could be sent, or because the collector did not take them",
 );
 
 /// No labels.

@@ -11,6 +11,7 @@ use candor::live::{InForce, Readiness, Snapshot};
 use candor::proxy::Listener;
 use candor::settings::Listen;
 use candor::telemetry::meters::Meters;
+use candor::telemetry::traces::Traces;
 use tokio::sync::oneshot;
 
 /// Where Envoy connects to.
@@ -63,7 +64,10 @@ impl Processor {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run(listener, followed, Meters::start(), ready, shutdown)).unwrap();
+            let meters = Meters::start();
+            let traces = Traces::start(followed.now().settings.traces.as_ref(), &meters).unwrap();
+            runtime.block_on(run(listener, followed, meters, ready, shutdown)).unwrap();
+            traces.iter().for_each(Traces::finish);
         });
         Processor { in_force, readiness, stop, ended }
     }

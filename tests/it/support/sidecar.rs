@@ -15,6 +15,7 @@ use candor::rules::{self, Quick};
 use candor::settings::{Admin, Drain, Flag, Layers, Listen, Log, Server, Settings, Upstream, UpstreamUrl};
 use candor::telemetry::meters::Meters;
 use candor::telemetry::metrics::{Format, gather};
+use candor::telemetry::traces::Traces;
 use tokio::sync::oneshot;
 
 use super::client::{Answered, Client};
@@ -45,6 +46,15 @@ impl Sidecar {
     /// A sidecar that carries out a definition, with a configuration that says what it leaves open: `api`,
     /// `upstreams`, `server`.
     pub fn carrying_out(definition: &str, configuration: &str) -> Sidecar {
+        Sidecar::carrying_out_with(definition, configuration, |_| {})
+    }
+
+    /// The same, with other settings than the configuration's.
+    pub fn carrying_out_with(
+        definition: &str,
+        configuration: &str,
+        change: impl FnOnce(&mut Settings),
+    ) -> Sidecar {
         log::keep();
         let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
         file.write_all(definition.as_bytes()).unwrap();
@@ -53,7 +63,10 @@ impl Sidecar {
             flags: vec![(Flag::Openapi, file.path().to_str().unwrap().to_owned())],
             ..Layers::default()
         };
-        let loaded = load::compile(&layers, None);
+        let mut loaded = load::compile(&layers, None);
+        if let Some(configuration) = &mut loaded.configuration {
+            change(&mut configuration.settings);
+        }
         let problems: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
         Sidecar::serving(loaded.snapshot().unwrap_or_else(|| panic!("{problems}")))
     }
@@ -83,6 +96,7 @@ impl Sidecar {
         let readiness = Readiness::new();
         let (stop, stopped) = oneshot::channel::<()>();
         let meters = Meters::start();
+        let traces = Traces::start(snapshot.settings.traces.as_ref(), &meters).unwrap();
         let drained = {
             let (readiness, meters) = (readiness.clone(), meters.clone());
             thread::spawn(move || {
@@ -93,7 +107,11 @@ impl Sidecar {
                         std::future::pending::<()>().await;
                     }
                 };
-                runtime.block_on(run(listener, snapshot, meters, readiness, control().1, shutdown)).unwrap()
+                let drained = runtime
+                    .block_on(run(listener, snapshot, meters, readiness, control().1, shutdown))
+                    .unwrap();
+                traces.iter().for_each(Traces::finish);
+                drained
             })
         };
         Sidecar { address, readiness, meters, stop, drained }
@@ -156,6 +174,7 @@ fn settings(upstream: SocketAddr) -> Settings {
         reload: Default::default(),
         log: Log::default(),
         capture: None,
+        traces: None,
     }
 }
 
