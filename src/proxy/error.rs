@@ -77,7 +77,8 @@ pub(super) enum UpstreamFault {
     ConnectTimeout,
     /// No socket is left to reach it with.
     NoSocket,
-    /// It has as many connections as `limits.connections`, and too many requests wait for one, or this one did too long.
+    /// It has as many connections as `limits.connections`, or as many requests as `limits.requests`, and too many wait,
+    /// or this one did too long.
     Full,
     /// Its certificate is not one that is believed, or is another's.
     TlsCertificate,
@@ -152,7 +153,7 @@ impl ProxyError {
     }
 
     /// Whether the client may soon find a better answer.
-    fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         matches!(
             self,
             ProxyError::Leaving(_) | ProxyError::Downstream(DownstreamError::Refused(Refusal::NoRoom))

@@ -46,7 +46,8 @@ impl Worker {
     /// Sends the call and collects its answer, or says why there is none; the record has the cause.
     ///
     /// # Errors
-    /// While the sidecar is draining, when nobody is there to be called: that is no failure of the API.
+    /// While the sidecar is draining, when nobody is there to be called, and where the upstream has as much to do as it
+    /// may have: that is no failure of the API.
     pub(super) async fn call(
         &self,
         deployment: &Deployment,
@@ -70,7 +71,7 @@ impl Worker {
         let sent = Sent { upstream, method, uri, headers, body, end, answer_bytes_max };
         match sent.outcome(share, record).await {
             Err(error) => match self.settled(error) {
-                error @ ProxyError::Leaving(_) => Err(error),
+                error if error.is_passing() => Err(error),
                 error => {
                     record.failed(&error);
                     Ok(Err(failure(&error)))
