@@ -324,6 +324,7 @@ impl Worker {
                 }
             };
             record.answered(answer.status);
+            record.spoke(answer.version);
             let Answer { status, version, phrase, mut headers, body: download } = *answer;
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };

@@ -147,6 +147,7 @@ impl Sent<'_> {
         }
         let answer = sent?;
         record.answered(answer.status);
+        record.spoke(answer.version);
         if let Some(choice) = &choice {
             choice.answered(Some(answer.status));
         }
