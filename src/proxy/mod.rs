@@ -216,8 +216,13 @@ impl Worker {
         let new = |(index, endpoints): (usize, &Arc<Endpoints>)| {
             let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
             let links = own.meter.links(&endpoints.settings.name);
-            let means =
-                Means { buffers: Rc::clone(&own.buffers), links, credential, failures: failures.clone() };
+            let means = Means {
+                buffers: Rc::clone(&own.buffers),
+                links,
+                credential,
+                failures: failures.clone(),
+                is_traffic: true,
+            };
             Rc::new(Upstream::new(endpoints, &means))
         };
         let upstreams = snapshot.endpoints.iter().enumerate();

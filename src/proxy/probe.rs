@@ -88,7 +88,7 @@ impl Prober {
             let credential = credentials.get(index).cloned().flatten();
             let links = meter.links(&endpoints.settings.name);
             let (buffers, failures) = (Rc::clone(&buffers), failures.clone());
-            Upstream::new(endpoints, &Means { buffers, links, credential, failures })
+            Upstream::new(endpoints, &Means { buffers, links, credential, failures, is_traffic: false })
         });
         let upstreams = upstreams.collect();
         Prober { snapshot, upstreams }

@@ -591,7 +591,7 @@ fn what_is_too_much_is_shed() {
     first.ask("GET /1", &[]);
     upstream.received();
     second.ask("GET /2", &[]);
-    until("the second waits", || endpoints.gate.as_ref().unwrap().waiting() == 1);
+    until("the second waits", || endpoints.waiting() == 1);
     check_shed(&sidecar.exchange("GET /3", &[]));
     assert_eq!(endpoints.counts.shed_too_many.load(SeqCst), 1);
     open();
@@ -609,7 +609,7 @@ fn check_requests_are_bounded(snapshot: Arc<Snapshot>, arrived: impl Fn(), open:
         first.ask("GET /1", &[]);
         arrived();
         second.ask("GET /2", &[]);
-        until("the second waits", || endpoints.requests_gate.as_ref().unwrap().waiting() == 1);
+        until("the second waits", || endpoints.waiting() == 1);
         check_shed(&sidecar.exchange("GET /3", &[]));
         open();
         assert_eq!(first.answer(false).status(), 200);

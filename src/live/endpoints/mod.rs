@@ -263,6 +263,12 @@ impl Endpoints {
         known.all.iter().enumerate().filter_map(seen).collect()
     }
 
+    /// How many requests wait at its gates now.
+    pub fn waiting(&self) -> usize {
+        let gates = self.gate.iter().chain(&self.requests_gate);
+        gates.map(Gate::waiting).sum()
+    }
+
     /// A request was turned away.
     pub fn shed(&self, why: Shed) {
         let count = match why {

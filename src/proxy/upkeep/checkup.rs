@@ -23,7 +23,7 @@ use crate::engine::outcome::Outcome;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot, RuleSet};
 use crate::live::endpoints::Endpoint;
 use crate::live::{Credential, Endpoints, Snapshot};
-use crate::settings::{Health, Limits, Tls};
+use crate::settings::{Health, Tls};
 use crate::telemetry::meters::Meters;
 
 /// The question, and who reads the answers.
@@ -71,7 +71,8 @@ pub(super) async fn keep(
     // What is asked here is no traffic, and not counted as such.
     let nobody = Meters::start();
     let links = nobody.meter().links(&endpoints.settings.name);
-    let means = Means { buffers: Rc::default(), links, credential, failures: Failures::told_with(&nobody) };
+    let failures = Failures::told_with(&nobody);
+    let means = Means { buffers: Rc::default(), links, credential, failures, is_traffic: false };
     let request = request(&endpoints, &health);
     let checkup = Rc::new(Checkup { health, rules, snapshot, request });
     let mut patients: Vec<Rc<Patient>> = Vec::new();
@@ -81,9 +82,7 @@ pub(super) async fn keep(
         for endpoint in all.iter() {
             if !patients.iter().any(|patient| Arc::ptr_eq(endpoint, &patient.endpoint)) {
                 let alone = endpoints.settings.endpoint(&endpoint.url);
-                let limits = Limits { connections: None, requests: None, ..alone.limits };
-                let alone = Endpoints::new(&crate::settings::Upstream { limits, ..alone }, None);
-                let upstream = Upstream::new(&alone, &means);
+                let upstream = Upstream::new(&Endpoints::new(&alone, None), &means);
                 patients.push(Rc::new(Patient { endpoint: Arc::clone(endpoint), upstream }));
             }
         }
