@@ -158,7 +158,9 @@ async fn send(upstream: &Upstream, asked: &RequestSnapshot) -> Result<Answer<Dow
     let choice = upstream.choose(None);
     let mut body = Some(RequestBody::Empty);
     let sent = upstream.send(choice.as_ref(), head, &mut body, None, Way::Any, patience).await;
-    let is_lost = |error: &ProxyError| error.upstream_fault() == Some(UpstreamFault::Lost);
+    let is_lost = |error: &ProxyError| {
+        matches!(error.upstream_fault(), Some(UpstreamFault::Lost | UpstreamFault::GivenBack))
+    };
     let taken = match sent {
         // The connection of the last question need not be there any more.
         Err(error) if is_lost(&error) && method.is_idempotent() => {

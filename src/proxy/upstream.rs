@@ -129,6 +129,11 @@ impl Upstream {
         self.several.is_some()
     }
 
+    /// Whether it can say of a request that it has done nothing about it.
+    pub fn may_give_back(&self) -> bool {
+        matches!(self.place.connections, Connections::Http2(_))
+    }
+
     fn place<'p>(&'p self, choice: Option<&'p Rc<Choice>>) -> &'p Place {
         choice.map_or(&self.place, |choice| &choice.place)
     }

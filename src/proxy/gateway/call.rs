@@ -172,7 +172,8 @@ impl Sent<'_> {
             return Some((Repeat::Elsewhere, fault));
         }
         // A kept-alive connection may be gone before its upstream could tell.
-        let is_lost = fault == UpstreamFault::Lost && self.method.is_idempotent();
+        let is_lost = fault == UpstreamFault::GivenBack
+            || (fault == UpstreamFault::Lost && self.method.is_idempotent());
         is_lost.then(|| {
             *body = Some(RequestBody::from(self.body.clone()));
             (Repeat::Lost, fault)
