@@ -50,8 +50,9 @@ impl Lines {
         Lines { pool, buffers, are_expected: Cell::new(false) }
     }
 
-    fn kept(&self) -> Option<Connection> {
-        Some(Connection::Line(self.pool.take()?, Rc::clone(&self.pool)))
+    fn kept(&self, way: Way) -> Option<Connection> {
+        let line = if way == Way::Any { self.pool.take()? } else { return None };
+        Some(Connection::Line(line, Rc::clone(&self.pool)))
     }
 }
 
@@ -68,8 +69,7 @@ impl Http2 {
     /// When there is none.
     pub async fn connection(&self, way: Way, leaves_http: bool) -> Result<Connection, ProxyError> {
         if let Some(lines) = self.lines.as_ref().filter(|_| leaves_http) {
-            let kept = (way == Way::Any).then(|| lines.kept()).flatten();
-            return match kept {
+            return match lines.kept(way) {
                 Some(line) => Ok(line),
                 None => self.open(Protocol::Http1).await,
             };
@@ -81,7 +81,7 @@ impl Http2 {
                 return Ok(Connection::Trunk(trunk.clone()));
             }
             if let Some(lines) = &self.lines {
-                if let Some(line) = (way == Way::Any).then(|| lines.kept()).flatten() {
+                if let Some(line) = lines.kept(way) {
                     return Ok(line);
                 }
                 // Each exchange needs one of its own.

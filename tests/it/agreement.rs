@@ -262,6 +262,21 @@ fn what_comes_while_a_connection_is_opened_waits_for_it() {
 }
 
 #[test]
+fn a_connection_that_cannot_be_opened_holds_nobody_up() {
+    let (open, opened) = gate();
+    // The first connection comes to nothing.
+    let upstream = Choosy::waiting(|number| if number == 0 { &["other"] } else { &[HTTP_2] }, opened);
+    let sidecar = upstream.sidecar();
+    let mut clients: Vec<_> = (0..4).map(|_| sidecar.client()).collect();
+    clients.iter_mut().for_each(|client| client.ask("GET /", &[]));
+    (0..5).for_each(|_| open());
+    let statuses: Vec<u16> = clients.iter_mut().map(|client| client.answer(false).status()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 502).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 3, "{statuses:?}");
+    assert_eq!(sidecar.exchange("GET /", &[]).status(), 200);
+}
+
+#[test]
 fn each_exchange_has_a_connection_of_its_own_where_http_1_is_chosen() {
     let (open, opened) = gate();
     let upstream = Choosy::waiting(|_| &[HTTP_1], opened);
