@@ -381,15 +381,7 @@ fn recorded(text: &[u8]) -> Result<Recorded, String> {
     let exchange = Exchange { request, answer: upstream.read()? };
     let took = took_ms.map(Duration::from_millis);
     let (client, noted) = (Some(client), Some(Box::new(noted)));
-    Ok(Recorded {
-        is_cut,
-        request_body,
-        is_request_cut,
-        took,
-        client,
-        noted,
-        ..Recorded::new(exchange)
-    })
+    Ok(Recorded { is_cut, request_body, is_request_cut, took, client, noted, ..Recorded::new(exchange) })
 }
 
 fn wrong_version(version: u64) -> String {

@@ -34,7 +34,8 @@ pub fn finished(deployment: &Deployment, recorded: &Recorded) -> Option<Finished
         Step::Call(call) => {
             let finished = execution.finish(Ok(answer(&recorded.exchange.answer)));
             let trace = finished.trace.as_ref();
-            let is_rendered = trace.and_then(|trace| trace.answer_body.as_ref()).is_some_and(BodyBy::is_template);
+            let is_rendered =
+                trace.and_then(|trace| trace.answer_body.as_ref()).is_some_and(BodyBy::is_template);
             let is_read = is_rendered || matches!(call.target, Target::Function(_));
             (!recorded.is_cut || !is_read).then_some(finished)
         }
@@ -58,14 +59,9 @@ fn asked(recorded: &Recorded) -> Request {
 /// called.
 fn settings<'s>(settings: &'s Settings, asked: &Request) -> Cow<'s, Settings> {
     match asked.headers.get("x-api-key") {
-        Some(REDACTED) => Cow::Owned(without_keys(settings)),
+        Some(REDACTED) => Cow::Owned(settings.without_keys()),
         _ => Cow::Borrowed(settings),
     }
-}
-
-/// The same where any key is good.
-pub fn without_keys(settings: &Settings) -> Settings {
-    Settings { keys: None, ..settings.clone() }
 }
 
 /// The request as an API sees it. Ids and times are such that the same question has the same answer.

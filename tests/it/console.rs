@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{candor, check, ended, file};
 use crate::support::client::{Answered, Client};
-use crate::support::json as reply;
 use crate::support::upstream::{After, Upstream};
+use crate::support::{files, json as reply};
 
 /// A running sidecar; ends with the value.
 struct Running {
@@ -168,6 +168,43 @@ fn a_running_sidecar_is_asked_what_shadow_rules_would_have_done() {
     }
     check(&["report", "--admin", "http://127.0.0.1:1"], 2, &["`http://127.0.0.1:1` cannot be read"]);
     check(&["report", "--admin", "http://127.0.0.1:1", "a.jsonl"], 2, &["cannot be used with"]);
+}
+
+#[test]
+fn a_captured_exchange_through_a_definition_is_told_stage_by_stage() {
+    let upstream =
+        Upstream::answering(reply(r#"{"message":"no order 7"}"#).replace("200 OK", "404 Not Found"));
+    let folder = tempfile::tempdir().unwrap();
+    let sidecar = Running::configured(&format!(
+        "version: 1\nupstreams: {{ legacy: {{ url: 'http://{}' }} }}\ncapture: {{ folder: '{}' }}\n\
+         api: {{ definition: '{}', upstream: legacy, lambdas: {{ orders: 'http://127.0.0.1:1/' }} }}\n",
+        upstream.address,
+        folder.path().display(),
+        files::path("tests/definitions/orders.yaml").display(),
+    ));
+    let body = r#"{"order":{"id":7}}"#;
+    let mut client = Client::connect(sidecar.traffic);
+    client.ask(
+        "POST /orders/7",
+        &["x-request-id: sent-1", "content-type: application/json", "content-length: 18"],
+    );
+    client.send(body);
+    let answer = client.answer(false);
+    assert_eq!(answer.status(), 400);
+    drop(client);
+    let captured = loop {
+        let told = sidecar.json("exchanges/sent-1");
+        if !told["captured"].is_null() {
+            break told["captured"].clone();
+        }
+    };
+    assert_eq!((&captured["status"], &captured["trace"]), (&json!(404), &Value::Null));
+    let made = &captured["api"];
+    assert_eq!((&made["through"], &made["answer"]["body"]), (&json!("api"), &json!(answer.text())));
+    assert_eq!(made["integration_response"]["pattern"], r"4\d{2}");
+    assert_eq!((&made["sent"]["method"], &made["sent"]["body"]), (&json!("PUT"), &json!(body)));
+    let lines = sidecar.ask("GET /api/v1/captures", "localhost", "");
+    assert!(lines.text().contains(r#""integration_response":"4\\d{2} -> 400""#), "{}", lines.text());
 }
 
 #[test]

@@ -77,7 +77,7 @@ async fn captured(shared: &Shared, playground: Arc<Playground>, seen: Arc<Seen>)
     let looking = spawn_blocking(move || {
         let _permit = permit;
         let recorded = captures::find(&folder, &seen.request_id)?;
-        Some(way::captured(&recorded, &seen, playground.snapshot()))
+        Some(way::captured(&recorded, &seen, &playground))
     });
     looking.await.ok().flatten()
 }

@@ -63,6 +63,11 @@ impl Playground {
         sets.iter().map(|set| (set.key.as_str(), Yaml::from(&set.node.to_json()).print())).collect()
     }
 
+    /// What the API makes of an exchange that one has carried before; nothing where there is none now.
+    pub fn once_more(&self, given: &Given) -> Option<Played> {
+        self.snapshot.deployment.as_ref().map(|deployment| play::once_more(deployment, given))
+    }
+
     /// Reads a trial: `request` and `upstream` as in a case; `rule_set` for one other than the route's; `rules` for its
     /// text, where it is not the one in force.
     pub fn read(&self, node: &Node, diagnostics: &mut Diagnostics) -> Option<Trial> {
