@@ -12,7 +12,7 @@ use super::*;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
-use crate::rules::{self, Quick};
+use crate::rules::{self, Quick, TemplateFiles};
 use crate::settings::{Layers, Log, Settings};
 use crate::telemetry;
 use crate::telemetry::meters::{Counted, Door, Ended, Verb};
@@ -43,7 +43,12 @@ fn admin(more: &str) -> Admin {
         prober: Prober::new().0,
         meters: Meters::start(),
         history: History::default(),
-        playground: InForce::new(Arc::new(Playground::new(Arc::new(snapshot), document, &quick))),
+        playground: InForce::new(Arc::new(Playground::new(
+            Arc::new(snapshot),
+            document,
+            TemplateFiles::default(),
+            &quick,
+        ))),
         reloads: Reloads::new(SystemTime::UNIX_EPOCH),
         reloader: None,
     }

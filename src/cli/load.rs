@@ -14,7 +14,7 @@ use crate::case::Playground;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_you_mean};
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
-use crate::rules::{self, Quick, Rules};
+use crate::rules::{self, Quick, Rules, TemplateFiles};
 use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token, Traces};
 
 use super::{Exit, RuleFlags, problems};
@@ -66,8 +66,18 @@ pub struct Configuration {
     pub rules: Rules,
     /// The API, if there is one.
     pub deployment: Option<Deployment>,
-    /// All of it as written, and what short names said.
-    pub written: (Node, settings::Quick),
+    /// All of it as written.
+    pub written: Written,
+}
+
+/// A configuration as it was written.
+#[derive(Debug)]
+pub struct Written {
+    document: Node,
+    /// The files that it names for templates.
+    templates: TemplateFiles,
+    /// What short names said.
+    quick: settings::Quick,
 }
 
 impl Loaded {
@@ -83,14 +93,15 @@ impl Loaded {
 
     /// The same, to take the place of another.
     pub fn playground_after(self, previous: Option<&Snapshot>) -> Option<Playground> {
-        let Configuration { settings, rules, deployment, written: (document, quick) } = self.configuration?;
+        let Configuration { settings, rules, deployment, written } = self.configuration?;
         let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
         let snapshot = snapshot.with(deployment).checked_by(&rules.checks).asking(rules.probes);
         let snapshot = match previous {
             Some(previous) => snapshot.after(previous),
             None => snapshot,
         };
-        Some(Playground::new(Arc::new(snapshot), document, &quick))
+        let Written { document, templates, quick } = written;
+        Some(Playground::new(Arc::new(snapshot), document, templates, &quick))
     }
 }
 
@@ -148,7 +159,8 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
     let beside = |path: &str, place: &Place| files.beside(path, place);
     let mut diagnostics = Diagnostics::default();
     let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
-        rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
+        let written = document.clone();
+        let templates = rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             let nobody = ExtProc::is_alone(&document).then_some("http://127.0.0.1");
             quick.upstream =
@@ -183,7 +195,7 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
             }
             None => None,
         };
-        let written = (document, quick);
+        let written = Written { document: written, templates, quick };
         (!diagnostics.has_errors()).then_some(Configuration { settings, rules, deployment, written })
     });
     let mut diagnostics = diagnostics.into_sorted();

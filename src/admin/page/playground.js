@@ -12,7 +12,7 @@ const PATIENCE = 350;
 const EXAMPLE = "rules:\n  - name: no-such-order\n    when: { status: 200, json: $.statusCode, matches: '4\\d{2}' }\n    then: { status: { from: $.statusCode }, body: problem }\n";
 
 export async function playground({ show, signal, query }) {
-  const { sets } = await get("rules", signal);
+  const { sets, templates } = await get("rules", signal);
   const field = (id, label, input, hint) => el("div", {}, el("label", { for: id }, label), input, hint && el("p", { class: "hint" }, hint));
   const area = (id, rows, text) => Object.assign(el("textarea", { id, rows, spellcheck: "false", autocomplete: "off", wrap: "off" }), { value: text });
 
@@ -24,6 +24,7 @@ export async function playground({ show, signal, query }) {
   const which = el("select", { id: "set" }, el("option", { value: BY_ROUTE }, "Those of the route"),
     sets.map((set) => el("option", { value: set.name }, set.name)), el("option", { value: NEW }, "New ones"));
   const text = area("rules", 12, "");
+  const files = templateFiles(templates, { field, area, changed: () => later() });
   const editor = el("div", { class: "stack" });
   const result = el("div", { class: "stack", "aria-live": "polite" });
   const reasons = el("div", { class: "stack" });
@@ -42,6 +43,8 @@ export async function playground({ show, signal, query }) {
     const isEdited = original() !== null && text.value !== original();
     if (which.value !== NEW) value.rule_set = which.value;
     if (which.value === NEW || isEdited) value.rules = text.value;
+    const changed = files.changed();
+    if (Object.keys(changed).length) value.templates = changed;
     return { ...value, name };
   };
 
@@ -71,10 +74,13 @@ export async function playground({ show, signal, query }) {
   };
   const chooseSet = () => {
     const begin = original();
+    const named = sets.find((set) => set.name === which.value)?.templates ?? [];
     text.value = begin ?? "";
-    const back = el("button", { type: "button", onclick: () => { text.value = original(); run(); } }, "Back to those in force");
+    files.begin(named[0]);
+    const back = el("button", { type: "button", onclick: () => { text.value = original(); files.begin(named[0]); run(); } }, "Back to those in force");
     editor.replaceChildren(...(begin === null ? [] : [
       field("rules", which.value === NEW ? "Rules" : `Rule set ${which.value}`, text, "YAML, as in a rule set of the configuration. Editing changes nothing that is served."),
+      files.part,
       which.value === NEW ? "" : el("div", {}, back)]));
     run();
   };
@@ -131,8 +137,43 @@ function saved(text) {
 function problems(all) {
   return [el("section", { class: "panel", role: "alert" }, el("h2", {}, all.length === 1 ? "There is a mistake" : `There are ${all.length} mistakes`),
     el("p", { class: "about" }, "Nothing was tried."),
-    all.map((problem) => el("div", { class: "problem" }, el("p", {}, problem.line && problem.file === "rules" ? el("strong", {}, `Line ${problem.line}: `) : null, problem.message),
+    all.map((problem) => el("div", { class: "problem" }, el("p", {}, place(problem), problem.message),
       problem.help && el("p", { class: "small" }, problem.help))))];
+}
+
+/** Where a mistake is, if that is in something that is edited here. */
+function place({ file, line }) {
+  if (!line || file === "trial") return null;
+  return el("strong", {}, file === "rules" ? `Line ${line}: ` : `${file}, line ${line}: `);
+}
+
+/** The template files that the configuration names, one at a time, and what is changed in their texts. */
+function templateFiles(templates, { field, area, changed }) {
+  const texts = new Map();
+  const inForce = (file) => templates.find((template) => template.file === file).text;
+  const which = el("select", { id: "template" }, el("option", { value: "" }, "Pick one…"), templates.map(({ file }) => el("option", { value: file }, file)));
+  const text = area("template-text", 8, "");
+  const editor = el("div");
+  const show = () => {
+    const file = which.value;
+    if (file) text.value = texts.get(file) ?? inForce(file);
+    editor.replaceChildren(...(file ? [field("template-text", `Text of ${file}`, text, "It is read so while you try things out; the file stays as it is.")] : []));
+  };
+  which.addEventListener("change", show);
+  text.addEventListener("input", () => {
+    texts.set(which.value, text.value);
+    changed();
+  });
+  return {
+    part: templates.length ? el("div", { class: "stack" },
+      field("template", "Template file", which, ["Rules may name any of them: ", el("code", {}, "template: { file: … }"), ". No other file is read."]), editor) : "",
+    begin: (file) => {
+      texts.clear();
+      which.value = file ?? "";
+      show();
+    },
+    changed: () => Object.fromEntries([...texts].filter(([file, text]) => text !== inForce(file))),
+  };
 }
 
 function outcome(told, given) {

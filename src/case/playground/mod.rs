@@ -3,6 +3,7 @@
 //!
 //! A trial is written as a case is, without its expectation; what comes of it can be kept as one.
 
+mod texts;
 mod written;
 
 use std::sync::Arc;
@@ -16,9 +17,12 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::document::{self, Entry, Fields, Node, Value, Yaml};
 use crate::engine::route::Found;
 use crate::live::Snapshot;
+use crate::rules::TemplateFiles;
 use crate::settings;
+use texts::Texts;
 
-const KEYS: [&str; 5] = ["request", "upstream", "rule_set", "rules", "name"];
+const KEYS: [&str; 6] = ["request", "upstream", "rule_set", "rules", TEMPLATES, "name"];
+const TEMPLATES: &str = "templates";
 /// Parts of a configuration that bear on what rules make of an answer, whatever the route.
 const BOUNDS: [&str; 2] = ["hold", "inspect"];
 /// The same of all parts.
@@ -29,7 +33,11 @@ const UNNAMED: &str = "playground";
 /// A configuration to try things on.
 #[derive(Debug)]
 pub struct Playground {
+    /// With the texts of template files in their places.
     setup: Setup,
+    /// As it was written.
+    written: Node,
+    templates: TemplateFiles,
     snapshot: Arc<Snapshot>,
 }
 
@@ -47,8 +55,16 @@ pub struct Trial {
 
 impl Playground {
     /// The configuration in force, compiled and as written.
-    pub fn new(snapshot: Arc<Snapshot>, document: Node, quick: &settings::Quick) -> Playground {
-        Playground { setup: Setup::new(document, quick), snapshot }
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        written: Node,
+        templates: TemplateFiles,
+        quick: &settings::Quick,
+    ) -> Playground {
+        let mut document = written.clone();
+        let mut problems = Diagnostics::default();
+        Texts::read(&templates, None, &mut problems).fill_in(&mut document, None, &mut problems);
+        Playground { setup: Setup::new(document, quick), written, templates, snapshot }
     }
 
     /// The configuration in force.
@@ -58,9 +74,35 @@ impl Playground {
 
     /// The rule sets of the configuration, each with its text.
     pub fn rule_sets(&self) -> Vec<(&str, String)> {
-        let sets = self.setup.document().entry("rule_sets").map(|entry| &entry.node);
-        let Some(Node { value: Value::Map(sets), .. }) = sets else { return Vec::new() };
-        sets.iter().map(|set| (set.key.as_str(), Yaml::from(&set.node.to_json()).print())).collect()
+        let text = |set: &Entry| Yaml::from(&set.node.to_json()).print();
+        self.sets().iter().map(|set| (set.key.as_str(), text(set))).collect()
+    }
+
+    fn sets(&self) -> &[Entry] {
+        match self.written.entry("rule_sets").map(|sets| &sets.node.value) {
+            Some(Value::Map(sets)) => sets,
+            _ => &[],
+        }
+    }
+
+    /// The files that the configuration names for templates, by their paths, with their texts.
+    pub fn templates(&self) -> Vec<(&str, &str)> {
+        self.templates.texts()
+    }
+
+    /// Those of them, by their paths, that a rule set names, or one that it uses.
+    pub fn templates_of(&self, rule_set: &str) -> Vec<String> {
+        let mut problems = Diagnostics::default();
+        let texts = Texts::read(&self.templates, None, &mut problems);
+        let used = self.written.entry("rule_sets").map(|sets| written::used(&sets.node, rule_set));
+        let used = used.unwrap_or_default();
+        let mut paths: Vec<String> = Vec::new();
+        for set in self.sets().iter().filter(|set| used.contains(set.key.as_str())) {
+            let filled = texts.fill_in(&mut set.node.clone(), None, &mut problems);
+            let named = filled.texts().into_iter().map(|(path, _)| path.to_owned());
+            paths.extend(named.filter(|path| !paths.contains(path)).collect::<Vec<_>>());
+        }
+        paths
     }
 
     /// What the API makes of an exchange that one has carried before; nothing where there is none now.
@@ -69,7 +111,7 @@ impl Playground {
     }
 
     /// Reads a trial: `request` and `upstream` as in a case; `rule_set` for one other than the route's; `rules` for its
-    /// text, where it is not the one in force.
+    /// text, where it is not the one in force; `templates` for texts of the files that it names.
     pub fn read(&self, node: &Node, diagnostics: &mut Diagnostics) -> Option<Trial> {
         let fields = node.fields("a trial", &KEYS, diagnostics)?;
         let mut text = |key: &str| {
@@ -77,12 +119,21 @@ impl Playground {
             node.text(&format!("text for `{key}`"), diagnostics).map(str::to_owned)
         };
         let (name, rule_set, rules) = (text("name"), text("rule_set"), text("rules"));
+        let texts = Texts::read(&self.templates, fields.get(TEMPLATES), diagnostics);
         let about = if rule_set.is_none() && rules.is_none() { self.about(&fields) } else { About::Rules };
         let given = Given::read(&fields, about, diagnostics)?;
         let (setup, snapshot) = match (rule_set, rules) {
-            (None, None) => (self.setup.clone(), Arc::clone(&self.snapshot)),
+            (None, None) => {
+                if let Some(entry) = fields.entry(TEMPLATES) {
+                    let problem = Diagnostic::error("`templates` without `rule_set` or `rules`");
+                    diagnostics.push(
+                        problem.at(&entry.key_place).help("say which rule set is to be tried with them"),
+                    );
+                }
+                (self.setup.clone(), Arc::clone(&self.snapshot))
+            }
             (rule_set, rules) => {
-                let setup = self.changed(rule_set.as_deref(), rules.as_deref(), diagnostics)?;
+                let setup = self.changed(rule_set.as_deref(), rules.as_deref(), &texts, diagnostics)?;
                 let snapshot = Arc::new(setup.compile(diagnostics)?);
                 (setup, snapshot)
             }
@@ -120,21 +171,25 @@ impl Playground {
         &self,
         rule_set: Option<&str>,
         rules: Option<&str>,
+        texts: &Texts<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Setup> {
         let name = rule_set.unwrap_or(UNNAMED);
-        let mut sets =
-            self.setup.document().entry("rule_sets").map_or_else(Vec::new, |entry| match &entry.node.value {
-                Value::Map(sets) => sets.clone(),
-                _ => Vec::new(),
-            });
-        let place = &self.setup.document().place;
+        let mut sets = self.sets().to_vec();
+        let mut filled = Vec::new();
         if let Some(rules) = rules {
-            let node = rule_set_of(rules, diagnostics)?;
+            let mut node = rule_set_of(rules, diagnostics)?;
+            let before = sets.iter().find(|set| set.key == name).map_or(&self.written, |set| &set.node);
+            filled.push(texts.fill_in(&mut node, Some(&before.place.source.name), diagnostics));
             sets.retain(|set| set.key != name);
             sets.push(Entry { key: name.to_owned(), key_place: node.place.clone(), node });
         }
-        let document = &self.setup.document();
+        for set in &mut sets {
+            filled.push(texts.fill_in(&mut set.node, None, diagnostics));
+        }
+        texts.check_used(&filled, diagnostics);
+        let document = &self.written;
+        let place = &document.place;
         let mut entries: Vec<Entry> = BOUNDS.iter().filter_map(|key| document.entry(key).cloned()).collect();
         let is_only = sets.len() == 1 || name == "default";
         let entry = |key: &str, value| {

@@ -66,7 +66,7 @@ fn part(document: &Node, key: &str, node: &Node) -> Yaml {
 }
 
 /// A rule set and all that it uses.
-fn used<'n>(sets: &'n Node, name: &'n str) -> BTreeSet<&'n str> {
+pub(super) fn used<'n>(sets: &'n Node, name: &'n str) -> BTreeSet<&'n str> {
     let (mut used, mut open) = (BTreeSet::new(), vec![name]);
     while let Some(name) = open.pop() {
         let Some(set) = sets.entry(name).filter(|_| used.insert(name)) else { continue };
