@@ -501,7 +501,7 @@ def captured(browser, candor):
         page = walk.page
 
         def is_told():
-            stages = page.locator(".panel", has_text="Stage by stage")
+            stages = page.locator(".panel", has_text="Stage by stage").last
             expect(stages).to_contain_text(".*4\\d\\d.*")
             expect(stages.locator("li", has_text="Method response")).to_contain_text("400")
             expect(page.get_by_label("The captured answer")).to_contain_text('"password": "[redacted]"')
