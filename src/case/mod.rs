@@ -40,7 +40,7 @@ pub use setup::Setup;
 use given::About;
 
 const FILE_KEYS: [&str; 1] = ["cases"];
-const CASE_KEYS: [&str; 4] = ["name", "request", "upstream", "expect"];
+const CASE_KEYS: [&str; 5] = ["name", unfold::EACH, "request", "upstream", "expect"];
 
 /// A file of cases, at least one.
 #[derive(Debug)]
