@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::case::Written;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
@@ -45,9 +46,7 @@ fn admin(more: &str) -> Admin {
         history: History::default(),
         playground: InForce::new(Arc::new(Playground::new(
             Arc::new(snapshot),
-            document,
-            TemplateFiles::default(),
-            &quick,
+            Written { document, templates: TemplateFiles::default(), definition: None, quick },
         ))),
         reloads: Reloads::new(SystemTime::UNIX_EPOCH),
         reloader: None,
@@ -271,6 +270,7 @@ async fn rules_are_told_with_what_they_did() {
     assert_eq!((&rule(1)["decided"], &rule(1)["then"]), (&json!(1), &json!("status 410, a new body")));
     assert_eq!(rule(2)["decided"], 0);
     assert!(seen["sets"][0]["text"].as_str().unwrap().starts_with("rules:\n"));
+    asked(&admin, get("/api/v1/definition"), 404).await;
 }
 
 #[tokio::test]

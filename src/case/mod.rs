@@ -34,7 +34,7 @@ pub use coverage::{Coverage, Gap};
 pub use expectation::{Expectation, Mismatch};
 pub use given::{Given, Request, Upstream};
 pub use play::{Decision, Played, Sent, SentRequest, SentTo};
-pub use playground::{Playground, Trial};
+pub use playground::{Playground, Trial, Written};
 pub use setup::Setup;
 
 use given::About;

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use crate::apigateway;
 use crate::apigateway::model::Api;
 use crate::apigateway::read::native;
-use crate::case::Playground;
+use crate::case::{Playground, Written};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_you_mean};
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
-use crate::rules::{self, Quick, Rules, TemplateFiles};
+use crate::rules::{self, Quick, Rules};
 use crate::settings::{self, ExtProc, Flag, Layers, Settings, Token, Traces};
 
 use super::{Exit, RuleFlags, problems};
@@ -70,16 +70,6 @@ pub struct Configuration {
     pub written: Written,
 }
 
-/// A configuration as it was written.
-#[derive(Debug)]
-pub struct Written {
-    document: Node,
-    /// The files that it names for templates.
-    templates: TemplateFiles,
-    /// What short names said.
-    quick: settings::Quick,
-}
-
 impl Loaded {
     /// The configuration as an exchange sees it.
     pub fn snapshot(self) -> Option<Arc<Snapshot>> {
@@ -100,8 +90,7 @@ impl Loaded {
             Some(previous) => snapshot.after(previous),
             None => snapshot,
         };
-        let Written { document, templates, quick } = written;
-        Some(Playground::new(Arc::new(snapshot), document, templates, &quick))
+        Some(Playground::new(Arc::new(snapshot), written))
     }
 }
 
@@ -182,9 +171,11 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
                 token(&path, &place, files).map_err(|problem| diagnostics.push(problem)).ok();
         }
         check_captured(&settings, &rules, &mut diagnostics);
+        let mut definition = None;
         let deployment = match settings.api.clone() {
             Some(said) => {
-                let api = api(&said, &document, files, &mut diagnostics)?;
+                let api;
+                (api, definition) = self::api(&said, &document, files, &mut diagnostics)?;
                 let mut unreached = Diagnostics::default();
                 let deployment = Deployment::new(api, &said, &mut settings, &mut unreached);
                 // A command that sends nothing need not reach anything.
@@ -195,7 +186,7 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
             }
             None => None,
         };
-        let written = Written { document: written, templates, quick };
+        let written = Written { document: written, templates, definition, quick };
         (!diagnostics.has_errors()).then_some(Configuration { settings, rules, deployment, written })
     });
     let mut diagnostics = diagnostics.into_sorted();
@@ -211,14 +202,14 @@ fn token(path: &str, place: &Place, files: &Files) -> Result<Token, Diagnostic> 
         .map_err(|wrong| Diagnostic::error(format!("the token in `{path}` {wrong}")).at(place))
 }
 
-/// The API that a configuration has: one that it says itself, or one whose definition it names.
-fn api(said: &settings::Api, document: &Node, files: &Files, diagnostics: &mut Diagnostics) -> Option<Api> {
-    let options = apigateway::read::Options {
-        api: said.resource.clone(),
-        stage: said.stage.clone(),
-        stage_variables: said.stage_variables.clone(),
-        parameters: said.parameters.clone(),
-    };
+/// The API that a configuration has: one that it says itself, or one whose definition it names, which comes with it.
+fn api(
+    said: &settings::Api,
+    document: &Node,
+    files: &Files,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Api, Option<Arc<Source>>)> {
+    let options = said.reading();
     let node = document.entry("api").map_or(document, |entry| &entry.node);
     let own = native::KEYS.iter().find_map(|key| node.entry(key));
     match (&said.definition, own) {
@@ -228,11 +219,11 @@ fn api(said: &settings::Api, document: &Node, files: &Files, diagnostics: &mut D
                 .push(problem.help("`routes` say what the API is, or `definition` names a file that does"));
             None
         }
-        (None, Some(_)) => native::read(node, &options, diagnostics),
+        (None, Some(_)) => native::read(node, &options, diagnostics).map(|api| (api, None)),
         (Some(definition), None) => {
             let source = files.beside(&definition.path, &definition.place);
             let source = source.map_err(|problem| diagnostics.push(problem)).ok()?;
-            apigateway::read::read(&source, &options, diagnostics)
+            apigateway::read::read(&source, &options, diagnostics).map(|api| (api, Some(source)))
         }
         (Some(definition), Some(own)) => {
             let message = format!("`{}` beside a definition that says it all", own.key);

@@ -240,6 +240,12 @@ def playground(walk, traffic, candor):
     page.get_by_role("button", name="Write the case").click()
     expect(page.get_by_label("The case")).to_contain_text("cases:")
     walk.check("the playground tries edited rules")
+    holds(page, candor)
+    print("ok a case that is saved is accepted by `candor test`")
+
+
+def holds(page, candor):
+    """Saves the case that is shown and has it played."""
     with page.expect_download() as download:
         page.get_by_role("link", name="Save").click()
     with tempfile.TemporaryDirectory() as folder:
@@ -247,7 +253,6 @@ def playground(walk, traffic, candor):
         download.value.save_as(case)
         played = subprocess.run([candor, "test", case], capture_output=True, text=True)
         assert played.returncode == 0 and "1 held" in played.stdout, played.stdout + played.stderr
-    print("ok a case that is saved is accepted by `candor test`")
 
 
 def why(walk, traffic):
@@ -341,6 +346,21 @@ def gateway(browser, candor):
         expect(stages).to_contain_text(".*4\\d\\d.*")
         expect(walk.page.get_by_label("The final response")).to_contain_text("400 Bad Request")
         walk.check("an API is shown stage by stage")
+        page = walk.page
+        page.get_by_label("Rules to meet").select_option("(definition)")
+        editor = page.get_by_label("Definition ")
+        expect(editor).to_have_value(re.compile(r'\{"message": \$input'))
+        text = editor.input_value()
+        editor.fill(text.replace('{"message": $input', '{"because": $input'))
+        expect(page.get_by_label("The final response")).to_contain_text('{"because": "Raising 400 now"}')
+        walk.check("a mapping template of a definition is edited in place")
+        editor.fill(text.replace("#set($context.responseOverride.status = 400)", "#if("))
+        expect(page.get_by_role("alert")).to_contain_text("Line ")
+        walk.expects("a status of 422")
+        editor.fill(text.replace('{"message": $input', '{"because": $input'))
+        page.get_by_role("button", name="Write the case").click()
+        holds(page, candor)
+        walk.check("and kept as a case")
 
 
 SHOP = """
@@ -388,12 +408,7 @@ def templates(browser, candor):
             walk.check("a template file is edited in place")
             page.get_by_role("button", name="Write the case").click()
             expect(page.get_by_label("The case")).to_contain_text("left: $input.path")
-            with page.expect_download() as download:
-                page.get_by_role("link", name="Save").click()
-            case = Path(folder, "case.yaml")
-            download.value.save_as(case)
-            played = subprocess.run([candor, "test", case], capture_output=True, text=True)
-            assert played.returncode == 0 and "1 held" in played.stdout, played.stdout + played.stderr
+            holds(page, candor)
             page.get_by_role("button", name="Back to those in force").click()
             expect(response).to_contain_text("gone: 7")
             expect(editor).to_have_value("gone: $input.path('$.code')\n")

@@ -56,6 +56,7 @@ pub(super) async fn rules(State(shared): State<Shared>) -> Json<Value> {
         "templates": playground.templates().into_iter().map(template).collect::<Vec<_>>(),
         "routes": routes.collect::<Vec<_>>(),
         "api": snapshot.deployment.is_some(),
+        "definition": playground.definition().map(|(file, _)| file),
     }))
 }
 

@@ -8,11 +8,12 @@ import { stages } from "./stages.js";
 
 const BY_ROUTE = "";
 const NEW = "(new)";
+const DEFINITION = "(definition)";
 const PATIENCE = 350;
 const EXAMPLE = "rules:\n  - name: no-such-order\n    when: { status: 200, json: $.statusCode, matches: '4\\d{2}' }\n    then: { status: { from: $.statusCode }, body: problem }\n";
 
 export async function playground({ show, signal, query }) {
-  const { sets, templates } = await get("rules", signal);
+  const { sets, templates, definition } = await get("rules", signal);
   const field = (id, label, input, hint) => el("div", {}, el("label", { for: id }, label), input, hint && el("p", { class: "hint" }, hint));
   const area = (id, rows, text) => Object.assign(el("textarea", { id, rows, spellcheck: "false", autocomplete: "off", wrap: "off" }), { value: text });
 
@@ -22,7 +23,8 @@ export async function playground({ show, signal, query }) {
   const sample = el("select", { id: "sample" }, el("option", { value: "" }, "Pick one…"), SAMPLES.map((each, index) => el("option", { value: index }, each.name)));
   const answer = area("answer", 9, SAMPLES[0].text);
   const which = el("select", { id: "set" }, el("option", { value: BY_ROUTE }, "Those of the route"),
-    sets.map((set) => el("option", { value: set.name }, set.name)), el("option", { value: NEW }, "New ones"));
+    sets.map((set) => el("option", { value: set.name }, set.name)), el("option", { value: NEW }, "New ones"),
+    definition ? el("option", { value: DEFINITION }, "The API Gateway definition") : []);
   const text = area("rules", 12, "");
   const files = templateFiles(templates, { field, area, changed: () => later() });
   const editor = el("div", { class: "stack" });
@@ -33,13 +35,15 @@ export async function playground({ show, signal, query }) {
   which.value = query.get("set") ?? BY_ROUTE;
   if (which.selectedIndex < 0) which.value = BY_ROUTE;
 
-  const original = () => which.value === NEW ? EXAMPLE : sets.find((set) => set.name === which.value)?.text ?? null;
+  let defined = null;
+  const original = () => which.value === NEW ? EXAMPLE : which.value === DEFINITION ? defined : sets.find((set) => set.name === which.value)?.text ?? null;
   const trial = (name) => {
     const asked = { method: method.value, path: path.value || "/" };
     const headers = fields(more.value);
     if (Object.keys(headers).length) asked.headers = headers;
     const value = { request: asked, upstream: saved(answer.value) };
     if (which.value === BY_ROUTE) return { ...value, name };
+    if (which.value === DEFINITION) return { ...value, name, definition: text.value };
     const isEdited = original() !== null && text.value !== original();
     if (which.value !== NEW) value.rule_set = which.value;
     if (which.value === NEW || isEdited) value.rules = text.value;
@@ -72,15 +76,24 @@ export async function playground({ show, signal, query }) {
     clearTimeout(soon);
     soon = setTimeout(run, PATIENCE);
   };
-  const chooseSet = () => {
+  const chooseSet = async () => {
+    const chosen = which.value;
+    try {
+      if (chosen === DEFINITION) defined ??= (await get("definition", signal)).text;
+    } catch (error) {
+      if (!signal.aborted) result.replaceChildren(failure(error));
+      return;
+    }
+    if (which.value !== chosen) return;
     const begin = original();
     const named = sets.find((set) => set.name === which.value)?.templates ?? [];
     text.value = begin ?? "";
     files.begin(named[0]);
     const back = el("button", { type: "button", onclick: () => { text.value = original(); files.begin(named[0]); run(); } }, "Back to those in force");
     editor.replaceChildren(...(begin === null ? [] : [
-      field("rules", which.value === NEW ? "Rules" : `Rule set ${which.value}`, text, "YAML, as in a rule set of the configuration. Editing changes nothing that is served."),
-      files.part,
+      which.value === DEFINITION ? field("rules", `Definition ${definition}`, text, "All of it, its mapping templates among it. Editing changes nothing that is served.")
+        : field("rules", which.value === NEW ? "Rules" : `Rule set ${which.value}`, text, "YAML, as in a rule set of the configuration. Editing changes nothing that is served."),
+      which.value === DEFINITION ? "" : files.part,
       which.value === NEW ? "" : el("div", {}, back)]));
     run();
   };
@@ -144,7 +157,7 @@ function problems(all) {
 /** Where a mistake is, if that is in something that is edited here. */
 function place({ file, line }) {
   if (!line || file === "trial") return null;
-  return el("strong", {}, file === "rules" ? `Line ${line}: ` : `${file}, line ${line}: `);
+  return el("strong", {}, ["rules", "definition"].includes(file) ? `Line ${line}: ` : `${file}, line ${line}: `);
 }
 
 /** The template files that the configuration names, one at a time, and what is changed in their texts. */

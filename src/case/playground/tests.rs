@@ -44,7 +44,7 @@ fn playground() -> Playground {
     let rules = crate::rules::read(Some(&document), Quick::default(), &names, &mut problems);
     assert!(problems.is_empty());
     let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
-    Playground::new(Arc::new(snapshot), written, templates, &quick)
+    Playground::new(Arc::new(snapshot), Written { document: written, templates, definition: None, quick })
 }
 
 fn trial(text: &str) -> Result<Trial, Vec<String>> {
