@@ -94,6 +94,7 @@ fn count_one(meters: &Meters, request_id: &str) {
         attempts: 1,
         integration_response: None,
         gateway_response: None,
+        by_api: false,
         error: None,
         alarming: false,
     });

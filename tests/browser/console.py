@@ -524,6 +524,7 @@ def captured(browser, candor):
         is_told()
         walk.check("why shows a captured exchange of an API stage by stage")
         walk.open("live")
+        expect(page.locator(".exchange").first).to_contain_text("through the API")
         page.locator(".exchange").first.click()
         is_told()
         walk.check("live shows a captured exchange of an API stage by stage")

@@ -218,6 +218,21 @@ fn a_captured_exchange_through_a_definition_is_told_stage_by_stage() {
         }
     };
     assert_eq!((&captured["status"], &captured["trace"]), (&json!(404), &Value::Null));
+    assert_eq!(
+        Client::connect(sidecar.traffic).exchange("GET /mock", &["x-request-id: sent-2"]).status(),
+        204
+    );
+    let kept = |word: &str| {
+        let told = sidecar.json(&format!("exchanges?verdict={word}"));
+        let exchanges = told["exchanges"].as_array().unwrap().clone();
+        exchanges.iter().map(|seen| seen["request_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // An exchange is kept soon after the client has its answer.
+    while kept("pass").is_empty() {}
+    assert_eq!(
+        (kept("rewrite"), kept("pass"), kept("none")),
+        (vec!["sent-1".to_owned()], vec!["sent-2".to_owned()], vec![])
+    );
     let made = &captured["api"];
     assert_eq!((&made["through"], &made["answer"]["body"]), (&json!("api"), &json!(answer.text())));
     assert_eq!(made["integration_response"]["pattern"], r"4\d{2}");

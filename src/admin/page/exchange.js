@@ -81,6 +81,11 @@ export function passage({ exchange, way: steps, captured }) {
     ];
   }
   const again = new URLSearchParams({ method: exchange.method ?? "GET", path: exchange.path ?? "/" });
+  if (exchange.by_api) {
+    return panel("Its way through the API",
+      ["Bodies are kept by captures alone, so its stages are not known. Paste an answer like it into the ",
+        el("a", { href: `#/playground?${again}` }, "playground"), " to see them."]);
+  }
   return steps.length ? panel("Its way through the rules",
     ["Bodies are kept by captures alone, so what each rule found in this one is not known. Paste an answer like it into the ",
       el("a", { href: `#/playground?${again}` }, "playground"), " to see every comparison."], way(steps)) : null;
