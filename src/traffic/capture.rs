@@ -58,12 +58,12 @@ pub enum Made {
         outcome: Outcome,
     },
     /// An API.
-    ByApi(Box<Execution>),
+    ByApi(Box<ByApi>),
 }
 
 /// What an API did.
 #[derive(Debug)]
-pub struct Execution {
+pub struct ByApi {
     /// The request's body, which it may have read.
     pub request_body: Bytes,
     /// Whether the end of that is missing.
@@ -178,7 +178,7 @@ impl Captured {
             reason: made.reason().map(|reason| redaction.text(&reason).into_owned()),
             status: status.as_u16(),
             shadows: made.shadows().iter().map(shadow).collect(),
-            api: made.api().map(|execution| execution.line(redaction)),
+            api: made.api().map(|it| it.line(redaction)),
             request: made.request(request, writing),
             upstream: self.upstream(writing),
         };
@@ -200,8 +200,8 @@ impl Made {
     pub fn verdict(&self) -> &'static str {
         match self {
             Made::ByRules { outcome, .. } => outcome.verdict.word(),
-            Made::ByApi(execution) if execution.gateway_response.is_some() => "failed",
-            Made::ByApi(execution) if execution.is_changed => "rewrite",
+            Made::ByApi(it) if it.gateway_response.is_some() => "failed",
+            Made::ByApi(it) if it.is_changed => "rewrite",
             Made::ByApi(_) => "pass",
         }
     }
@@ -223,10 +223,10 @@ impl Made {
         }
     }
 
-    fn api(&self) -> Option<&Execution> {
+    fn api(&self) -> Option<&ByApi> {
         match self {
             Made::ByRules { .. } => None,
-            Made::ByApi(execution) => Some(execution),
+            Made::ByApi(it) => Some(it),
         }
     }
 
@@ -240,9 +240,7 @@ impl Made {
     fn reason(&self) -> Option<Cow<'_, str>> {
         match self {
             Made::ByRules { outcome, .. } => outcome.verdict.reason().map(|it| it.to_string().into()),
-            Made::ByApi(execution) => {
-                execution.gateway_response.as_ref().map(|(_, cause)| cause.as_str().into())
-            }
+            Made::ByApi(it) => it.gateway_response.as_ref().map(|(_, cause)| cause.as_str().into()),
         }
     }
 
@@ -250,7 +248,7 @@ impl Made {
     fn status(&self) -> Option<StatusCode> {
         match self {
             Made::ByRules { outcome, .. } => outcome.mutation.status,
-            Made::ByApi(execution) => Some(execution.status),
+            Made::ByApi(it) => Some(it.status),
         }
     }
 
@@ -258,7 +256,7 @@ impl Made {
     fn request(&self, request: &RequestSnapshot, writing: &Writing<'_>) -> RequestLine {
         let method = request.method.to_string();
         let url = writing.redaction.text(&request.uri.to_string()).into_owned();
-        let Some(Execution { request_body, is_request_cut, .. }) = self.api() else {
+        let Some(ByApi { request_body, is_request_cut, .. }) = self.api() else {
             let headers = pairs(&request.headers, writing.redaction);
             return RequestLine { method, url, headers, body: None, body_base64: None, cut: None };
         };
@@ -269,7 +267,7 @@ impl Made {
     }
 }
 
-impl Execution {
+impl ByApi {
     fn line(&self, redaction: &Redaction) -> ApiLine {
         let chosen = self.integration_response.as_ref();
         ApiLine {

@@ -131,8 +131,8 @@ fn kind(made: &Made) -> Kind {
             Verdict::Undecided { .. } => Kind::Undecided,
             Verdict::Failed { .. } => Kind::Failed,
         },
-        Made::ByApi(execution) if execution.gateway_response.is_some() => Kind::Failed,
-        Made::ByApi(execution) if execution.is_changed => Kind::Translated,
+        Made::ByApi(it) if it.gateway_response.is_some() => Kind::Failed,
+        Made::ByApi(it) if it.is_changed => Kind::Translated,
         Made::ByApi(_) => Kind::Passed,
     }
 }

@@ -14,7 +14,7 @@ use super::Captures;
 use crate::apigateway::execute::Finished;
 use crate::engine::outcome::Outcome;
 use crate::engine::{Answer, AnswerHead, Exchange, RequestSnapshot, RuleSet};
-use crate::traffic::capture::{Captured, Execution, Made};
+use crate::traffic::capture::{ByApi, Captured, Made};
 
 /// The recording of one exchange, held by all who see a part of it.
 #[derive(Debug, Clone)]
@@ -124,18 +124,17 @@ impl Sample {
     /// An API has made an answer of the upstream's, which is changed by that or is not.
     pub fn executed(&self, asked: &Bytes, finished: &Finished, is_changed: bool) {
         let bytes_max = usize::try_from(self.0.borrow().captures.wanted.body_bytes).unwrap_or(usize::MAX);
-        let beginning = asked.get(..bytes_max).map(Bytes::copy_from_slice);
-        let is_request_cut = asked.len() > bytes_max;
-        let execution = Execution {
-            // A part would keep all of it.
-            request_body: beginning.filter(|_| is_request_cut).unwrap_or_else(|| asked.clone()),
-            is_request_cut,
+        let beginning = asked.get(..bytes_max).filter(|beginning| beginning.len() < asked.len());
+        let by_api = ByApi {
+            is_request_cut: beginning.is_some(),
+            // A slice of it would keep all of it.
+            request_body: beginning.map_or_else(|| asked.clone(), Bytes::copy_from_slice),
             status: finished.answer.status,
             is_changed,
             integration_response: finished.chosen.as_ref().map(ToString::to_string),
             gateway_response: finished.fault.as_ref().map(|it| (it.kind.name(), it.cause.clone())),
         };
-        self.write(|taken| taken.made = Some(Made::ByApi(Box::new(execution))));
+        self.write(|taken| taken.made = Some(Made::ByApi(Box::new(by_api))));
     }
 }
 

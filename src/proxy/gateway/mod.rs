@@ -87,9 +87,10 @@ impl Worker {
             Step::Done(finished) => finished,
             Step::Call(call) => {
                 let outcome = self.call(deployment, call, sample.as_ref(), &mut share, record).await?;
-                let received = sample.zip(outcome.as_ref().ok().map(|it| (it.status, it.body.clone())));
+                let received = outcome.as_ref().ok();
+                let received = sample.zip(received).map(|(sample, it)| (sample, it.status, it.body.clone()));
                 let finished = execution.finish(outcome);
-                if let Some((sample, (status, body))) = received {
+                if let Some((sample, status, body)) = received {
                     let is_changed = (finished.answer.status, &finished.answer.body) != (status, &body);
                     sample.executed(&asked.body, &finished, is_changed);
                 }
