@@ -43,11 +43,6 @@ impl TemplateFiles {
         texts
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether a path is named anywhere.
     pub fn names(&self, path: &str) -> bool {
         self.0.iter().any(|file| file.path == path)
