@@ -24,6 +24,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/console/rules.js", SCRIPT, include_str!("page/rules.js")),
     ("/console/playground.js", SCRIPT, include_str!("page/playground.js")),
     ("/console/samples.js", SCRIPT, include_str!("page/samples.js")),
+    ("/console/stages.js", SCRIPT, include_str!("page/stages.js")),
     ("/console/why.js", SCRIPT, include_str!("page/why.js")),
 ];
 

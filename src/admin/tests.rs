@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::case::Written;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
-use crate::rules::{self, Quick};
+use crate::rules::{self, Quick, TemplateFiles};
 use crate::settings::{Layers, Log, Settings};
 use crate::telemetry;
 use crate::telemetry::meters::{Counted, Door, Ended, Verb};
@@ -43,7 +44,10 @@ fn admin(more: &str) -> Admin {
         prober: Prober::new().0,
         meters: Meters::start(),
         history: History::default(),
-        playground: InForce::new(Arc::new(Playground::new(Arc::new(snapshot), document, &quick))),
+        playground: InForce::new(Arc::new(Playground::new(
+            Arc::new(snapshot),
+            Written { document, templates: TemplateFiles::default(), definition: None, quick },
+        ))),
         reloads: Reloads::new(SystemTime::UNIX_EPOCH),
         reloader: None,
     }
@@ -90,6 +94,7 @@ fn count_one(meters: &Meters, request_id: &str) {
         attempts: 1,
         integration_response: None,
         gateway_response: None,
+        by_api: false,
         error: None,
         alarming: false,
     });
@@ -266,6 +271,7 @@ async fn rules_are_told_with_what_they_did() {
     assert_eq!((&rule(1)["decided"], &rule(1)["then"]), (&json!(1), &json!("status 410, a new body")));
     assert_eq!(rule(2)["decided"], 0);
     assert!(seen["sets"][0]["text"].as_str().unwrap().starts_with("rules:\n"));
+    asked(&admin, get("/api/v1/definition"), 404).await;
 }
 
 #[tokio::test]

@@ -66,7 +66,8 @@ impl From<Difference> for Mismatch {
     }
 }
 
-fn pattern(node: &Node, diagnostics: &mut Diagnostics) -> Option<Pattern> {
+/// A pattern that a whole text must be a match of.
+pub(super) fn pattern(node: &Node, diagnostics: &mut Diagnostics) -> Option<Pattern> {
     let text = node.text("a pattern", diagnostics)?;
     match Pattern::parse(text, pattern::Extent::Whole) {
         Ok(pattern) => Some(pattern),

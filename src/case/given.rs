@@ -93,6 +93,14 @@ impl Given {
         Some(Given { request: request?, upstream: upstream? })
     }
 
+    /// What has been asked and answered before, with the request's body and from whom it came.
+    pub fn before(exchange: Exchange, body: Bytes, peer: IpAddr) -> Given {
+        let Exchange { request: snapshot, answer } = exchange;
+        let lines = Headers::from(&snapshot.headers);
+        let upstream = Upstream { answer, reason: None, chunked: false, failure: None };
+        Given { request: Request { snapshot, lines, body, peer }, upstream }
+    }
+
     /// The engine's view of it.
     pub fn exchange(&self) -> Exchange {
         Exchange { request: self.request.snapshot.clone(), answer: self.upstream.answer.clone() }

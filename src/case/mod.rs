@@ -34,13 +34,13 @@ pub use coverage::{Coverage, Gap};
 pub use expectation::{Expectation, Mismatch};
 pub use given::{Given, Request, Upstream};
 pub use play::{Decision, Played, Sent, SentRequest, SentTo};
-pub use playground::{Playground, Trial};
+pub use playground::{Playground, Trial, Written};
 pub use setup::Setup;
 
 use given::About;
 
 const FILE_KEYS: [&str; 1] = ["cases"];
-const CASE_KEYS: [&str; 4] = ["name", "request", "upstream", "expect"];
+const CASE_KEYS: [&str; 5] = ["name", unfold::EACH, "request", "upstream", "expect"];
 
 /// A file of cases, at least one.
 #[derive(Debug)]

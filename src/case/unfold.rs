@@ -6,7 +6,7 @@ use crate::document::{Entry, Node, Value};
 use crate::rules::ReadFile;
 
 /// The key of a table of cases: a list of maps from names to values, which stand in the case as `{{name}}`.
-const EACH: &str = "each";
+pub(super) const EACH: &str = "each";
 /// Parts of a case that may have a body.
 const WITH_BODY: [&str; 3] = ["request", "upstream", "expect"];
 

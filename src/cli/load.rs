@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::apigateway;
 use crate::apigateway::model::Api;
 use crate::apigateway::read::native;
-use crate::case::Playground;
+use crate::case::{Playground, Written};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, Source, did_you_mean};
 use crate::document::Node;
 use crate::live::{Deployment, Snapshot};
@@ -66,8 +66,8 @@ pub struct Configuration {
     pub rules: Rules,
     /// The API, if there is one.
     pub deployment: Option<Deployment>,
-    /// All of it as written, and what short names said.
-    pub written: (Node, settings::Quick),
+    /// All of it as written.
+    pub written: Written,
 }
 
 impl Loaded {
@@ -83,14 +83,14 @@ impl Loaded {
 
     /// The same, to take the place of another.
     pub fn playground_after(self, previous: Option<&Snapshot>) -> Option<Playground> {
-        let Configuration { settings, rules, deployment, written: (document, quick) } = self.configuration?;
+        let Configuration { settings, rules, deployment, written } = self.configuration?;
         let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
         let snapshot = snapshot.with(deployment).checked_by(&rules.checks).asking(rules.probes);
         let snapshot = match previous {
             Some(previous) => snapshot.after(previous),
             None => snapshot,
         };
-        Some(Playground::new(Arc::new(snapshot), document, &quick))
+        Some(Playground::new(Arc::new(snapshot), written))
     }
 }
 
@@ -148,7 +148,8 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
     let beside = |path: &str, place: &Place| files.beside(path, place);
     let mut diagnostics = Diagnostics::default();
     let configuration = layers.merge(&mut diagnostics).and_then(|(mut document, mut quick)| {
-        rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
+        let written = document.clone();
+        let templates = rules::fill_in_templates(&mut document, &beside, &mut diagnostics);
         if document.entry("upstreams").is_none() && quick.upstream.is_none() {
             let nobody = ExtProc::is_alone(&document).then_some("http://127.0.0.1");
             quick.upstream =
@@ -170,9 +171,11 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
                 token(&path, &place, files).map_err(|problem| diagnostics.push(problem)).ok();
         }
         check_captured(&settings, &rules, &mut diagnostics);
+        let mut definition = None;
         let deployment = match settings.api.clone() {
             Some(said) => {
-                let api = api(&said, &document, files, &mut diagnostics)?;
+                let api;
+                (api, definition) = self::api(&said, &document, files, &mut diagnostics)?;
                 let mut unreached = Diagnostics::default();
                 let deployment = Deployment::new(api, &said, &mut settings, &mut unreached);
                 // A command that sends nothing need not reach anything.
@@ -183,7 +186,7 @@ fn compile_with(layers: &Layers, upstream_if_none: Option<&str>, files: &Files) 
             }
             None => None,
         };
-        let written = (document, quick);
+        let written = Written { document: written, templates, definition, quick };
         (!diagnostics.has_errors()).then_some(Configuration { settings, rules, deployment, written })
     });
     let mut diagnostics = diagnostics.into_sorted();
@@ -199,14 +202,14 @@ fn token(path: &str, place: &Place, files: &Files) -> Result<Token, Diagnostic> 
         .map_err(|wrong| Diagnostic::error(format!("the token in `{path}` {wrong}")).at(place))
 }
 
-/// The API that a configuration has: one that it says itself, or one whose definition it names.
-fn api(said: &settings::Api, document: &Node, files: &Files, diagnostics: &mut Diagnostics) -> Option<Api> {
-    let options = apigateway::read::Options {
-        api: said.resource.clone(),
-        stage: said.stage.clone(),
-        stage_variables: said.stage_variables.clone(),
-        parameters: said.parameters.clone(),
-    };
+/// The API that a configuration has: one that it says itself, or one whose definition it names, which comes with it.
+fn api(
+    said: &settings::Api,
+    document: &Node,
+    files: &Files,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Api, Option<Arc<Source>>)> {
+    let options = said.reading();
     let node = document.entry("api").map_or(document, |entry| &entry.node);
     let own = native::KEYS.iter().find_map(|key| node.entry(key));
     match (&said.definition, own) {
@@ -216,11 +219,11 @@ fn api(said: &settings::Api, document: &Node, files: &Files, diagnostics: &mut D
                 .push(problem.help("`routes` say what the API is, or `definition` names a file that does"));
             None
         }
-        (None, Some(_)) => native::read(node, &options, diagnostics),
+        (None, Some(_)) => native::read(node, &options, diagnostics).map(|api| (api, None)),
         (Some(definition), None) => {
             let source = files.beside(&definition.path, &definition.place);
             let source = source.map_err(|problem| diagnostics.push(problem)).ok()?;
-            apigateway::read::read(&source, &options, diagnostics)
+            apigateway::read::read(&source, &options, diagnostics).map(|api| (api, Some(source)))
         }
         (Some(definition), Some(own)) => {
             let message = format!("`{}` beside a definition that says it all", own.key);

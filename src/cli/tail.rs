@@ -122,7 +122,10 @@ fn line(seen: &Value, colour: Colour) -> String {
     let (from, to) = (shown(number("upstream_status")), number("status"));
     let is_error = to.is_none_or(|status| status >= 400);
     let to = if is_error { colour.red(shown(to)) } else { colour.green(shown(to)) };
-    let by = [text("rule"), text("verdict")].into_iter().find(|word| *word != "-").unwrap_or("no answer");
+    let by_api = seen.get("by_api").and_then(Value::as_bool).unwrap_or_default();
+    let by = ["rule", "verdict", "gateway_response", "integration_response"].map(text);
+    let nobody = if by_api { "API" } else { "no answer" };
+    let by = by.into_iter().find(|word| *word != "-").unwrap_or(nobody);
     let why = [text("reason"), text("error")].into_iter().find(|word| *word != "-");
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     let (took, id) = (seen.get("total_ms").and_then(Value::as_f64).unwrap_or_default(), text("request_id"));
@@ -161,6 +164,15 @@ mod tests {
         check(
             json!({ "status": 502, "verdict": null, "error": "the upstream refused", "total_ms": 0.5, "request_id": "x" }),
             "--- -> 502  - -  no answer: the upstream refused  0.5 ms  x",
+        );
+        check(
+            json!({ "upstream_status": 200, "status": 400, "by_api": true, "integration_response": ".*4.* -> 400",
+                "method": "GET", "path": "/x", "total_ms": 0.5, "request_id": "x" }),
+            "200 -> 400  GET /x  .*4.* -> 400  0.5 ms  x",
+        );
+        check(
+            json!({ "upstream_status": 200, "status": 200, "by_api": true, "total_ms": 0.5, "request_id": "x" }),
+            "200 -> 200  - -  API  0.5 ms  x",
         );
     }
 }

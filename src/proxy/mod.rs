@@ -301,7 +301,7 @@ impl Worker {
             headers::join_cookies(request.headers_mut());
         }
         let captures = self.captures.as_ref();
-        let sample = captures.and_then(|captures| captures.sample(request, route, peer.ip));
+        let sample = captures.and_then(|captures| captures.sample(request, &route.name, peer.ip));
         let rules = Chosen::by_request(snapshot.selection.as_ref(), route, request.headers_mut(), peer.ip)?;
         let offer = Offer::of(request);
         let asked = asked(request, route, &rules, peer);

@@ -109,6 +109,8 @@ struct Entry {
     retries: Vec<&'static str>,
     /// The type of what went wrong with the upstream (RFC 9209, section 2.3).
     fault: Option<&'static str>,
+    /// Whether an API has made the answer.
+    by_api: bool,
     integration_response: Option<String>,
     gateway_response: Option<&'static str>,
     /// The model that the answer does not fit, and how.
@@ -183,6 +185,7 @@ impl Record {
     /// The API has made an answer: by an integration response, or a gateway response and why.
     pub fn executed(&mut self, finished: &Finished) {
         let Some(entry) = &mut self.0 else { return };
+        entry.by_api = true;
         entry.integration_response = finished.chosen.as_ref().map(ToString::to_string);
         entry.misfit = finished.misfits.first().map(|misfit| (misfit.model.clone(), misfit.to_string()));
         entry.alarming |= entry.misfit.is_some();
@@ -400,6 +403,7 @@ impl Entry {
             not_retried: None,
             retries: Vec::new(),
             fault: None,
+            by_api: false,
             integration_response: None,
             gateway_response: None,
             misfit: None,
@@ -460,8 +464,15 @@ impl Entry {
             took,
             upstream_time: self.upstream_time,
         });
-        let has_passed =
-            matches!(self.verdict, Some(Verdict::PassThrough { .. })) && statuses.0 == statuses.1;
+        let has_passed = match self.verdict {
+            Some(Verdict::PassThrough { .. }) => statuses.0 == statuses.1,
+            Some(_) => false,
+            // A mock answers by itself.
+            None => {
+                let is_same = self.upstream_status.is_none() || statuses.0 == statuses.1;
+                self.by_api && is_same && self.gateway_response.is_none()
+            }
+        };
         let is_notable = !has_passed || self.alarming || !self.shadows.is_empty();
         self.meter.keep(is_notable, self.began.into_std(), took, || self.ended(took));
     }
@@ -485,6 +496,7 @@ impl Entry {
             held: self.held,
             sent_bytes: self.sent_bytes,
             attempts: self.attempts,
+            by_api: self.by_api,
             integration_response: self.integration_response.as_deref(),
             gateway_response: self.gateway_response,
             error: self.error.as_deref().or(self.misfit.as_ref().map(|(_, how)| how.as_str())),

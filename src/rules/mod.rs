@@ -15,6 +15,7 @@ mod selector;
 mod set;
 mod source;
 mod template;
+mod template_files;
 mod written;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::engine::selection::Selection;
 
 pub use schema::schema;
 pub use template::{ReadFile, fill_in as fill_in_templates};
+pub use template_files::TemplateFiles;
 pub use written::{WrittenRule, WrittenTest, written};
 
 /// Top-level keys of a configuration file that are read here.

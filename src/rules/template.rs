@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::template_files::TemplateFiles;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::{Node, Value};
 use crate::engine::subject::Subjects;
@@ -84,22 +85,26 @@ fn place(span: Span, node: &Node, text: &str) -> Place {
     node.place_in_text(before.matches('\n').count(), column, width)
 }
 
-/// Puts the text of files in the place of every `{ file: … }` that stands for a template.
-pub fn fill_in(node: &mut Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) {
+/// Puts the text of files in the place of every `{ file: … }` that stands for a template, and tells which.
+pub fn fill_in(node: &mut Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) -> TemplateFiles {
+    let mut files = TemplateFiles::default();
+    each(node, &mut |template| put_text(template, read_file, &mut files, diagnostics));
+    files
+}
+
+/// Everything in a node that stands for a template.
+fn each(node: &mut Node, visit: &mut dyn FnMut(&mut Node)) {
     match &mut node.value {
-        Value::List(items) => items.iter_mut().for_each(|item| fill_in(item, read_file, diagnostics)),
+        Value::List(items) => items.iter_mut().for_each(|item| each(item, visit)),
         Value::Map(entries) => {
             for entry in entries {
-                match entry.key.as_str() {
-                    ONE => put_text(&mut entry.node, read_file, diagnostics),
-                    SEVERAL => {
-                        if let Value::Map(templates) = &mut entry.node.value {
-                            templates
-                                .iter_mut()
-                                .for_each(|it| put_text(&mut it.node, read_file, diagnostics));
-                        }
+                match (entry.key.as_str(), &mut entry.node.value) {
+                    (ONE, _) => visit(&mut entry.node),
+                    (SEVERAL, Value::Map(templates)) => {
+                        templates.iter_mut().for_each(|template| visit(&mut template.node));
                     }
-                    _ => fill_in(&mut entry.node, read_file, diagnostics),
+                    (SEVERAL, _) => {}
+                    _ => each(&mut entry.node, visit),
                 }
             }
         }
@@ -107,12 +112,18 @@ pub fn fill_in(node: &mut Node, read_file: ReadFile<'_>, diagnostics: &mut Diagn
     }
 }
 
-fn put_text(node: &mut Node, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) {
+fn put_text(
+    node: &mut Node,
+    read_file: ReadFile<'_>,
+    files: &mut TemplateFiles,
+    diagnostics: &mut Diagnostics,
+) {
     let Value::Map(entries) = &node.value else { return };
     let [only] = entries.as_slice() else { return };
     let (FILE, Some(path)) = (only.key.as_str(), only.node.scalar_text()) else { return };
     match read_file(path, &only.node.place) {
         Ok(source) => {
+            files.add(path, &only.node.place, &source);
             let value = Value::Text(source.text.clone());
             *node = Node { place: Place::whole(&source), value };
         }
@@ -143,7 +154,8 @@ mod tests {
             path => Ok(Source::new(path, format!("text of {path}"))),
         };
         let mut diagnostics = Diagnostics::default();
-        fill_in(&mut node, &read_file, &mut diagnostics);
+        let files = fill_in(&mut node, &read_file, &mut diagnostics);
+        assert_eq!(files.texts(), [("a.vtl", "text of a.vtl")]);
         let json = node.to_json().to_string();
         assert_eq!(
             json,

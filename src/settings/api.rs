@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::apigateway::execute::{ApiKey, ResponseModels};
-use crate::apigateway::read::native;
+use crate::apigateway::read::{Options, native};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::document::{Entry, Node, Value};
 
@@ -85,6 +85,16 @@ const QUEUE: usize = 100;
 const QUEUE_MAX: u64 = 100_000;
 
 impl Api {
+    /// How its definition is read.
+    pub fn reading(&self) -> Options {
+        Options {
+            api: self.resource.clone(),
+            stage: self.stage.clone(),
+            stage_variables: self.stage_variables.clone(),
+            parameters: self.parameters.clone(),
+        }
+    }
+
     /// `api:` with what flags say of it; `None` where nobody speaks of an API.
     pub(super) fn read(top: Section<'_>, quick: &Quick, diagnostics: &mut Diagnostics) -> Option<Api> {
         if top.given("api").is_none() {

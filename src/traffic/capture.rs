@@ -2,18 +2,20 @@
 //! when `capture:` says so, without secrets; read by the commands for recorded traffic.
 //!
 //! Bodies are text as rules read it, or base64 where it is not UTF-8. A body that no rule looks into is left out, as
-//! nobody could tell what secrets it holds.
+//! nobody could tell what secrets it holds. Of requests the body is there where an API has read it.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
 use super::redact::{REDACTED, Redaction};
@@ -35,16 +37,45 @@ pub struct Captured {
     pub client: IpAddr,
     /// From the request to the head of the answer.
     pub took: Duration,
-    /// The name of its route.
+    /// The name of its route, or of an API's resource.
     pub route: String,
-    /// The rules that were asked.
-    pub rule_set: Option<String>,
     /// What was asked and answered.
     pub exchange: Exchange,
-    /// Whether the end of the body is missing.
+    /// Whether the end of the answer's body is missing.
     pub is_cut: bool,
-    /// What the rules made of it.
-    pub outcome: Outcome,
+    /// What was made of it.
+    pub made: Made,
+}
+
+/// Who made what of an upstream's answer.
+#[derive(Debug)]
+pub enum Made {
+    /// The rules that were asked, if any were.
+    ByRules {
+        /// Their name.
+        rule_set: Option<Arc<str>>,
+        /// What they decided.
+        outcome: Outcome,
+    },
+    /// An API.
+    ByApi(Box<ByApi>),
+}
+
+/// What an API did.
+#[derive(Debug)]
+pub struct ByApi {
+    /// The request's body, which it may have read.
+    pub request_body: Bytes,
+    /// Whether the end of that is missing.
+    pub is_request_cut: bool,
+    /// The status of what it made.
+    pub status: StatusCode,
+    /// Whether the client got another status or another body than the upstream sent.
+    pub is_changed: bool,
+    /// Which integration response the answer has met.
+    pub integration_response: Option<String>,
+    /// The gateway response that stood in for an answer, and why.
+    pub gateway_response: Option<(&'static str, String)>,
 }
 
 /// What of a body may be written down.
@@ -72,6 +103,8 @@ struct Line {
     reason: Option<String>,
     status: u16,
     shadows: Vec<ShadowLine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api: Option<ApiLine>,
     request: RequestLine,
     upstream: UpstreamLine,
 }
@@ -82,11 +115,25 @@ struct ShadowLine {
     status: Option<u16>,
 }
 
+/// There where an API carried the exchange.
+#[derive(Serialize, Deserialize)]
+struct ApiLine {
+    integration_response: Option<String>,
+    gateway_response: Option<String>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct RequestLine {
     method: String,
     url: String,
     headers: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    /// Whether the end of the body is missing, or all of it; unknown where no body is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cut: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,33 +148,38 @@ struct UpstreamLine {
     cut: bool,
 }
 
+/// A message as it is written down.
+struct Written {
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+    body_base64: Option<String>,
+    cut: bool,
+}
+
 impl Captured {
     /// The exchange as one line, without its end.
     pub fn to_line(&self, writing: &Writing<'_>) -> String {
-        let Captured { exchange: Exchange { request, answer }, outcome, .. } = self;
+        let Captured { exchange: Exchange { request, answer }, made, .. } = self;
         let redaction = writing.redaction;
-        let verdict = &outcome.verdict;
         let shadow = |shadow: &Shadow| ShadowLine {
             rule: shadow.rule.to_string(),
             status: shadow.status.map(|status| status.as_u16()),
         };
+        let status = made.status().unwrap_or(answer.head.status);
         let line = Line {
             candor_capture: VERSION,
             time: self.time.clone(),
             client: self.client,
             took_ms: u64::try_from(self.took.as_millis()).ok(),
             route: self.route.clone(),
-            rule_set: self.rule_set.clone(),
-            verdict: verdict.word().to_owned(),
-            rule: verdict.rule().map(str::to_owned),
-            reason: verdict.reason().map(|reason| redaction.text(&reason).into_owned()),
-            status: outcome.mutation.status.unwrap_or(answer.head.status).as_u16(),
-            shadows: outcome.shadows.iter().map(shadow).collect(),
-            request: RequestLine {
-                method: request.method.to_string(),
-                url: redaction.text(&request.uri.to_string()).into_owned(),
-                headers: pairs(&request.headers, redaction),
-            },
+            rule_set: made.rule_set().map(str::to_owned),
+            verdict: made.verdict().to_owned(),
+            rule: made.rule().map(str::to_owned),
+            reason: made.reason().map(|reason| redaction.text(&reason).into_owned()),
+            status: status.as_u16(),
+            shadows: made.shadows().iter().map(shadow).collect(),
+            api: made.api().map(|it| it.line(redaction)),
+            request: made.request(request, writing),
             upstream: self.upstream(writing),
         };
         // Texts, numbers and lists of them: there is nothing that could not be written.
@@ -136,24 +188,125 @@ impl Captured {
 
     fn upstream(&self, writing: &Writing<'_>) -> UpstreamLine {
         let Exchange { request, answer } = &self.exchange;
-        let status = answer.head.status.as_u16();
-        let mut headers = answer.head.headers.clone();
-        let (body, cut) = match engine::legible(request, answer, writing.inspect, writing.body_bytes_max) {
-            Legible::AsSent(body) => (Some(body), self.is_cut),
-            Legible::Undone { text, is_cut } => {
+        // What an integration sends is a request of its own, whose answer may have a body.
+        let sent = if self.made.api().is_some() { &whatever() } else { request };
+        let Written { headers, body, body_base64, cut } = writing.of(sent, answer, self.is_cut);
+        UpstreamLine { status: answer.head.status.as_u16(), headers, body, body_base64, cut }
+    }
+}
+
+impl Made {
+    /// What was decided, in one word.
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            Made::ByRules { outcome, .. } => outcome.verdict.word(),
+            Made::ByApi(it) if it.gateway_response.is_some() => "failed",
+            Made::ByApi(it) if it.is_changed => "rewrite",
+            Made::ByApi(_) => "pass",
+        }
+    }
+
+    /// The rule that decided.
+    pub fn rule(&self) -> Option<&str> {
+        self.outcome().and_then(|outcome| outcome.verdict.rule())
+    }
+
+    /// Rules in shadow mode that would have decided.
+    pub fn shadows(&self) -> &[Shadow] {
+        self.outcome().map_or(&[], |outcome| &outcome.shadows)
+    }
+
+    fn outcome(&self) -> Option<&Outcome> {
+        match self {
+            Made::ByRules { outcome, .. } => Some(outcome),
+            Made::ByApi(_) => None,
+        }
+    }
+
+    fn api(&self) -> Option<&ByApi> {
+        match self {
+            Made::ByRules { .. } => None,
+            Made::ByApi(it) => Some(it),
+        }
+    }
+
+    fn rule_set(&self) -> Option<&str> {
+        match self {
+            Made::ByRules { rule_set, .. } => rule_set.as_deref(),
+            Made::ByApi(_) => None,
+        }
+    }
+
+    fn reason(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Made::ByRules { outcome, .. } => outcome.verdict.reason().map(|it| it.to_string().into()),
+            Made::ByApi(it) => it.gateway_response.as_ref().map(|(_, cause)| cause.as_str().into()),
+        }
+    }
+
+    /// The status that the client got, where it is not the upstream's.
+    fn status(&self) -> Option<StatusCode> {
+        match self {
+            Made::ByRules { outcome, .. } => outcome.mutation.status,
+            Made::ByApi(it) => Some(it.status),
+        }
+    }
+
+    /// The request, with its body if an API has read it.
+    fn request(&self, request: &RequestSnapshot, writing: &Writing<'_>) -> RequestLine {
+        let method = request.method.to_string();
+        let url = writing.redaction.text(&request.uri.to_string()).into_owned();
+        let Some(ByApi { request_body, is_request_cut, .. }) = self.api() else {
+            let headers = pairs(&request.headers, writing.redaction);
+            return RequestLine { method, url, headers, body: None, body_base64: None, cut: None };
+        };
+        let head = AnswerHead { status: StatusCode::OK, headers: request.headers.clone() };
+        let message = Answer { head, body: request_body.clone() };
+        let Written { headers, body, body_base64, cut } = writing.of(&whatever(), &message, *is_request_cut);
+        RequestLine { method, url, headers, body, body_base64, cut: Some(cut) }
+    }
+}
+
+impl ByApi {
+    fn line(&self, redaction: &Redaction) -> ApiLine {
+        let chosen = self.integration_response.as_ref();
+        ApiLine {
+            integration_response: chosen.map(|chosen| redaction.text(chosen).into_owned()),
+            gateway_response: self.gateway_response.as_ref().map(|(kind, _)| (*kind).to_owned()),
+        }
+    }
+}
+
+/// A request to which any answer may have a body.
+fn whatever() -> RequestSnapshot {
+    RequestSnapshot {
+        method: Method::GET,
+        uri: Uri::default(),
+        headers: HeaderMap::new(),
+        circumstances: None,
+    }
+}
+
+impl Writing<'_> {
+    /// A message that answers this request, or looks as if it did.
+    fn of(&self, request: &RequestSnapshot, message: &Answer, is_cut: bool) -> Written {
+        let mut headers = message.head.headers.clone();
+        let (body, cut) = match engine::legible(request, message, self.inspect, self.body_bytes_max) {
+            Legible::AsSent(body) => (Some(body), is_cut),
+            Legible::Undone { text, is_cut: is_text_cut } => {
                 headers.remove(header::CONTENT_ENCODING);
                 name_utf8(&mut headers);
-                (Some(text), self.is_cut || is_cut)
+                (Some(text), is_cut || is_text_cut)
             }
-            Legible::No => (None, self.is_cut || !answer.body.is_empty()),
+            Legible::No => (None, is_cut || !message.body.is_empty()),
         };
-        let headers = pairs(&headers, writing.redaction);
+        let headers = pairs(&headers, self.redaction);
         let (body, body_base64) = match body.as_deref().map(str::from_utf8) {
             None => (None, None),
-            Some(Ok(text)) => (Some(writing.redaction.text(text).into_owned()), None),
-            Some(Err(_)) => (None, body.map(|bytes| base64_without_secrets(&bytes, writing.redaction))),
+            Some(Ok(text)) => (Some(self.redaction.text(text).into_owned()), None),
+            Some(Err(_)) => (None, body.map(|bytes| base64_without_secrets(&bytes, self.redaction))),
         };
-        UpstreamLine { status, headers, body, body_base64, cut }
+        Written { headers, body, body_base64, cut }
     }
 }
 
@@ -216,15 +369,17 @@ fn recorded(text: &[u8]) -> Result<Recorded, String> {
     if line.candor_capture != VERSION {
         return Err(wrong_version(line.candor_capture.into()));
     }
-    let Line { client, took_ms, route, rule_set, verdict, rule, status, shadows, request, upstream, .. } =
-        line;
+    let Line { client, took_ms, route, rule_set, verdict, rule, status, shadows, api, .. } = line;
+    let (request, upstream) = (line.request, line.upstream);
     let shadows = shadows.into_iter().map(|shadow| (shadow.rule, shadow.status)).collect();
-    let noted = Noted { route, rule_set, verdict, rule, status, shadows };
-    let is_cut = upstream.cut;
-    let exchange = Exchange { request: request.read()?, answer: upstream.read()? };
+    let by_api = api.is_some();
+    let noted = Noted { route, rule_set, verdict, rule, status, shadows, by_api };
+    let (is_cut, is_request_cut) = (upstream.cut, request.cut.unwrap_or_default());
+    let (request, request_body) = request.read()?;
+    let exchange = Exchange { request, answer: upstream.read()? };
     let took = took_ms.map(Duration::from_millis);
     let (client, noted) = (Some(client), Some(Box::new(noted)));
-    Ok(Recorded { is_cut, took, client, noted, ..Recorded::new(exchange) })
+    Ok(Recorded { is_cut, request_body, is_request_cut, took, client, noted, ..Recorded::new(exchange) })
 }
 
 fn wrong_version(version: u64) -> String {
@@ -238,11 +393,13 @@ fn version(text: &str) -> Option<u64> {
 }
 
 impl RequestLine {
-    fn read(self) -> Result<RequestSnapshot, String> {
+    /// The head, and the body where there is one.
+    fn read(self) -> Result<(RequestSnapshot, Bytes), String> {
         let method = Method::from_bytes(self.method.as_bytes())
             .map_err(|_| format!("`{}` is not a method", self.method))?;
         let uri = super::uri(&self.url).ok_or_else(|| format!("`{}` is not a URL", self.url))?;
-        Ok(RequestSnapshot { method, uri, headers: headers(self.headers)?, circumstances: None })
+        let head = RequestSnapshot { method, uri, headers: headers(self.headers)?, circumstances: None };
+        Ok((head, body(self.body, self.body_base64)?))
     }
 }
 
@@ -250,15 +407,19 @@ impl UpstreamLine {
     fn read(self) -> Result<Answer, String> {
         let status =
             StatusCode::from_u16(self.status).map_err(|_| format!("`{}` is not a status", self.status))?;
-        let body = match (self.body, self.body_base64) {
-            (Some(text), _) => Bytes::from(text),
-            (None, Some(text)) => {
-                STANDARD.decode(text).map_err(|error| format!("a body is not base64: {error}"))?.into()
-            }
-            (None, None) => Bytes::new(),
-        };
+        let body = body(self.body, self.body_base64)?;
         Ok(Answer { head: AnswerHead { status, headers: headers(self.headers)? }, body })
     }
+}
+
+fn body(text: Option<String>, base64: Option<String>) -> Result<Bytes, String> {
+    Ok(match (text, base64) {
+        (Some(text), _) => Bytes::from(text),
+        (None, Some(text)) => {
+            STANDARD.decode(text).map_err(|error| format!("a body is not base64: {error}"))?.into()
+        }
+        (None, None) => Bytes::new(),
+    })
 }
 
 fn headers(pairs: Vec<(String, String)>) -> Result<HeaderMap, String> {

@@ -62,7 +62,11 @@ impl Judged {
 
     /// What an API makes of it.
     fn by_api(deployment: &Deployment, recorded: &Recorded) -> Judged {
-        let Finished { answer, fault, chosen, .. } = gateway::finished(deployment, recorded);
+        let Some(Finished { answer, fault, chosen, .. }) = gateway::finished(deployment, recorded) else {
+            let verdict = Verdict::Undecided { reason: Undecided::CutShort };
+            let outcome = Outcome { verdict, ..Outcome::pass() };
+            return Judged::of(recorded.exchange.answer.head.status, outcome);
+        };
         let reason = match (fault, chosen) {
             (Some(fault), _) => format!("gateway response {}", fault.kind.name()),
             (None, Some(chosen)) => {

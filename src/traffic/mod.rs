@@ -40,6 +40,8 @@ pub struct Recorded {
     pub is_cut: bool,
     /// The request's body, where it was recorded.
     pub request_body: Bytes,
+    /// Whether the end of that is known to be missing, or all of it.
+    pub is_request_cut: bool,
     /// How long the answer took, where it was recorded.
     pub took: Option<Duration>,
     /// Who asked, where it is known.
@@ -51,8 +53,16 @@ pub struct Recorded {
 impl Recorded {
     /// An exchange of which nothing more is known.
     pub fn new(exchange: Exchange) -> Recorded {
-        let (request_body, took) = (Bytes::new(), None);
-        Recorded { number: 0, exchange, is_cut: false, request_body, took, client: None, noted: None }
+        Recorded {
+            number: 0,
+            exchange,
+            is_cut: false,
+            request_body: Bytes::new(),
+            is_request_cut: false,
+            took: None,
+            client: None,
+            noted: None,
+        }
     }
 }
 
@@ -71,6 +81,8 @@ pub struct Noted {
     pub status: u16,
     /// Rules in shadow mode that would have decided, and the status of each, if it would not have failed.
     pub shadows: Vec<(String, Option<u16>)>,
+    /// Whether an API carried it, and no rule was asked.
+    pub by_api: bool,
 }
 
 /// What a recording held.
@@ -78,7 +90,7 @@ pub struct Noted {
 pub struct Summary {
     /// Exchanges that were handed on.
     pub exchanges: u64,
-    /// Those of them whose body is not whole.
+    /// Those of them of which a body is not whole.
     pub cut: u64,
     /// Entries that are no exchange over HTTP, or have no answer.
     pub skipped: u64,
@@ -147,7 +159,7 @@ pub fn read(
             return ControlFlow::Continue(());
         };
         summary.exchanges += 1;
-        summary.cut += u64::from(recorded.is_cut);
+        summary.cut += u64::from(recorded.is_cut || recorded.is_request_cut);
         recorded.number = summary.exchanges + summary.skipped;
         sink(recorded)
     };

@@ -186,10 +186,12 @@ fn captured(body: &'static [u8], content_type: &str) -> capture::Captured {
         client: "192.0.2.7".parse().unwrap(),
         took: Duration::from_millis(12),
         route: "/orders/{id}".into(),
-        rule_set: Some("orders".into()),
         exchange: Exchange { request, answer: Answer { head, body: Bytes::from_static(body) } },
         is_cut: false,
-        outcome: Outcome { shadows, ..Outcome::pass() },
+        made: capture::Made::ByRules {
+            rule_set: Some("orders".into()),
+            outcome: Outcome { shadows, ..Outcome::pass() },
+        },
     }
 }
 
@@ -225,6 +227,7 @@ fn a_captured_exchange_is_read_back_without_its_secrets() {
         rule: None,
         status: 200,
         shadows: vec![("orders/busy".into(), Some(503))],
+        by_api: false,
     };
     assert_eq!(recorded.noted, Some(Box::new(noted)));
 }

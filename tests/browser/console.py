@@ -32,6 +32,8 @@ FLAGS = [
 ]
 PATIENCE = 30_000
 TOKEN = "a-token-of-many-characters"
+# An API Gateway definition.
+STATUS_MAPPING = Path(__file__).parents[2] / "deploy/examples/status-mapping/api.yaml"
 
 # Text whose contrast to what is behind it is below WCAG's AA, and controls that nothing names.
 FINDINGS = """() => {
@@ -238,6 +240,12 @@ def playground(walk, traffic, candor):
     page.get_by_role("button", name="Write the case").click()
     expect(page.get_by_label("The case")).to_contain_text("cases:")
     walk.check("the playground tries edited rules")
+    holds(page, candor)
+    print("ok a case that is saved is accepted by `candor test`")
+
+
+def holds(page, candor):
+    """Saves the case that is shown and has it played."""
     with page.expect_download() as download:
         page.get_by_role("link", name="Save").click()
     with tempfile.TemporaryDirectory() as folder:
@@ -245,7 +253,6 @@ def playground(walk, traffic, candor):
         download.value.save_as(case)
         played = subprocess.run([candor, "test", case], capture_output=True, text=True)
         assert played.returncode == 0 and "1 held" in played.stdout, played.stdout + played.stderr
-    print("ok a case that is saved is accepted by `candor test`")
 
 
 def why(walk, traffic):
@@ -330,8 +337,7 @@ def token(browser, candor):
 
 def gateway(browser, candor):
     """Where an API Gateway definition is loaded, the playground shows its stages."""
-    definition = Path(__file__).parents[2] / "deploy/examples/status-mapping/api.yaml"
-    arguments = ["serve", "--openapi", definition, "--upstream", "http://127.0.0.1:9", "--lambda", "sample=http://127.0.0.1:9/x"]
+    arguments = ["serve", "--openapi", STATUS_MAPPING, "--upstream", "http://127.0.0.1:9", "--lambda", "sample=http://127.0.0.1:9/x"]
     with running(candor, *arguments, patterns=[r'"admin":"([^"]+)"']) as (admin,):
         walk = Walk(browser, admin)
         walk.open("playground?path=/raised/400")
@@ -340,6 +346,78 @@ def gateway(browser, candor):
         expect(stages).to_contain_text(".*4\\d\\d.*")
         expect(walk.page.get_by_label("The final response")).to_contain_text("400 Bad Request")
         walk.check("an API is shown stage by stage")
+        page = walk.page
+        page.get_by_label("Rules to meet").select_option("(definition)")
+        editor = page.get_by_label("Definition ")
+        expect(editor).to_have_value(re.compile(r'\{"message": \$input'))
+        text = editor.input_value()
+        editor.fill(text.replace('{"message": $input', '{"because": $input'))
+        expect(page.get_by_label("The final response")).to_contain_text('{"because": "Raising 400 now"}')
+        walk.check("a mapping template of a definition is edited in place")
+        editor.fill(text.replace("#set($context.responseOverride.status = 400)", "#if("))
+        expect(page.get_by_role("alert")).to_contain_text("Line ")
+        walk.expects("a status of 422")
+        editor.fill(text.replace('{"message": $input', '{"because": $input'))
+        page.get_by_role("button", name="Write the case").click()
+        holds(page, candor)
+        walk.check("and kept as a case")
+
+
+SHOP = """
+version: 1
+upstreams: { legacy: { url: "http://127.0.0.1:9" } }
+rule_sets:
+  shop:
+    rules:
+      - { name: gone, when: { json: $.code }, then: { status: 410, body: { template: { file: gone.vtl } } } }
+"""
+
+
+def templates(browser, candor):
+    """The template files of the configuration, shown, named and edited; no other is read."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "candor.yaml").write_text(SHOP)
+        Path(folder, "gone.vtl").write_text("gone: $input.path('$.code')\n")
+        Path(folder, "secret.vtl").write_text("a secret")
+        arguments = ["serve", "-c", Path(folder, "candor.yaml")]
+        with running(candor, *arguments, patterns=[r'"admin":"([^"]+)"']) as (admin,):
+            walk = Walk(browser, admin)
+            page = walk.page
+            walk.open("playground?set=shop")
+            page.get_by_label("Status line").fill('HTTP/1.1 200 OK\ncontent-type: application/json\n\n{"code": 7}')
+            response = page.get_by_label("The final response")
+            expect(response).to_contain_text("gone: 7")
+            editor = page.get_by_label("Text of gone.vtl")
+            expect(editor).to_have_value("gone: $input.path('$.code')\n")
+            walk.check("a template file is shown with its text")
+
+            editor.fill("left: $input.path('$.code')\n")
+            expect(response).to_contain_text("left: 7")
+            editor.fill("#if(")
+            expect(page.get_by_role("alert")).to_contain_text("gone.vtl, line 1: ")
+            editor.fill("left: $input.path('$.code')\n")
+            rules = page.get_by_label("Rule set shop")
+            text = rules.input_value()
+            assert "template: { file: gone.vtl }" in text, text
+            rules.fill(text.replace("gone.vtl", "secret.vtl"))
+            expect(page.get_by_role("alert")).to_contain_text("`secret.vtl` is no template file of the configuration")
+            rules.fill(text.replace("410", "404"))
+            expect(response).to_contain_text("404 Not Found")
+            expect(response).to_contain_text("left: 7")
+            walk.expects("a status of 422")
+            walk.check("a template file is edited in place")
+            page.get_by_role("button", name="Write the case").click()
+            expect(page.get_by_label("The case")).to_contain_text("left: $input.path")
+            holds(page, candor)
+            page.get_by_role("button", name="Back to those in force").click()
+            expect(response).to_contain_text("gone: 7")
+            expect(editor).to_have_value("gone: $input.path('$.code')\n")
+            assert Path(folder, "gone.vtl").read_text().startswith("gone: "), "editing changes no file"
+            walk.open("playground?set=shop")
+            page.get_by_label("Rules to meet").select_option("(new)")
+            page.get_by_label("Template file").select_option("gone.vtl")
+            expect(page.get_by_label("Text of gone.vtl")).to_be_visible()
+            walk.check("new rules may name it, too")
 
 
 def images(browser, admin, traffic, folder):
@@ -390,33 +468,66 @@ class Backend(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self):
+        """As a function that has thrown."""
+        self.rfile.read(int(self.headers["content-length"]))
+        body = b'{"errorMessage": "Raising 400 now", "password": "hunter2"}'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("x-amz-function-error", "Unhandled")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def log_message(self, *_):
         pass
 
 
-def captured(browser, candor):
-    """Where exchanges are captured, one that is opened shows what each rule found in it."""
+@contextlib.contextmanager
+def capturing(browser, candor, path, *arguments):
+    """A sidecar before a backend, that has captured one exchange; gives the page on which it was looked up."""
     backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
     threading.Thread(target=backend.serve_forever, daemon=True).start()
     upstream = f"http://127.0.0.1:{backend.server_port}"
-    arguments = ["serve", "--upstream", upstream, "--rule", "$.statusCode:4\\d{2} -> $.statusCode"]
+    arguments = ["serve", "--upstream", upstream, *(argument.replace("UPSTREAM", upstream) for argument in arguments)]
     patterns = [r'"listen":"([^"]+)".*"admin":"([^"]+)"']
     with tempfile.TemporaryDirectory() as folder:
         with running(candor, *arguments, patterns=patterns, CANDOR_CAPTURE__FOLDER=folder) as ((address, admin),):
-            _, request_id = Traffic(address).ask("/orders/17")
+            _, request_id = Traffic(address).ask(path)
             walk = Walk(browser, admin)
-            found = walk.page.get_by_label("The captured answer")
             # It is written down soon after the client has its answer.
             for _ in range(100):
                 walk.open(f"why/{request_id}")
                 walk.page.locator(".facts").wait_for()
-                if found.count():
+                if walk.page.get_by_label("The captured answer").count():
                     break
                 walk.page.reload()
-            expect(found).to_contain_text('"password": "[redacted]"')
-            expect(walk.page.locator(".way .fired")).to_contain_text("$.statusCode matches")
-            walk.check("a captured exchange shows what each rule found in it")
+            yield walk
     backend.shutdown()
+
+
+def captured(browser, candor):
+    """Where exchanges are captured, one that is opened shows what each rule found in it, or what an API made of it."""
+    with capturing(browser, candor, "/orders/17", "--rule", "$.statusCode:4\\d{2} -> $.statusCode") as walk:
+        expect(walk.page.get_by_label("The captured answer")).to_contain_text('"password": "[redacted]"')
+        expect(walk.page.locator(".way .fired")).to_contain_text("$.statusCode matches")
+        walk.check("a captured exchange shows what each rule found in it")
+    with capturing(browser, candor, "/raised/400", "--openapi", str(STATUS_MAPPING), "--lambda", "sample=UPSTREAM/x") as walk:
+        page = walk.page
+
+        def is_told():
+            stages = page.locator(".panel", has_text="Stage by stage").last
+            expect(stages).to_contain_text(".*4\\d\\d.*")
+            expect(stages.locator("li", has_text="Method response")).to_contain_text("400")
+            expect(page.get_by_label("The captured answer")).to_contain_text('"password": "[redacted]"')
+
+        is_told()
+        walk.check("why shows a captured exchange of an API stage by stage")
+        walk.open("live")
+        expect(page.locator(".exchange").first).to_contain_text("through the API")
+        page.locator(".exchange").first.click()
+        is_told()
+        walk.check("live shows a captured exchange of an API stage by stage")
 
 
 def main():
@@ -445,6 +556,7 @@ def main():
             everywhere(browser, admin, request_id, scheme, width)
         token(browser, given.candor)
         gateway(browser, given.candor)
+        templates(browser, given.candor)
         captured(browser, given.candor)
         browser.close()
     return 0

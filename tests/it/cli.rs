@@ -15,6 +15,11 @@ pub fn candor(arguments: &[&str]) -> Command {
     command
 }
 
+/// A text without what colours it.
+pub fn without_colour(text: &str) -> String {
+    regex::Regex::new("\x1b\\[[0-9]*m").unwrap().replace_all(text, "").into_owned()
+}
+
 /// Exit code, stdout and stderr.
 pub fn ended(output: Output) -> (i32, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{candor, check, ended, file};
 use crate::support::client::{Answered, Client};
-use crate::support::json as reply;
 use crate::support::upstream::{After, Upstream};
+use crate::support::{files, json as reply};
 
 /// A running sidecar; ends with the value.
 struct Running {
@@ -73,6 +73,25 @@ impl Running {
         let mut client = Client::connect(self.admin);
         client.send(format!("{request} HTTP/1.1\r\nhost: {host}\r\n{more}\r\n"));
         client.answer(false)
+    }
+
+    /// What the API makes of a trial.
+    fn post(&self, path: &str, trial: &Value) -> Answered {
+        let body = trial.to_string();
+        let mut client = Client::connect(self.admin);
+        let length = body.len();
+        client.send(format!(
+            "POST /api/v1/{path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        ));
+        client.answer(false)
+    }
+
+    /// The same, which is well.
+    fn told(&self, path: &str, trial: &Value) -> Value {
+        let answer = self.post(path, trial);
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        serde_json::from_str(answer.text()).unwrap()
     }
 
     fn json(&self, path: &str) -> Value {
@@ -171,6 +190,58 @@ fn a_running_sidecar_is_asked_what_shadow_rules_would_have_done() {
 }
 
 #[test]
+fn a_captured_exchange_through_a_definition_is_told_stage_by_stage() {
+    let upstream =
+        Upstream::answering(reply(r#"{"message":"no order 7"}"#).replace("200 OK", "404 Not Found"));
+    let folder = tempfile::tempdir().unwrap();
+    let sidecar = Running::configured(&format!(
+        "version: 1\nupstreams: {{ legacy: {{ url: 'http://{}' }} }}\ncapture: {{ folder: '{}' }}\n\
+         api: {{ definition: '{}', upstream: legacy, lambdas: {{ orders: 'http://127.0.0.1:1/' }} }}\n",
+        upstream.address,
+        folder.path().display(),
+        files::path("tests/definitions/orders.yaml").display(),
+    ));
+    let body = r#"{"order":{"id":7}}"#;
+    let mut client = Client::connect(sidecar.traffic);
+    client.ask(
+        "POST /orders/7",
+        &["x-request-id: sent-1", "content-type: application/json", "content-length: 18"],
+    );
+    client.send(body);
+    let answer = client.answer(false);
+    assert_eq!(answer.status(), 400);
+    drop(client);
+    let captured = loop {
+        let told = sidecar.json("exchanges/sent-1");
+        if !told["captured"].is_null() {
+            break told["captured"].clone();
+        }
+    };
+    assert_eq!((&captured["status"], &captured["trace"]), (&json!(404), &Value::Null));
+    assert_eq!(
+        Client::connect(sidecar.traffic).exchange("GET /mock", &["x-request-id: sent-2"]).status(),
+        204
+    );
+    let kept = |word: &str| {
+        let told = sidecar.json(&format!("exchanges?verdict={word}"));
+        let exchanges = told["exchanges"].as_array().unwrap().clone();
+        exchanges.iter().map(|seen| seen["request_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // An exchange is kept soon after the client has its answer.
+    while kept("pass").is_empty() {}
+    assert_eq!(
+        (kept("rewrite"), kept("pass"), kept("none")),
+        (vec!["sent-1".to_owned()], vec!["sent-2".to_owned()], vec![])
+    );
+    let made = &captured["api"];
+    assert_eq!((&made["through"], &made["answer"]["body"]), (&json!("api"), &json!(answer.text())));
+    assert_eq!(made["integration_response"]["pattern"], r"4\d{2}");
+    assert_eq!((&made["sent"]["method"], &made["sent"]["body"]), (&json!("PUT"), &json!(body)));
+    let lines = sidecar.ask("GET /api/v1/captures", "localhost", "");
+    assert!(lines.text().contains(r#""integration_response":"4\\d{2} -> 400""#), "{}", lines.text());
+}
+
+#[test]
 fn the_token_is_asked_for() {
     let token = "a-token-of-many-characters";
     let sidecar = Running::serve(token);
@@ -208,15 +279,90 @@ fn what_the_playground_writes_holds() {
         "name": "a flag is 422", "rule_set": "demo",
         "upstream": { "headers": { "content-type": "application/json" }, "body": r#"{"success":false}"# },
     });
-    let body = trial.to_string();
-    let mut client = Client::connect(demo.admin);
-    let head = format!(
-        "POST /api/v1/case HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    client.send([head.as_bytes(), body.as_bytes()].concat());
-    let told: Value = serde_json::from_str(client.answer(false).text()).unwrap();
-    let case = file("");
-    case.as_file().write_all(told["text"].as_str().unwrap_or_else(|| panic!("{told}")).as_bytes()).unwrap();
+    check_case(&demo, &trial);
+}
+
+/// A trial that is written as a case, which holds by itself.
+#[track_caller]
+fn check_case(sidecar: &Running, trial: &Value) {
+    let told = sidecar.told("case", trial);
+    let case = file(told["text"].as_str().unwrap());
     check(&["test", case.path().to_str().unwrap()], 0, &["1 case: 1 held"]);
+}
+
+#[test]
+fn template_files_are_edited_for_a_trial_and_no_other_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("gone.vtl", "gone: $input.path('$.code')");
+    write("secret.vtl", "a secret");
+    write(
+        "candor.yaml",
+        "version: 1\nupstreams: { a: { url: 'http://127.0.0.1:1' } }\nrule_sets: { shop: { rules: [\
+         { name: gone, when: { json: $.code }, then: { body: { template: { file: gone.vtl } } } }] } }\n",
+    );
+    let configuration = folder.path().join("candor.yaml");
+    let sidecar = Running::listening(candor(&["serve", "-c", configuration.to_str().unwrap()]));
+    let rules = sidecar.json("rules");
+    let loaded = json!([{ "file": "gone.vtl", "text": "gone: $input.path('$.code')" }]);
+    assert_eq!((&rules["templates"], &rules["sets"][0]["templates"]), (&loaded, &json!(["gone.vtl"])));
+    let text = rules["sets"][0]["text"].as_str().unwrap();
+    assert!(text.contains("template: { file: gone.vtl }"), "{text}");
+    let upstream = json!({ "json": { "code": 7 } });
+    let body = |trial: Value| sidecar.told("evaluate", &trial)["answer"]["body"].clone();
+    assert_eq!(body(json!({ "upstream": upstream })), "gone: 7");
+    let edited = text.replace("name: gone", "name: left");
+    assert_eq!(body(json!({ "upstream": upstream, "rule_set": "shop", "rules": edited })), "gone: 7");
+    let changed = json!({
+        "upstream": upstream, "rule_set": "shop", "templates": { "gone.vtl": "left: $input.path('$.code')" },
+    });
+    assert_eq!(body(changed.clone()), "left: 7");
+    check_case(&sidecar, &changed);
+    assert_eq!(body(json!({ "upstream": upstream })), "gone: 7", "what is served stays as it is");
+    for path in ["secret.vtl", "/etc/passwd", "./gone.vtl"] {
+        let trial =
+            json!({ "upstream": upstream, "rule_set": "shop", "rules": text.replace("gone.vtl", path) });
+        let refused = sidecar.post("evaluate", &trial);
+        let expected = format!("`{path}` is no template file of the configuration in force");
+        assert_eq!(refused.status(), 422);
+        assert!(refused.text().contains(&expected), "{}", refused.text());
+    }
+}
+
+#[test]
+fn a_definition_is_edited_for_a_trial() {
+    let definition = files::text("tests/definitions/orders.yaml");
+    let sidecar = Running::configured(&format!(
+        "version: 1\nupstreams: {{ legacy: {{ url: 'http://127.0.0.1:1' }} }}\n\
+         api: {{ definition: '{}', upstream: legacy, lambdas: {{ orders: 'http://127.0.0.1:1/' }} }}\n",
+        files::path("tests/definitions/orders.yaml").display(),
+    ));
+    assert_eq!(sidecar.json("definition")["text"], definition);
+    assert!(sidecar.json("rules")["definition"].as_str().unwrap().ends_with("orders.yaml"));
+    let trial = json!({
+        "request": { "method": "POST", "path": "/orders/7", "json": {} },
+        "upstream": { "status": 404, "json": { "message": "no order 7" } },
+    });
+    let with = |more: Value| {
+        let mut trial = trial.clone();
+        trial.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        trial
+    };
+    assert_eq!(sidecar.told("evaluate", &trial)["answer"]["body"], r#"{"why":"no order 7"}"#);
+    let edited = with(json!({ "definition": definition.replace(r#"'{"why":"#, r#"'{"because":"#) }));
+    assert_eq!(sidecar.told("evaluate", &edited)["answer"]["body"], r#"{"because":"no order 7"}"#);
+    check_case(&sidecar, &edited);
+    assert_eq!(sidecar.told("evaluate", &trial)["answer"]["body"], r#"{"why":"no order 7"}"#);
+    let refused = |more: Value, expected: &[&str]| {
+        let answer = sidecar.post("evaluate", &with(more));
+        assert_eq!(answer.status(), 422);
+        let text = answer.text();
+        expected.iter().for_each(|expected| assert!(text.contains(expected), "{text}"));
+    };
+    let broken = definition.replace(r#"$input.json("$.message")"#, "#if(");
+    refused(json!({ "definition": broken }), &["mapping template", r#""file":"definition","line":22"#]);
+    refused(json!({ "definition": definition, "rules": "use: [soap]" }), &["`rules` beside `definition`"]);
+    let demo = Running::demo();
+    let answer = demo.post("evaluate", &json!({ "definition": definition }));
+    assert!(answer.text().contains("names no definition of an API"), "{}", answer.text());
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::cli::{candor, check, ended};
+use crate::cli::{candor, check, ended, without_colour};
 use crate::support::files;
 
 /// The pages whose console blocks are run, in the folder of their example files.
@@ -169,6 +169,18 @@ fn colour_is_put_where_it_is_wanted() {
         &["400       -> \u{1b}[32m404\u{1b}[0m", "-> \u{1b}[31m503\u{1b}[0m", "\u{1b}[31m2 exchanges"],
     );
     coloured(&["report", "docs/examples/capture.jsonl"], &["\u{1b}[31m       1\u{1b}[0m"]);
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let replay = ["replay", "-c", NEW, "--against", OLD, "--allow", "400->404", "docs/examples/shop.har"];
+    let report = ["report", "docs/examples/capture.jsonl"];
+    for (name, arguments) in [("replay_in_colour", &replay[..]), ("report_in_colour", &report)] {
+        let told = |when: &str| ended(candor(&[arguments, &["--color", when]].concat()).output().unwrap()).1;
+        let coloured = told("always");
+        insta::assert_snapshot!(name, coloured.replace('\x1b', "^"));
+        assert_eq!(without_colour(&coloured), told("never"));
+    }
 }
 
 #[test]

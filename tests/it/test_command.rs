@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cli::{candor, check, ended};
+use crate::cli::{candor, check, ended, without_colour};
 use crate::support::files;
 
 const FAILING: &str = "rules: ['$.code:1404 -> 404']\ncases:\n  - name: a missing order is 404\n    \
@@ -69,6 +69,17 @@ fn every_report_has_the_failure() {
     );
     let (_, coloured) = told(&mut test_in(&folder, &["a.yaml", "--color", "always"]));
     assert!(coloured.contains("\u{1b}[31m- `404`\u{1b}[0m\n      \u{1b}[32m+ `200`\u{1b}[0m"), "{coloured}");
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let folder = folder(&[("a.yaml", FAILING)]);
+    let arguments = ["a.yaml", "--coverage", "--min-coverage", "90"];
+    let coloured = told(test_in(&folder, &arguments).args(["--color", "always"])).1;
+    let plain = told(test_in(&folder, &arguments).args(["--color", "never"])).1;
+    insta::assert_snapshot!(coloured.replace('\x1b', "^"));
+    assert_eq!(without_colour(&coloured), plain);
+    assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
 }
 
 #[test]
@@ -137,7 +148,7 @@ fn too_little_coverage_fails() {
     assert_eq!(code, 1);
     assert!(told.contains("  flags/rule-1\n    never false: $.code matches `1404`\n"), "{told}");
     assert!(
-        told.ends_with("coverage: 66.7 % of what 1 rules and methods can do, and 70 % is asked for\n"),
+        told.ends_with("coverage: 66.7 % of what 1 rule or method can do, and 70 % is asked for\n"),
         "{told}"
     );
 }

@@ -77,7 +77,7 @@ async fn captured(shared: &Shared, playground: Arc<Playground>, seen: Arc<Seen>)
     let looking = spawn_blocking(move || {
         let _permit = permit;
         let recorded = captures::find(&folder, &seen.request_id)?;
-        Some(way::captured(&recorded, &seen, playground.snapshot()))
+        Some(way::captured(&recorded, &seen, &playground))
     });
     looking.await.ok().flatten()
 }
@@ -147,7 +147,7 @@ impl Filter {
             let text = text.to_lowercase();
             parts.iter().flatten().any(|part| part.to_lowercase().contains(&text))
         };
-        let verdict = seen.verdict.unwrap_or("none");
+        let verdict = seen.word();
         of(&self.verdict).is_none_or(|words| words.split(',').any(|word| word == verdict))
             && of(&self.status).is_none_or(|wanted| status.starts_with(&wanted))
             && of(&self.route).is_none_or(|route| seen.route.as_deref() == Some(&route))

@@ -3,6 +3,7 @@
 
 mod captures;
 mod configuration;
+mod definition;
 mod describe;
 mod exchanges;
 mod log;
@@ -62,6 +63,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/exchanges/{request_id}", get(exchanges::one))
         .route("/live", get(exchanges::live))
         .route("/rules", get(rules::rules))
+        .route("/definition", get(definition::definition))
         .route("/report", get(report::report))
         .route("/captures", get(captures::captures))
         .route("/upstreams", get(upstreams::upstreams))

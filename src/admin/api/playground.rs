@@ -20,7 +20,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
 use crate::document::Node;
 
 pub(super) async fn evaluate(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    tried(&shared, &headers, body, |trial| Ok(told(trial, &trial.play()))).await
+    tried(&shared, &headers, body, |trial| Ok(told(trial.is_of_api(), &trial.play()))).await
 }
 
 pub(super) async fn case(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
@@ -74,9 +74,10 @@ fn read(playground: &Playground, json: &Value) -> Result<Trial, Vec<Diagnostic>>
     trial.ok_or_else(|| diagnostics.into_sorted())
 }
 
-fn told(trial: &Trial, played: &Played) -> Value {
+/// What came of an exchange, through rules or an API.
+pub(super) fn told(is_of_api: bool, played: &Played) -> Value {
     let mut value = json!({
-        "through": if trial.is_of_api() { "api" } else { "rules" },
+        "through": if is_of_api { "api" } else { "rules" },
         "answer": answer(played),
     });
     if let (Value::Object(members), Value::Object(decision)) = (&mut value, decision(played)) {

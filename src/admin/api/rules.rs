@@ -36,8 +36,12 @@ pub(super) async fn rules(State(shared): State<Shared>) -> Json<Value> {
             Fallback::Pass => "pass".to_owned(),
             Fallback::Produce(_, action) => describe::action(action),
         };
-        json!({ "name": &*set.name, "text": texts.get(&*set.name), "default": default, "rules": rules })
+        json!({
+            "name": &*set.name, "text": texts.get(&*set.name), "templates": playground.templates_of(&set.name),
+            "default": default, "rules": rules,
+        })
     };
+    let template = |(file, text): (&str, &str)| json!({ "file": file, "text": text });
     let routes = snapshot.routes.iter().map(|route| {
         let upstream = snapshot.settings.upstreams.get(route.upstream).map(|upstream| &*upstream.name);
         let methods: Vec<&str> = route.methods.iter().map(|method| method.as_str()).collect();
@@ -49,8 +53,10 @@ pub(super) async fn rules(State(shared): State<Shared>) -> Json<Value> {
     Json(json!({
         "configuration": configuration::told(&shared.admin.reloads),
         "sets": describe::sets(snapshot).into_iter().map(|each| set(each)).collect::<Vec<_>>(),
+        "templates": playground.templates().into_iter().map(template).collect::<Vec<_>>(),
         "routes": routes.collect::<Vec<_>>(),
         "api": snapshot.deployment.is_some(),
+        "definition": playground.definition().map(|(file, _)| file),
     }))
 }
 

@@ -1,12 +1,14 @@
 //! The way of an exchange that is over through its rules, told from what was decided: the first rule whose condition
-//! holds decides, so those before it did not hold. What each rule found stood in the body, which is known of captured
-//! exchanges alone.
+//! holds decides, so those before it did not hold. What each rule found, and what an API did stage by stage, stood in
+//! the body, which is known of captured exchanges alone.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::describe;
+use super::{describe, playground};
+use crate::case::{Given, Playground};
 use crate::engine::ruleset::{Mode, Rule};
 use crate::engine::{self, Answer, Exchange, RuleSet};
 use crate::live::Snapshot;
@@ -25,8 +27,9 @@ pub(super) fn of(seen: &Seen, snapshot: &Snapshot) -> Vec<Value> {
     steps.collect()
 }
 
-/// What was captured of it, without secrets, and what each rule finds in that.
-pub(super) fn captured(recorded: &Recorded, seen: &Seen, snapshot: &Snapshot) -> Value {
+/// What was captured of it, without secrets, and what each rule finds in that, or the API makes of it.
+pub(super) fn captured(recorded: &Recorded, seen: &Seen, playground: &Playground) -> Value {
+    let snapshot = playground.snapshot();
     let Exchange { answer: Answer { head, body }, .. } = &recorded.exchange;
     let headers: Vec<Value> = head
         .headers
@@ -41,7 +44,16 @@ pub(super) fn captured(recorded: &Recorded, seen: &Seen, snapshot: &Snapshot) ->
         "body": String::from_utf8_lossy(body),
         "cut": recorded.is_cut,
         "trace": trace,
+        "api": by_api(recorded, playground),
     })
+}
+
+/// What the API of now makes of what an API has carried.
+fn by_api(recorded: &Recorded, playground: &Playground) -> Option<Value> {
+    recorded.noted.as_ref().filter(|noted| noted.by_api)?;
+    let peer = recorded.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let given = Given::before(recorded.exchange.clone(), recorded.request_body.clone(), peer);
+    playground.once_more(&given).map(|played| playground::told(true, &played))
 }
 
 /// The rules that were in force, as they are now.

@@ -48,6 +48,13 @@ export function verdict(word) {
   return el("span", { class: `tag ${kind}` }, text);
 }
 
+/** What became of an exchange, through rules or an API. */
+export function ending(seen) {
+  if (!seen.by_api) return verdict(seen.verdict);
+  if (seen.gateway_response) return el("span", { class: "tag bad" }, seen.gateway_response);
+  return el("span", { class: "tag info" }, "through the API");
+}
+
 export function failure(error) {
   return el("div", { class: "notice bad", role: "alert" },
     el("h2", {}, "That did not work"), el("p", {}, error.message));

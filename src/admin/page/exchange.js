@@ -1,6 +1,7 @@
-// One exchange: its facts, and its way through the rules.
+// One exchange: its facts, and its way through the rules or an API.
 
 import { clock, el, milliseconds, panel, status } from "./dom.js";
+import { stages } from "./stages.js";
 
 export function facts(seen) {
   const rows = [
@@ -67,18 +68,24 @@ export function comparisons(step) {
   });
 }
 
-/** What became of an exchange on its way: with what each rule found in it where it was captured, else without. */
+/** What became of an exchange on its way: with what each rule found in it, or an API did, where it was captured, else without. */
 export function passage({ exchange, way: steps, captured }) {
   if (captured) {
-    const { status: code, headers, body, cut, trace } = captured;
+    const { status: code, headers, body, cut, trace, api } = captured;
     const lines = headers.map(([name, value]) => `${name}: ${value}\n`).join("");
     return [
+      api && stages(api, { status: code }, "What the definition of now makes of the captured request and answer."),
       trace?.length ? panel("Every comparison", "What each rule of now finds in the captured answer; marked is what matched or, where a pattern stopped, what still fitted.", way(trace, comparisons)) : null,
       panel("What the upstream answered", `As it was captured, secrets redacted${cut ? "; the end of the body is missing" : ""}.`,
         el("pre", { class: "message", tabindex: "0", "aria-label": "The captured answer" }, `HTTP/1.1 ${code}\n${lines}\n${body}`)),
     ];
   }
   const again = new URLSearchParams({ method: exchange.method ?? "GET", path: exchange.path ?? "/" });
+  if (exchange.by_api) {
+    return panel("Its way through the API",
+      ["Bodies are kept by captures alone, so its stages are not known. Paste an answer like it into the ",
+        el("a", { href: `#/playground?${again}` }, "playground"), " to see them."]);
+  }
   return steps.length ? panel("Its way through the rules",
     ["Bodies are kept by captures alone, so what each rule found in this one is not known. Paste an answer like it into the ",
       el("a", { href: `#/playground?${again}` }, "playground"), " to see every comparison."], way(steps)) : null;

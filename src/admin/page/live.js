@@ -1,7 +1,7 @@
 // Exchanges as they come.
 
 import { get, listen, Unauthorized } from "./ask.js";
-import { change, clock, el, failure, head, milliseconds, verdict } from "./dom.js";
+import { change, clock, el, ending, failure, head, milliseconds } from "./dom.js";
 import { facts, passage } from "./exchange.js";
 
 const KEPT = 300;
@@ -95,7 +95,7 @@ function item(seen, signal) {
     el("span", { class: "time quiet small" }, clock(seen.at)),
     el("span", { class: "what mono" }, `${seen.method ?? "?"} ${seen.path ?? "a request that could not be read"}`),
     change(seen.upstream_status, seen.status),
-    el("span", { class: "by small break" }, seen.rule ? el("span", { class: "mono" }, seen.rule) : verdict(seen.verdict),
+    el("span", { class: "by small break" }, seen.rule ? el("span", { class: "mono" }, seen.rule) : ending(seen),
       seen.reason ? ` ${seen.reason}` : "", seen.error && !seen.reason ? ` ${seen.error}` : ""),
     el("span", { class: "took number small quiet" }, milliseconds(seen.total_ms)));
   button.addEventListener("click", async () => {

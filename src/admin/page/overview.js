@@ -64,7 +64,7 @@ function wide(width, section) {
 
 const WORDS = [
   ["pass", "Passed as they came"], ["rewrite", "Changed by a rule"], ["undecided", "Undecided"],
-  ["failed", "A rule failed"], ["none", "No answer to decide about"],
+  ["failed", "A rule failed"], ["none", "No rule was asked: an API, or no answer"],
 ];
 
 function verdicts(seen) {

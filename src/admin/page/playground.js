@@ -4,14 +4,16 @@ import { get, post } from "./ask.js";
 import { change, el, failure, head, panel, status, verdict } from "./dom.js";
 import { comparisons, way } from "./exchange.js";
 import { SAMPLES } from "./samples.js";
+import { stages } from "./stages.js";
 
 const BY_ROUTE = "";
 const NEW = "(new)";
+const DEFINITION = "(definition)";
 const PATIENCE = 350;
 const EXAMPLE = "rules:\n  - name: no-such-order\n    when: { status: 200, json: $.statusCode, matches: '4\\d{2}' }\n    then: { status: { from: $.statusCode }, body: problem }\n";
 
 export async function playground({ show, signal, query }) {
-  const { sets } = await get("rules", signal);
+  const { sets, templates, definition } = await get("rules", signal);
   const field = (id, label, input, hint) => el("div", {}, el("label", { for: id }, label), input, hint && el("p", { class: "hint" }, hint));
   const area = (id, rows, text) => Object.assign(el("textarea", { id, rows, spellcheck: "false", autocomplete: "off", wrap: "off" }), { value: text });
 
@@ -21,8 +23,10 @@ export async function playground({ show, signal, query }) {
   const sample = el("select", { id: "sample" }, el("option", { value: "" }, "Pick one…"), SAMPLES.map((each, index) => el("option", { value: index }, each.name)));
   const answer = area("answer", 9, SAMPLES[0].text);
   const which = el("select", { id: "set" }, el("option", { value: BY_ROUTE }, "Those of the route"),
-    sets.map((set) => el("option", { value: set.name }, set.name)), el("option", { value: NEW }, "New ones"));
+    sets.map((set) => el("option", { value: set.name }, set.name)), el("option", { value: NEW }, "New ones"),
+    definition ? el("option", { value: DEFINITION }, "The API Gateway definition") : []);
   const text = area("rules", 12, "");
+  const files = templateFiles(templates, { field, area, changed: () => later() });
   const editor = el("div", { class: "stack" });
   const result = el("div", { class: "stack", "aria-live": "polite" });
   const reasons = el("div", { class: "stack" });
@@ -31,16 +35,20 @@ export async function playground({ show, signal, query }) {
   which.value = query.get("set") ?? BY_ROUTE;
   if (which.selectedIndex < 0) which.value = BY_ROUTE;
 
-  const original = () => which.value === NEW ? EXAMPLE : sets.find((set) => set.name === which.value)?.text ?? null;
+  let defined = null;
+  const original = () => which.value === NEW ? EXAMPLE : which.value === DEFINITION ? defined : sets.find((set) => set.name === which.value)?.text ?? null;
   const trial = (name) => {
     const asked = { method: method.value, path: path.value || "/" };
     const headers = fields(more.value);
     if (Object.keys(headers).length) asked.headers = headers;
     const value = { request: asked, upstream: saved(answer.value) };
     if (which.value === BY_ROUTE) return { ...value, name };
+    if (which.value === DEFINITION) return { ...value, name, definition: text.value };
     const isEdited = original() !== null && text.value !== original();
     if (which.value !== NEW) value.rule_set = which.value;
     if (which.value === NEW || isEdited) value.rules = text.value;
+    const changed = files.changed();
+    if (Object.keys(changed).length) value.templates = changed;
     return { ...value, name };
   };
 
@@ -68,12 +76,24 @@ export async function playground({ show, signal, query }) {
     clearTimeout(soon);
     soon = setTimeout(run, PATIENCE);
   };
-  const chooseSet = () => {
+  const chooseSet = async () => {
+    const chosen = which.value;
+    try {
+      if (chosen === DEFINITION) defined ??= (await get("definition", signal)).text;
+    } catch (error) {
+      if (!signal.aborted) result.replaceChildren(failure(error));
+      return;
+    }
+    if (which.value !== chosen) return;
     const begin = original();
+    const named = sets.find((set) => set.name === which.value)?.templates ?? [];
     text.value = begin ?? "";
-    const back = el("button", { type: "button", onclick: () => { text.value = original(); run(); } }, "Back to those in force");
+    files.begin(named[0]);
+    const back = el("button", { type: "button", onclick: () => { text.value = original(); files.begin(named[0]); run(); } }, "Back to those in force");
     editor.replaceChildren(...(begin === null ? [] : [
-      field("rules", which.value === NEW ? "Rules" : `Rule set ${which.value}`, text, "YAML, as in a rule set of the configuration. Editing changes nothing that is served."),
+      which.value === DEFINITION ? field("rules", `Definition ${definition}`, text, "All of it, its mapping templates among it. Editing changes nothing that is served.")
+        : field("rules", which.value === NEW ? "Rules" : `Rule set ${which.value}`, text, "YAML, as in a rule set of the configuration. Editing changes nothing that is served."),
+      which.value === DEFINITION ? "" : files.part,
       which.value === NEW ? "" : el("div", {}, back)]));
     run();
   };
@@ -130,8 +150,43 @@ function saved(text) {
 function problems(all) {
   return [el("section", { class: "panel", role: "alert" }, el("h2", {}, all.length === 1 ? "There is a mistake" : `There are ${all.length} mistakes`),
     el("p", { class: "about" }, "Nothing was tried."),
-    all.map((problem) => el("div", { class: "problem" }, el("p", {}, problem.line && problem.file === "rules" ? el("strong", {}, `Line ${problem.line}: `) : null, problem.message),
+    all.map((problem) => el("div", { class: "problem" }, el("p", {}, place(problem), problem.message),
       problem.help && el("p", { class: "small" }, problem.help))))];
+}
+
+/** Where a mistake is, if that is in something that is edited here. */
+function place({ file, line }) {
+  if (!line || file === "trial") return null;
+  return el("strong", {}, ["rules", "definition"].includes(file) ? `Line ${line}: ` : `${file}, line ${line}: `);
+}
+
+/** The template files that the configuration names, one at a time, and what is changed in their texts. */
+function templateFiles(templates, { field, area, changed }) {
+  const texts = new Map();
+  const inForce = (file) => templates.find((template) => template.file === file).text;
+  const which = el("select", { id: "template" }, el("option", { value: "" }, "Pick one…"), templates.map(({ file }) => el("option", { value: file }, file)));
+  const text = area("template-text", 8, "");
+  const editor = el("div");
+  const show = () => {
+    const file = which.value;
+    if (file) text.value = texts.get(file) ?? inForce(file);
+    editor.replaceChildren(...(file ? [field("template-text", `Text of ${file}`, text, "It is read so while you try things out; the file stays as it is.")] : []));
+  };
+  which.addEventListener("change", show);
+  text.addEventListener("input", () => {
+    texts.set(which.value, text.value);
+    changed();
+  });
+  return {
+    part: templates.length ? el("div", { class: "stack" },
+      field("template", "Template file", which, ["Rules may name any of them: ", el("code", {}, "template: { file: … }"), ". No other file is read."]), editor) : "",
+    begin: (file) => {
+      texts.clear();
+      which.value = file ?? "";
+      show();
+    },
+    changed: () => Object.fromEntries([...texts].filter(([file, text]) => text !== inForce(file))),
+  };
 }
 
 function outcome(told, given) {
@@ -166,30 +221,6 @@ function response(answer, before) {
   for (const [name, value] of had) if (!names.has(name)) lines.push(el("span", { class: "gone" }, `${name}: ${value}`), "\n");
   const body = answer.body ?? `${answer.body_base64} (base64)`;
   return el("pre", { class: "message", tabindex: "0", "aria-label": "The final response" }, lines, "\n", el("span", { class: body === before.body ? null : "new" }, body));
-}
-
-/** What happens on the way through an API, stage by stage. */
-function stages(told, before) {
-  const { sent, integration_response: chosen, gateway_response: fault, selection, templates, overridden } = told;
-  const by = (place) => place && el("p", { class: "small quiet break" }, "Body by the template at ", place);
-  const excerpt = (text) => el("pre", { class: "check" }, text === "" ? "nothing" : text);
-  const stage = (name, ...content) => el("li", {}, el("p", { class: "name" }, name), content);
-  const message = (start, headers, body) => el("pre", { class: "check" }, `${start}\n${headers.map(([name, value]) => `${name}: ${value}\n`).join("")}\n${body}`);
-  return panel("Stage by stage", null, el("ol", { class: "way" },
-    sent ? stage("Integration request", message(`${sent.method} – ${sent.target}`, sent.headers, sent.body), by(templates?.request))
-      : stage("Integration request", el("p", { class: "small quiet" }, "Nothing is sent to a backend.")),
-    sent && stage("Endpoint response", el("p", { class: "small" }, status(before.status ?? 200))),
-    selection && stage("Selection", el("p", { class: "small" }, "Patterns are held against "), excerpt(selection.subject),
-      selection.patterns.map((tried) => el("div", { class: "check" },
-        el("p", {}, el("code", {}, tried.pattern), " → ", status(tried.status)),
-        el("p", { class: tried.result === "yes" ? "yes" : "quiet" }, tried.result))),
-      selection.default && el("p", { class: "small" }, "The default is ", status(selection.default), ".")),
-    chosen && stage("Integration response", el("p", { class: "small break" }, chosen.pattern == null ? "the default one" : ["the pattern ", el("code", {}, chosen.pattern)],
-      " on ", el("code", {}, chosen.subject), ", status ", status(chosen.status))),
-    fault && el("li", { class: "failed" }, el("p", { class: "name" }, `Gateway response ${fault.kind}`), el("p", { class: "small break" }, fault.cause)),
-    told.misfits.map((misfit) => el("li", { class: "undecided" }, el("p", { class: "name" }, "Does not fit its model"), el("p", { class: "small break" }, misfit))),
-    stage("Method response", el("p", { class: "small" }, status(told.answer.status)), by(templates?.answer),
-      overridden?.length ? el("p", { class: "small quiet" }, `By templates: ${overridden.join(", ")}`) : null)));
 }
 
 /** Keeps what came out as a case for `candor test`. */

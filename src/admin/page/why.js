@@ -1,7 +1,7 @@
 // What became of one exchange, by the id on it.
 
 import { get } from "./ask.js";
-import { change, clock, el, head, panel, verdict } from "./dom.js";
+import { change, clock, el, ending, head } from "./dom.js";
 import { facts, passage } from "./exchange.js";
 
 export async function why({ show, signal, rest }) {
@@ -34,7 +34,7 @@ async function told(id, signal) {
   const { exchange } = seen;
   return [
     el("section", { class: "panel stack" },
-      el("div", { class: "verdict" }, change(exchange.upstream_status, exchange.status), verdict(exchange.verdict),
+      el("div", { class: "verdict" }, change(exchange.upstream_status, exchange.status), ending(exchange),
         el("span", { class: "mono break" }, `${exchange.method ?? "?"} ${exchange.path ?? ""}`),
         el("span", { class: "quiet small" }, clock(exchange.at))),
       facts(exchange)),

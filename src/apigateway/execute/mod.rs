@@ -61,6 +61,13 @@ pub struct Settings {
     pub response_models: ResponseModels,
 }
 
+impl Settings {
+    /// The same where any key is good.
+    pub fn without_keys(&self) -> Settings {
+        Settings { keys: None, ..self.clone() }
+    }
+}
+
 /// One request on its way through an API.
 #[derive(Debug)]
 pub struct Execution<'a> {

@@ -93,6 +93,11 @@ impl BodyBy {
             BodyBy::Passing => None,
         }
     }
+
+    /// Whether it is one.
+    pub fn is_template(&self) -> bool {
+        self.template().is_some()
+    }
 }
 
 /// `yes`, or why not and what to write.

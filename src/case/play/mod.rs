@@ -11,9 +11,10 @@ use http::{HeaderMap, Method, StatusCode};
 use super::given::About;
 use super::{Case, Given, Subject};
 use crate::apigateway::execute::{self, Chosen, Fault, Headers, Misfit};
+use crate::apigateway::model::Api;
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::engine::trace::Trace;
-use crate::live::Snapshot;
+use crate::live::{Deployment, Snapshot};
 
 /// What the client gets, and what the door tells of how that came about.
 #[derive(Debug)]
@@ -119,6 +120,16 @@ pub(super) fn through(snapshot: &Snapshot, about: About, given: &Given) -> Playe
         (Some(deployment), About::Api) => api::play(&deployment.api, &deployment.settings, given),
         _ => rules::play(snapshot, given),
     }
+}
+
+/// Plays what is given through an API that is carried out as the one in force.
+pub(super) fn through_api(api: &Api, settings: &execute::Settings, given: &Given) -> Played {
+    api::play(api, settings, given)
+}
+
+/// Plays what an API has carried before: the key it came with was a good one, and need not be known any more.
+pub(super) fn once_more(deployment: &Deployment, given: &Given) -> Played {
+    api::play(&deployment.api, &deployment.settings.without_keys(), given)
 }
 
 impl Decision {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::diagnostic::Place;
 use crate::rules::Quick;
 use crate::settings::{Layers, Settings};
 
@@ -15,19 +16,35 @@ rule_sets:
       - { name: gone, when: { json: $.code, equals: 1410 }, then: { status: 410, body: problem } }
   common: { use: [status-field] }
   unused: { use: [soap] }
+  told:
+    use: [common]
+    rules:
+      - { name: short, when: { json: $.short }, then: { status: 410, body: { template: { file: short.vtl } } } }
+      - { name: inner, when: { json: $.inner }, then: { body: { templates: { text/plain: { file: inner/a.vtl } } } } }
 ";
+
+/// What template files hold; no other is there.
+fn template(path: &str, place: &Place) -> Result<Arc<Source>, Diagnostic> {
+    match path {
+        "short.vtl" => Ok(Source::new("conf/short.vtl", "short $input.path('$.short')\n")),
+        "inner/a.vtl" => Ok(Source::new("conf/inner/a.vtl", "inner")),
+        _ => Err(Diagnostic::error("read from disk").at(place)),
+    }
+}
 
 fn playground() -> Playground {
     let source = Source::new("candor.yaml", CONFIGURATION);
     let mut problems = Diagnostics::default();
     let layers = Layers { files: vec![source], ..Layers::default() };
-    let (document, quick) = layers.merge(&mut problems).unwrap();
+    let (written, quick) = layers.merge(&mut problems).unwrap();
+    let mut document = written.clone();
+    let templates = crate::rules::fill_in_templates(&mut document, &template, &mut problems);
     let settings = Settings::read(&document, &quick, &mut problems).unwrap();
     let names = ["legacy".into(), "other".into()];
     let rules = crate::rules::read(Some(&document), Quick::default(), &names, &mut problems);
     assert!(problems.is_empty());
     let snapshot = Snapshot::new(settings, rules.routes, rules.selection);
-    Playground::new(Arc::new(snapshot), document, &quick)
+    Playground::new(Arc::new(snapshot), Written { document: written, templates, definition: None, quick })
 }
 
 fn trial(text: &str) -> Result<Trial, Vec<String>> {
@@ -133,6 +150,77 @@ fn a_trial_becomes_a_case_that_holds() {
 fn rule_sets_are_told_with_their_text() {
     let playground = playground();
     let sets = playground.rule_sets();
-    assert_eq!(sets.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["orders", "common", "unused"]);
+    assert_eq!(
+        sets.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["orders", "common", "unused", "told"]
+    );
     assert_eq!(sets[1].1, "use: [status-field]\n");
+    assert!(sets[3].1.contains("template: { file: short.vtl }"), "{}", sets[3].1);
+}
+
+/// The body that a trial ends with.
+#[track_caller]
+fn check_body(text: &str, expected: &str) -> Trial {
+    let trial = trial(text).unwrap_or_else(|problems| panic!("{text}\n{problems:#?}"));
+    assert_eq!(trial.play().body, expected, "{text}");
+    trial
+}
+
+const SHORT: &str = "upstream: { json: { short: 1 } }";
+
+#[test]
+fn edited_rules_name_the_template_files_of_the_configuration() {
+    check_body(&format!("rule_set: told\n{SHORT}"), "short 1\n");
+    let rules = |file: &str| {
+        format!(
+            "rules: |\n  - {{ when: {{ json: $.short }}, then: {{ body: {{ template: {{ file: {file} }} }} }} }}\n"
+        )
+    };
+    check_body(&format!("rule_set: told\n{}{SHORT}", rules("inner/a.vtl")), "inner");
+    check_body(&format!("{}{SHORT}", rules("short.vtl")), "short 1\n");
+    let given = "templates: { new.vtl: new, short.vtl: other }\n";
+    check_body(&format!("{}{given}{SHORT}", rules("new.vtl")), "new");
+    let trial = check_body(&format!("rule_set: told\n{given}{SHORT}").replace("new.vtl: new, ", ""), "other");
+    let case = trial.to_case_file().unwrap();
+    assert!(case.contains("template: other"), "a case stands alone: {case}");
+    check_body(&format!("rule_set: told\n{SHORT}"), "short 1\n");
+}
+
+#[test]
+fn template_files_that_nobody_has_loaded_are_not_read() {
+    let check = |text: &str, expected: &[&str]| {
+        let problems = trial(text).err().unwrap_or_default().join("\n");
+        for expected in expected {
+            assert!(problems.contains(expected), "{expected} is not in\n{problems}");
+        }
+    };
+    let naming = |file: &str| {
+        format!("rules: |\n  rules:\n    - then:\n        body: {{ template: {{ file: {file} }} }}\n")
+    };
+    check(
+        &naming("/etc/passwd"),
+        &[
+            "error: `/etc/passwd` is no template file of the configuration in force",
+            "rules:3:33",
+            "it names `short.vtl`, `inner/a.vtl`; nothing is read from disk here: write the template in place",
+        ],
+    );
+    check(&naming("../conf/short.vtl"), &["`../conf/short.vtl` is no template file"]);
+    check(&naming("shart.vtl"), &["did you mean `short.vtl`?"]);
+    check(
+        "rule_set: told\ntemplates: { shart.vtl: x }",
+        &["no rule names the template file `shart.vtl`", "`short.vtl`"],
+    );
+    check("templates: { short.vtl: x }", &["`templates` without `rule_set` or `rules`"]);
+    check("rule_set: told\ntemplates: { short.vtl: '#if(' }", &["short.vtl:1:"]);
+    check("rule_set: told\ntemplates: 1", &["trial:2:12", "texts of `templates`"]);
+}
+
+#[test]
+fn template_files_are_told_with_their_text() {
+    let playground = playground();
+    let texts = [("short.vtl", "short $input.path('$.short')\n"), ("inner/a.vtl", "inner")];
+    assert_eq!(playground.templates(), texts);
+    assert_eq!(playground.templates_of("told"), ["short.vtl", "inner/a.vtl"]);
+    assert!(playground.templates_of("common").is_empty());
 }

@@ -66,7 +66,7 @@ fn part(document: &Node, key: &str, node: &Node) -> Yaml {
 }
 
 /// A rule set and all that it uses.
-fn used<'n>(sets: &'n Node, name: &'n str) -> BTreeSet<&'n str> {
+pub(super) fn used<'n>(sets: &'n Node, name: &'n str) -> BTreeSet<&'n str> {
     let (mut used, mut open) = (BTreeSet::new(), vec![name]);
     while let Some(name) = open.pop() {
         let Some(set) = sets.entry(name).filter(|_| used.insert(name)) else { continue };
@@ -76,7 +76,7 @@ fn used<'n>(sets: &'n Node, name: &'n str) -> BTreeSet<&'n str> {
     used
 }
 
-/// The definition of an API, by its file.
+/// The definition of an API, by its file or with its text.
 fn definition(trial: &Trial) -> Vec<(String, Yaml)> {
     let Some(api) = &trial.snapshot.settings.api else { return Vec::new() };
     let text = |text: &Option<String>| text.as_ref().map(Yaml::text);
@@ -84,8 +84,13 @@ fn definition(trial: &Trial) -> Vec<(String, Yaml)> {
         let pairs = pairs.iter().map(|(name, value)| (name.clone(), Yaml::text(value)));
         Some(Yaml::map(pairs)).filter(|map| !map.is_empty())
     };
+    let file = || api.definition.as_ref().map(|definition| Yaml::text(&definition.path));
+    let definition = match &trial.edited {
+        Some(edited) => ("openapi", Some(Yaml::text(&edited.source.text))),
+        None => ("definition", file()),
+    };
     let entries = [
-        ("definition", api.definition.as_ref().map(|definition| Yaml::text(&definition.path))),
+        definition,
         ("stage", text(&api.stage)),
         ("stage_variables", pairs(&api.stage_variables)),
         ("parameters", pairs(&api.parameters)),

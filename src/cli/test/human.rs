@@ -66,7 +66,11 @@ pub fn coverage(
         }
     }
     let percent = coverage.ratio() * 100.0;
-    let sum = format!("coverage: {percent:.1} % of what {} rules and methods can do", coverage.len());
+    let all = match coverage.len() {
+        1 => "1 rule or method".to_owned(),
+        count => format!("{count} rules and methods"),
+    };
+    let sum = format!("coverage: {percent:.1} % of what {all} can do");
     let is_enough = least.is_none_or(|least| percent >= f64::from(least));
     let asked = least.filter(|_| !is_enough).map(|least| format!(", and {least} % is asked for"));
     let sum = sum + asked.as_deref().unwrap_or_default();

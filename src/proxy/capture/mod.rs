@@ -22,13 +22,12 @@ pub(super) use recordings::Recordings;
 pub(super) use sample::Sample;
 
 use crate::engine::hold::Inspect;
-use crate::engine::outcome::{Outcome, Verdict};
-use crate::engine::route::Route;
+use crate::engine::outcome::Verdict;
 use crate::live::Snapshot;
 use crate::settings::{Capture, Kind};
 use crate::telemetry::meters::Meters;
 use crate::telemetry::metrics::families::CAPTURES_DROPPED;
-use crate::traffic::capture::Writing;
+use crate::traffic::capture::{Made, Writing};
 use crate::traffic::redact::Redaction;
 use files::Files;
 use sample::Taken;
@@ -82,7 +81,7 @@ impl Captures {
     pub fn sample<B>(
         self: &Arc<Captures>,
         request: &Request<B>,
-        route: &Route,
+        route: &Arc<str>,
         client: IpAddr,
     ) -> Option<Sample> {
         let rate = self.wanted.rate_millionths;
@@ -101,19 +100,13 @@ impl Captures {
         }
     }
 
-    /// Whether an exchange of this outcome is wanted.
-    fn wants(&self, outcome: &Outcome) -> bool {
+    /// Whether an exchange is wanted of which this was made.
+    fn wants(&self, made: &Made) -> bool {
         let Capture { only, rules, .. } = &self.wanted;
-        let verdict = match &outcome.verdict {
-            Verdict::PassThrough { .. } => Kind::Passed,
-            Verdict::Rewrite { .. } => Kind::Translated,
-            Verdict::Undecided { .. } => Kind::Undecided,
-            Verdict::Failed { .. } => Kind::Failed,
-        };
         let is_of_kind = only.is_empty()
-            || only.contains(&verdict)
-            || (only.contains(&Kind::Shadow) && !outcome.shadows.is_empty());
-        let mut spoke = outcome.verdict.rule().into_iter().chain(outcome.shadows.iter().map(|it| &*it.rule));
+            || only.contains(&kind(made))
+            || (only.contains(&Kind::Shadow) && !made.shadows().is_empty());
+        let mut spoke = made.rule().into_iter().chain(made.shadows().iter().map(|it| &*it.rule));
         is_of_kind && (rules.is_empty() || spoke.any(|rule| rules.iter().any(|wanted| wanted == rule)))
     }
 
@@ -126,6 +119,21 @@ impl Captures {
             // A writer that panicked has said so already.
             let _ = writer.join();
         }
+    }
+}
+
+/// The kind of exchange of which this was made.
+fn kind(made: &Made) -> Kind {
+    match made {
+        Made::ByRules { outcome, .. } => match &outcome.verdict {
+            Verdict::PassThrough { .. } => Kind::Passed,
+            Verdict::Rewrite { .. } => Kind::Translated,
+            Verdict::Undecided { .. } => Kind::Undecided,
+            Verdict::Failed { .. } => Kind::Failed,
+        },
+        Made::ByApi(it) if it.gateway_response.is_some() => Kind::Failed,
+        Made::ByApi(it) if it.is_changed => Kind::Translated,
+        Made::ByApi(_) => Kind::Passed,
     }
 }
 
@@ -209,8 +217,7 @@ mod tests {
 
     use super::*;
     use crate::engine::AnswerHead;
-    use crate::engine::outcome::{Shadow, Undecided};
-    use crate::engine::route::{HostPattern, PathPattern, Selectable};
+    use crate::engine::outcome::{Outcome, Shadow, Undecided};
 
     /// A way to files at whose end nobody writes.
     fn stuck(wanted: Capture) -> (Arc<Captures>, Receiver<Message>) {
@@ -220,16 +227,7 @@ mod tests {
     }
 
     fn sample(captures: &Arc<Captures>) -> Option<Sample> {
-        let route = Route {
-            name: "all".into(),
-            host: HostPattern::Any,
-            path: PathPattern::parse("/{proxy+}").unwrap(),
-            methods: Vec::new(),
-            upstream: 0,
-            rule_set: None,
-            selectable: Selectable::Off,
-        };
-        captures.sample(&Request::new(()), &route, "192.0.2.7".parse().unwrap())
+        captures.sample(&Request::new(()), &"all".into(), "192.0.2.7".parse().unwrap())
     }
 
     fn exchange(captures: &Arc<Captures>, outcome: &Outcome) {

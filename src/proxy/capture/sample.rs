@@ -11,10 +11,10 @@ use http::Request;
 use tokio::time::{Duration, Instant};
 
 use super::Captures;
+use crate::apigateway::execute::Finished;
 use crate::engine::outcome::Outcome;
-use crate::engine::route::Route;
 use crate::engine::{Answer, AnswerHead, Exchange, RequestSnapshot, RuleSet};
-use crate::traffic::capture::Captured;
+use crate::traffic::capture::{ByApi, Captured, Made};
 
 /// The recording of one exchange, held by all who see a part of it.
 #[derive(Debug, Clone)]
@@ -26,7 +26,6 @@ struct Draft {
     taken: Option<Box<Taken>>,
     /// What is lacking for the recording to be one.
     has_answer: bool,
-    has_outcome: bool,
     bytes: u64,
 }
 
@@ -38,12 +37,11 @@ pub(super) struct Taken {
     took: Duration,
     client: IpAddr,
     route: Arc<str>,
-    rule_set: Option<Arc<str>>,
     request: RequestSnapshot,
     head: AnswerHead,
     chunks: Vec<Bytes>,
     is_cut: bool,
-    outcome: Outcome,
+    made: Option<Made>,
 }
 
 impl Sample {
@@ -51,7 +49,7 @@ impl Sample {
     pub fn new<B>(
         captures: Arc<Captures>,
         request: &Request<B>,
-        route: &Route,
+        route: &Arc<str>,
         client: IpAddr,
         time: SystemTime,
     ) -> Sample {
@@ -60,8 +58,7 @@ impl Sample {
             began: Instant::now(),
             took: Duration::ZERO,
             client,
-            route: Arc::clone(&route.name),
-            rule_set: None,
+            route: Arc::clone(route),
             request: RequestSnapshot {
                 method: request.method().clone(),
                 uri: request.uri().clone(),
@@ -71,10 +68,9 @@ impl Sample {
             head: AnswerHead { status: http::StatusCode::OK, headers: http::HeaderMap::new() },
             chunks: Vec::new(),
             is_cut: true,
-            outcome: Outcome::pass(),
+            made: None,
         };
-        let draft =
-            Draft { captures, taken: Some(Box::new(taken)), has_answer: false, has_outcome: false, bytes: 0 };
+        let draft = Draft { captures, taken: Some(Box::new(taken)), has_answer: false, bytes: 0 };
         Sample(Rc::new(RefCell::new(draft)))
     }
 
@@ -121,20 +117,34 @@ impl Sample {
 
     /// The rules have decided.
     pub fn decided(&self, rule_set: Option<&RuleSet>, outcome: &Outcome) {
-        self.write(|taken| {
-            taken.rule_set = rule_set.map(|rule_set| Arc::clone(&rule_set.name));
-            taken.outcome = outcome.clone();
-        });
-        self.0.borrow_mut().has_outcome = true;
+        let rule_set = rule_set.map(|rule_set| Arc::clone(&rule_set.name));
+        self.write(|taken| taken.made = Some(Made::ByRules { rule_set, outcome: outcome.clone() }));
+    }
+
+    /// An API has made an answer of the upstream's, which is changed by that or is not.
+    pub fn executed(&self, asked: &Bytes, finished: &Finished, is_changed: bool) {
+        let bytes_max = usize::try_from(self.0.borrow().captures.wanted.body_bytes).unwrap_or(usize::MAX);
+        let beginning = asked.get(..bytes_max).filter(|beginning| beginning.len() < asked.len());
+        let by_api = ByApi {
+            is_request_cut: beginning.is_some(),
+            // A slice of it would keep all of it.
+            request_body: beginning.map_or_else(|| asked.clone(), Bytes::copy_from_slice),
+            status: finished.answer.status,
+            is_changed,
+            integration_response: finished.chosen.as_ref().map(ToString::to_string),
+            gateway_response: finished.fault.as_ref().map(|it| (it.kind.name(), it.cause.clone())),
+        };
+        self.write(|taken| taken.made = Some(Made::ByApi(Box::new(by_api))));
     }
 }
 
 /// The last part of the exchange is let go.
 impl Drop for Draft {
     fn drop(&mut self) {
-        let is_complete = self.has_answer && self.has_outcome;
-        if let Some(taken) =
-            self.taken.take().filter(|taken| is_complete && self.captures.wants(&taken.outcome))
+        let is_wanted = |taken: &Taken| taken.made.as_ref().is_some_and(|made| self.captures.wants(made));
+        if let Some(taken) = self.taken.take()
+            && self.has_answer
+            && is_wanted(&taken)
         {
             self.captures.take(taken);
         }
@@ -144,7 +154,7 @@ impl Drop for Draft {
 impl Taken {
     /// It, as it is written.
     pub fn into_captured(self) -> Captured {
-        let Taken { time, took, client, route, rule_set, request, head, chunks, is_cut, outcome, .. } = self;
+        let Taken { time, took, client, route, request, head, chunks, is_cut, made, .. } = self;
         let body = match <[Bytes; 1]>::try_from(chunks) {
             Ok([whole]) => whole,
             Err(chunks) => chunks
@@ -160,10 +170,9 @@ impl Taken {
             client,
             took,
             route: route.to_string(),
-            rule_set: rule_set.map(|name| name.to_string()),
             exchange: Exchange { request, answer: Answer { head, body } },
             is_cut,
-            outcome,
+            made: made.unwrap_or_else(|| Made::ByRules { rule_set: None, outcome: Outcome::pass() }),
         }
     }
 }

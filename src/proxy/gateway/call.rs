@@ -8,6 +8,7 @@ use http::{Method, Uri, Version};
 use tokio::time::Instant;
 
 use super::super::Worker;
+use super::super::capture::Sample;
 use super::super::download::Download;
 use super::super::error::{ProxyError, UpstreamFault};
 use super::super::headers::strip_request;
@@ -20,6 +21,7 @@ use super::super::several::Choice;
 use super::super::upstream::{Patience, RequestHead, Taken, Upstream};
 use super::collect::{Collected, FUNCTION_BYTES_MAX, REQUEST_BYTES_MAX, collect};
 use crate::apigateway::execute::{self, Call, Failure, Target};
+use crate::engine::AnswerHead;
 use crate::live::Deployment;
 use crate::live::Share;
 
@@ -34,6 +36,7 @@ struct Destination<'a> {
 /// A call on its way, and how long it may take.
 struct Sent<'a> {
     upstream: &'a Upstream,
+    sample: Option<&'a Sample>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -52,6 +55,7 @@ impl Worker {
         &self,
         deployment: &Deployment,
         call: Call<'_>,
+        sample: Option<&Sample>,
         share: &mut Share,
         record: &mut Record,
     ) -> Result<Result<execute::Answer, Failure>, ProxyError> {
@@ -68,7 +72,7 @@ impl Worker {
             None => (None, REQUEST_BYTES_MAX),
         };
         let headers = HeaderMap::from(&headers);
-        let sent = Sent { upstream, method, uri, headers, body, end, answer_bytes_max };
+        let sent = Sent { upstream, sample, method, uri, headers, body, end, answer_bytes_max };
         match sent.outcome(share, record).await {
             Err(error) => match self.settled(error) {
                 error if error.is_passing() => Err(error),
@@ -151,8 +155,13 @@ impl Sent<'_> {
         if let Some(choice) = &choice {
             choice.answered(Some(answer.status));
         }
-        let Answer { status, headers, body, .. } = answer;
-        let headers = execute::Headers::from(&headers);
+        let Answer { status, headers, mut body, .. } = answer;
+        let head = AnswerHead { status, headers };
+        if let Some(sample) = self.sample {
+            sample.answered(&head);
+            body.recorded_in(sample.clone());
+        }
+        let headers = execute::Headers::from(&head.headers);
         Ok(match collect(body, self.answer_bytes_max, share).await? {
             Collected::Whole(body) => Ok(execute::Answer { status, headers, body }),
             Collected::TooLarge => Err(Failure::TooLarge),

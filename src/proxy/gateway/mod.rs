@@ -8,6 +8,7 @@ mod request;
 mod turns;
 
 use std::mem::take;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -16,6 +17,7 @@ pub(super) use request::Spelling;
 pub(super) use turns::Turns;
 
 use super::body::Content;
+use super::capture::Sample;
 use super::error::ProxyError;
 use super::headers::{self, via};
 use super::intake::{Intake, Source};
@@ -43,7 +45,9 @@ impl Worker {
         let body = take(request.body_mut());
         let server = &self.snapshot.settings.server;
         let mut asked = request::of(request, &downstream.peer, &server.trusted_proxies);
-        let finished = self.execute(deployment, &mut asked, body, record).await?;
+        let captures = self.captures.as_ref();
+        let sample = |resource: &Arc<str>| captures?.sample(request, resource, downstream.peer.ip);
+        let finished = self.execute(deployment, &mut asked, body, sample, record).await?;
         record.executed(&finished);
         let mut carried = carried(finished, request.method());
         if server.via {
@@ -57,6 +61,7 @@ impl Worker {
         deployment: &Deployment,
         asked: &mut execute::Request,
         body: Source,
+        sample: impl FnOnce(&Arc<str>) -> Option<Sample>,
         record: &mut Record,
     ) -> Result<Finished, ProxyError> {
         let Deployment { api, settings, .. } = deployment;
@@ -65,6 +70,7 @@ impl Worker {
             return Ok(Execution::no_route(api, asked, settings));
         };
         record.routed_to(&method.resource);
+        let sample = sample(&method.resource);
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         asked.path_parameters = parameters.into_iter().map(own).collect();
         let mut share = self.holds.share();
@@ -81,8 +87,15 @@ impl Worker {
         Ok(match execution.begin() {
             Step::Done(finished) => finished,
             Step::Call(call) => {
-                let outcome = self.call(deployment, call, &mut share, record).await?;
-                execution.finish(outcome)
+                let outcome = self.call(deployment, call, sample.as_ref(), &mut share, record).await?;
+                let received = outcome.as_ref().ok();
+                let received = sample.zip(received).map(|(sample, it)| (sample, it.status, it.body.clone()));
+                let finished = execution.finish(outcome);
+                if let Some((sample, status, body)) = received {
+                    let is_changed = (finished.answer.status, &finished.answer.body) != (status, &body);
+                    sample.executed(&asked.body, &finished, is_changed);
+                }
+                finished
             }
         })
     }

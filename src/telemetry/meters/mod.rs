@@ -141,6 +141,8 @@ pub struct Ended<'a> {
     pub sent_bytes: u64,
     /// How often the request was sent.
     pub attempts: u32,
+    /// Whether an API has made the answer.
+    pub by_api: bool,
     /// The integration response, in an API.
     pub integration_response: Option<&'a str>,
     /// The gateway response, in an API.

@@ -92,6 +92,8 @@ pub struct Seen {
     pub sent_bytes: u64,
     /// How often the request was sent.
     pub attempts: u32,
+    /// Whether an API has made the answer, and no rule was asked.
+    pub by_api: bool,
     /// The integration response, in an API.
     pub integration_response: Option<String>,
     /// The gateway response, in an API.
@@ -102,6 +104,21 @@ pub struct Seen {
     pub alarming: bool,
     #[serde(skip)]
     number: u64,
+}
+
+impl Seen {
+    /// What became of it in one word: the verdict, or what in an API comes to the same; `none` where there was no
+    /// answer to decide about.
+    pub fn word(&self) -> &'static str {
+        match self.verdict {
+            Some(verdict) => verdict,
+            None if !self.by_api => "none",
+            None if self.gateway_response.is_some() => "failed",
+            // A mock answers by itself.
+            None if self.upstream_status.is_none() || self.upstream_status == self.status => "pass",
+            None => "rewrite",
+        }
+    }
 }
 
 /// What a rule in shadow mode would have done.
@@ -213,6 +230,7 @@ impl Seen {
             total_ms: milliseconds(ended.took),
             sent_bytes: ended.sent_bytes,
             attempts: ended.attempts,
+            by_api: ended.by_api,
             integration_response: own(ended.integration_response),
             gateway_response: own(ended.gateway_response),
             error: own(ended.error),

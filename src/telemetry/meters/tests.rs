@@ -27,6 +27,7 @@ fn ended<'a>(id: &'a str, to: u16, verdict: &'a Verdict) -> Ended<'a> {
         attempts: 1,
         integration_response: None,
         gateway_response: None,
+        by_api: false,
         error: None,
         alarming: false,
     }
