@@ -11,12 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::uri::Scheme;
 use tokio::sync::watch;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{ClientConfig, Error};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Source};
-use crate::settings::{OfFiles, PemFile, Protocol, ReadFile, ServerTls, Settings, Tls};
+use crate::settings::{OfFiles, PemFile, ServerTls, Settings, Tls};
 
 /// Everything that a configuration speaks TLS with.
 #[derive(Debug, Default)]
@@ -24,7 +23,7 @@ pub struct Credentials {
     /// With clients.
     pub listener: Option<Arc<Credential<ServerTls>>>,
     /// With upstreams, by their index in the settings; `None` for those that are spoken to without.
-    pub upstreams: Vec<Option<Arc<Credential<ForUpstream>>>>,
+    pub upstreams: Vec<Option<Arc<Credential<Tls>>>>,
 }
 
 /// What TLS is spoken with at one place.
@@ -60,42 +59,12 @@ pub trait Refresh: fmt::Debug + Send + Sync {
     fn refresh(&self, read: Read<'_>) -> Option<Refreshed>;
 }
 
-/// TLS to an upstream, and what is to be spoken within.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForUpstream {
-    tls: Tls,
-    protocol: Protocol,
-}
-
-impl OfFiles for ForUpstream {
-    type Config = ClientConfig;
-
-    fn files(&self) -> Vec<&PemFile> {
-        self.tls.files()
-    }
-
-    fn fill(&mut self, read_file: ReadFile<'_>, diagnostics: &mut Diagnostics) {
-        self.tls.fill(read_file, diagnostics);
-    }
-
-    fn config(&self) -> Result<ClientConfig, Error> {
-        let mut client = self.tls.config()?;
-        client.alpn_protocols = vec![self.protocol.alpn().to_vec()];
-        Ok(client)
-    }
-
-    fn shown(&self) -> Vec<(&PemFile, &[CertificateDer<'static>])> {
-        self.tls.shown()
-    }
-}
-
 impl Credentials {
     /// What these settings say. They were tried when they were read; what cannot be spoken after all is left out, and
     /// whoever needs it fails.
     pub fn new(settings: &Settings) -> Credentials {
         let upstreams = settings.upstreams.iter().map(|upstream| {
-            let material = ForUpstream { tls: upstream.tls.clone(), protocol: upstream.protocol };
-            (upstream.url.scheme == Scheme::HTTPS).then(|| Credential::new(material)).flatten()
+            (upstream.url.scheme == Scheme::HTTPS).then(|| Credential::new(upstream.tls.clone())).flatten()
         });
         Credentials {
             listener: settings.server.tls.clone().and_then(Credential::new),

@@ -22,7 +22,7 @@ use crate::engine::{Limits, RuleSet};
 use crate::settings::{Settings, Upstream};
 
 pub use captures::capture_files;
-pub use credentials::{Credential, Credentials, ForUpstream, Refresh, Refreshed};
+pub use credentials::{Credential, Credentials, Refresh, Refreshed};
 pub use deployment::{Callee, Deployment};
 pub use endpoints::Endpoints;
 pub use holds::{Holds, Share};

@@ -17,7 +17,7 @@ use super::error::{ProxyError, UpstreamFault};
 use super::http1::Wire;
 use super::socket::Socket;
 use super::tls::Handshake;
-use crate::settings::{Upstream, UpstreamUrl};
+use crate::settings::{Protocol, Upstream, UpstreamUrl};
 
 /// How long until a socket in the file system is tried again that takes no connection now.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -65,11 +65,11 @@ impl Dialer {
         Dialer { place, security, time_max: timeouts.connect }
     }
 
-    /// A new connection to the authority, every address of its name tried.
+    /// A new connection to the authority, every address of its name tried, for this to be spoken within TLS.
     ///
     /// # Errors
     /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`, or it is not safe.
-    pub async fn connect(&self) -> Result<Wire, ProxyError> {
+    pub async fn connect(&self, protocol: Protocol) -> Result<Wire, ProxyError> {
         let socket = match &self.place {
             Place::Net(connector, place) => {
                 let connected = TowerToHyperService::new(connector.clone()).call(place.clone()).await;
@@ -84,7 +84,7 @@ impl Dialer {
         };
         match &self.security {
             Security::None => Ok(Wire::Plain(socket)),
-            Security::Tls(handshake) => handshake.begin(socket).await,
+            Security::Tls(handshake) => handshake.begin(socket, protocol).await,
             Security::Impossible => Err(UpstreamFault::TlsCertificate.into()),
         }
     }

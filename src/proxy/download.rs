@@ -17,6 +17,7 @@ use super::alarm::Alarm;
 use super::capture::Sample;
 use super::http1::AnswerBody;
 use super::several::Choice;
+use crate::live::endpoints::Room;
 
 /// Why an origin broke off.
 type Cause = Box<dyn StdError + Send + Sync>;
@@ -43,6 +44,8 @@ pub(super) struct Download {
     sample: Option<Sample>,
     /// The endpoint that is busy with it.
     choice: Option<Rc<Choice>>,
+    /// Its place among the requests that may be under way.
+    room: Option<Room>,
 }
 
 /// What an answer's body is held to.
@@ -81,6 +84,7 @@ impl Download {
             over: false,
             sample: None,
             choice: None,
+            room: None,
         }
     }
 
@@ -94,9 +98,16 @@ impl Download {
         if is_too_large { Err(DownloadError::TooLarge) } else { Ok(()) }
     }
 
-    /// Keeps the endpoint busy for as long as the body is there.
-    pub fn occupy(&mut self, choice: Rc<Choice>) {
-        self.choice = Some(choice);
+    /// Until its last byte has come, or it is dropped, it is a request under way: at this endpoint, and where those are bounded.
+    pub fn occupy(&mut self, choice: Option<Rc<Choice>>, room: Option<Room>) {
+        if !self.origin.is_end_stream() {
+            (self.choice, self.room) = (choice, room);
+        }
+    }
+
+    /// The upstream has no more to do with it.
+    fn leave(&mut self) {
+        (self.choice, self.room) = (None, None);
     }
 
     /// Records the body as it goes by.
@@ -177,6 +188,7 @@ impl Body for Download {
             Poll::Ready(Some(Ok(frame))) => self.within(frame),
             Poll::Ready(Some(Err(error))) => Err(DownloadError::CutShort(error)),
             Poll::Ready(None) => {
+                self.leave();
                 self.record(None);
                 return Poll::Ready(None);
             }
@@ -184,6 +196,9 @@ impl Body for Download {
         };
         if let Ok(frame) = &frame {
             self.record(Some(frame));
+            if (self.choice.is_some() || self.room.is_some()) && self.origin.is_end_stream() {
+                self.leave();
+            }
         }
         self.over = frame.is_err();
         Poll::Ready(Some(frame))

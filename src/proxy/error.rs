@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 
 use bytes::Bytes;
+use h2::Reason;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
 
@@ -77,7 +78,8 @@ pub(super) enum UpstreamFault {
     ConnectTimeout,
     /// No socket is left to reach it with.
     NoSocket,
-    /// It has as many connections as `limits.connections`, and too many requests wait for one, or this one did too long.
+    /// It has as many connections as `limits.connections`, or as many requests as `limits.requests`, and too many wait,
+    /// or this one did too long.
     Full,
     /// Its certificate is not one that is believed, or is another's.
     TlsCertificate,
@@ -89,6 +91,8 @@ pub(super) enum UpstreamFault {
     Closed,
     /// It closed a connection that was kept from an earlier exchange, with not a byte of an answer.
     Lost,
+    /// It gave the request back over HTTP/2 and has done nothing about it (RFC 9113, section 8.7).
+    GivenBack,
     /// What it sent is not HTTP, or could be read in two ways.
     NotHttp,
     /// The head of its answer is too large.
@@ -152,7 +156,7 @@ impl ProxyError {
     }
 
     /// Whether the client may soon find a better answer.
-    fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         matches!(
             self,
             ProxyError::Leaving(_) | ProxyError::Downstream(DownstreamError::Refused(Refusal::NoRoom))
@@ -326,8 +330,13 @@ impl UpstreamFault {
     /// Whether it speaks against the endpoint that did it. What may happen to any does not, nor do bounds that were set
     /// here.
     pub fn is_of_endpoint(self) -> bool {
-        use UpstreamFault::{Full, HeadTooLarge, Lost, NoSocket, Switched, TooLarge, TransferCoding};
-        !matches!(self, Full | HeadTooLarge | Lost | NoSocket | Switched | TooLarge | TransferCoding)
+        use UpstreamFault::{
+            Full, GivenBack, HeadTooLarge, Lost, NoSocket, Switched, TooLarge, TransferCoding,
+        };
+        !matches!(
+            self,
+            Full | GivenBack | HeadTooLarge | Lost | NoSocket | Switched | TooLarge | TransferCoding
+        )
     }
 
     /// What happened to an exchange on an HTTP/2 connection.
@@ -335,6 +344,10 @@ impl UpstreamFault {
         match causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) {
             // Found out on this side: the upstream broke the protocol.
             Some(cause) if cause.is_library() => UpstreamFault::NotHttp,
+            // A stream ends by GOAWAY only where that says that it came too late.
+            Some(cause) if cause.is_go_away() || cause.reason() == Some(Reason::REFUSED_STREAM) => {
+                UpstreamFault::GivenBack
+            }
             _ => UpstreamFault::Closed,
         }
     }
@@ -351,8 +364,8 @@ impl UpstreamFault {
 
     /// Whether an upstream that does so may have ended, or been taken from where it was.
     fn is_gone(self) -> bool {
-        use UpstreamFault::{Closed, Lost, Name, Refused, Unreachable};
-        matches!(self, Name | Refused | Unreachable | Closed | Lost)
+        use UpstreamFault::{Closed, GivenBack, Lost, Name, Refused, Unreachable};
+        matches!(self, Name | Refused | Unreachable | Closed | Lost | GivenBack)
     }
 
     fn of_connecting(error: &(dyn StdError + 'static)) -> UpstreamFault {
@@ -400,7 +413,7 @@ impl UpstreamFault {
             UpstreamFault::TlsCertificate => "tls_certificate_error",
             UpstreamFault::TlsAlert => "tls_alert_received",
             UpstreamFault::TlsProtocol => "tls_protocol_error",
-            UpstreamFault::Closed | UpstreamFault::Lost => "connection_terminated",
+            UpstreamFault::Closed | UpstreamFault::Lost | UpstreamFault::GivenBack => "connection_terminated",
             UpstreamFault::NotHttp => "http_protocol_error",
             UpstreamFault::HeadTooLarge => "http_response_header_section_size",
             UpstreamFault::TransferCoding => "http_response_transfer_coding",
@@ -425,6 +438,7 @@ impl UpstreamFault {
             UpstreamFault::Closed | UpstreamFault::Lost => {
                 "the upstream closed the connection without an answer"
             }
+            UpstreamFault::GivenBack => "the upstream gave the request back",
             UpstreamFault::NotHttp => "the upstream's answer is not HTTP",
             UpstreamFault::HeadTooLarge => "the head of the upstream's answer is too large",
             UpstreamFault::TransferCoding => "the upstream's answer has an unknown transfer coding",
@@ -479,6 +493,7 @@ mod tests {
         check(UpstreamFault::Unreachable, 502, "destination_ip_unroutable");
         check(UpstreamFault::Closed, 502, "connection_terminated");
         check(UpstreamFault::Lost, 502, "connection_terminated");
+        check(UpstreamFault::GivenBack, 502, "connection_terminated");
         check(UpstreamFault::NotHttp, 502, "http_protocol_error");
         check(UpstreamFault::Switched, 502, "http_upgrade_failed");
         check(UpstreamFault::CutShort, 502, "http_response_incomplete");

@@ -1,5 +1,5 @@
 //! What goes with a connection to an upstream and is given back when it ends: its place among those that are counted,
-//! its room among those that are allowed, and, where it became a tunnel, the endpoint's attention.
+//! its room among those that are allowed, and, where it became a tunnel, what a request under way has.
 
 use std::rc::Rc;
 
@@ -13,12 +13,13 @@ pub(super) struct Lease {
     link: Link,
     _room: Option<Room>,
     _choice: Option<Rc<Choice>>,
+    _request: Option<Room>,
 }
 
 impl Lease {
     /// Of a connection that is counted so, and has this room if room is bounded.
     pub fn new(link: Link, room: Option<Room>) -> Lease {
-        Lease { link, _room: room, _choice: None }
+        Lease { link, _room: room, _choice: None, _request: None }
     }
 
     /// The connection carries nothing.
@@ -31,8 +32,8 @@ impl Lease {
         self.link.wake();
     }
 
-    /// For as long as it is there it is a request under way.
-    pub fn occupy(&mut self, choice: Rc<Choice>) {
-        self._choice = Some(choice);
+    /// For as long as it is there it is a request under way: at this endpoint, and where those are bounded.
+    pub fn occupy(&mut self, choice: Option<Rc<Choice>>, room: Option<Room>) {
+        (self._choice, self._request) = (choice, room);
     }
 }

@@ -17,10 +17,10 @@ mod download;
 mod entrance;
 mod error;
 mod gateway;
-mod h2c;
 mod headers;
 mod hold;
 mod http1;
+mod http2;
 mod intake;
 mod interest;
 mod lease;
@@ -40,6 +40,7 @@ pub mod server;
 mod several;
 mod socket;
 mod tls;
+mod trunk;
 mod tunnel;
 mod upkeep;
 mod upstream;
@@ -215,8 +216,13 @@ impl Worker {
         let new = |(index, endpoints): (usize, &Arc<Endpoints>)| {
             let credential = snapshot.credentials.upstreams.get(index).cloned().flatten();
             let links = own.meter.links(&endpoints.settings.name);
-            let means =
-                Means { buffers: Rc::clone(&own.buffers), links, credential, failures: failures.clone() };
+            let means = Means {
+                buffers: Rc::clone(&own.buffers),
+                links,
+                credential,
+                failures: failures.clone(),
+                is_traffic: true,
+            };
             Rc::new(Upstream::new(endpoints, &means))
         };
         let upstreams = snapshot.endpoints.iter().enumerate();
@@ -323,6 +329,7 @@ impl Worker {
                 }
             };
             record.answered(answer.status);
+            record.spoke(answer.version);
             let Answer { status, version, phrase, mut headers, body: download } = *answer;
             headers::strip_answer(&mut headers);
             let mut head = AnswerHead { status, headers };

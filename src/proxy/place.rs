@@ -9,13 +9,13 @@ use tokio::task::spawn_local;
 
 use super::connect::Dialer;
 use super::error::{ProxyError, UpstreamFault};
-use super::h2c::H2c;
 use super::http1::{Buffers, Line, Pool, Wire};
+use super::http2::{Http2, Lines};
 use super::lease::Lease;
 use super::tls::{Failures, Handshake};
-use crate::live::endpoints::{Gate, Shed};
-use crate::live::{Credential, Endpoints, ForUpstream};
-use crate::settings::{self, Protocol};
+use crate::live::endpoints::{Gate, Room, Shed};
+use crate::live::{Credential, Endpoints};
+use crate::settings::{self, Protocol, Tls};
 use crate::telemetry::meters::Links;
 
 /// It.
@@ -25,6 +25,7 @@ pub(super) struct Place {
     pub connections: Connections,
     links: Arc<Links>,
     endpoints: Arc<Endpoints>,
+    is_traffic: bool,
 }
 
 /// What a worker's ways to an upstream are made with.
@@ -34,14 +35,17 @@ pub(super) struct Means {
     /// Count the connections.
     pub links: Arc<Links>,
     /// What TLS is spoken with, where it is.
-    pub credential: Option<Arc<Credential<ForUpstream>>>,
+    pub credential: Option<Arc<Credential<Tls>>>,
     pub failures: Failures,
+    /// Whether the upstream's bounds are for what goes there: traffic, not questions of health.
+    pub is_traffic: bool,
 }
 
 /// The connections, by what is spoken on them.
 pub(super) enum Connections {
     Http1(Rc<Pool>, Rc<Buffers>),
-    H2c(H2c),
+    /// Or may be.
+    Http2(Box<Http2>),
 }
 
 /// Which connection a request goes on, where one carries one exchange at a time.
@@ -56,7 +60,7 @@ pub(super) enum Way {
 impl Place {
     /// Where the URL of these settings says, without connections yet. Call it inside the worker's runtime.
     pub fn new(settings: &settings::Upstream, endpoints: &Arc<Endpoints>, means: &Means) -> Place {
-        let Means { buffers, links, credential, failures } = means.clone();
+        let Means { buffers, links, credential, failures, is_traffic } = means.clone();
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(settings.timeouts.connect));
         connector.set_nodelay(true);
@@ -64,11 +68,15 @@ impl Place {
         connector.enforce_http(false);
         let handshake = credential.and_then(|credential| Handshake::new(settings, credential, failures));
         let dialer = Dialer::new(connector, settings, handshake);
+        let pool = || Rc::new(if is_traffic { Pool::to(endpoints) } else { Pool::default() });
+        let http2 =
+            |lines| Connections::Http2(Box::new(Http2::new(dialer.clone(), Arc::clone(&links), lines)));
         let connections = match settings.protocol {
-            Protocol::Http1 => Connections::Http1(Rc::new(Pool::to(endpoints)), buffers),
-            Protocol::Http2 => Connections::H2c(H2c::new(dialer.clone(), Arc::clone(&links))),
+            Protocol::Http1 => Connections::Http1(pool(), buffers),
+            Protocol::Http2 => http2(None),
+            Protocol::Auto => http2(Some(Lines::new(pool(), buffers))),
         };
-        if let (Connections::Http1(pool, _), Some(gate)) = (&connections, &endpoints.gate) {
+        if is_traffic && let (Connections::Http1(pool, _), Some(gate)) = (&connections, &endpoints.gate) {
             let (pool, mut demand) = (Rc::downgrade(pool), gate.demand());
             spawn_local(async move {
                 while demand.changed().await.is_ok() {
@@ -77,7 +85,7 @@ impl Place {
                 }
             });
         }
-        Place { dialer, connections, links, endpoints: Arc::clone(endpoints) }
+        Place { dialer, connections, links, endpoints: Arc::clone(endpoints), is_traffic }
     }
 
     /// A connection that no exchange uses, and what goes with it.
@@ -85,14 +93,16 @@ impl Place {
     /// # Errors
     /// [`ProxyError::Upstream`] when there is none in `timeouts.connect`, or no room for one.
     pub async fn connect(&self) -> Result<(Wire, Lease), ProxyError> {
-        let room = match &self.endpoints.gate {
+        let room = match self.gate() {
             None => None,
-            Some(gate) => match gate.enter() {
-                Some(room) => Some(room),
-                None => Some(self.waited(gate.wait())?.room().await.map_err(|shed| self.shed(shed))?),
-            },
+            Some(gate) => Some(self.room(gate).await?),
         };
-        Ok((self.dialer.connect().await?, Lease::new(self.links.open(), room)))
+        // What goes through is nobody's to agree on, but for a place that speaks nothing else.
+        let protocol = match self.endpoints.settings.protocol {
+            Protocol::Http2 => Protocol::Http2,
+            Protocol::Http1 | Protocol::Auto => Protocol::Http1,
+        };
+        Ok((self.dialer.connect(protocol).await?, Lease::new(self.links.open(), room)))
     }
 
     /// A connection for one exchange, when none that is kept is free.
@@ -100,7 +110,7 @@ impl Place {
     /// # Errors
     /// As [`connect`](Place::connect).
     pub async fn line(&self, pool: &Pool, buffers: &Rc<Buffers>, way: Way) -> Result<Box<Line>, ProxyError> {
-        let room = match &self.endpoints.gate {
+        let room = match self.gate() {
             None => None,
             Some(gate) => match gate.enter() {
                 Some(room) => Some(room),
@@ -108,7 +118,7 @@ impl Place {
                 None => return Box::pin(self.next_line(gate, pool, buffers, way)).await,
             },
         };
-        let wire = self.dialer.connect().await?;
+        let wire = self.dialer.connect(Protocol::Http1).await?;
         Ok(Line::new(wire, Lease::new(self.links.open(), room), buffers))
     }
 
@@ -127,8 +137,29 @@ impl Place {
             room = waiting.room() => room.map_err(|shed| self.shed(shed))?,
         };
         drop(waiting);
-        let wire = self.dialer.connect().await?;
+        let wire = self.dialer.connect(Protocol::Http1).await?;
         Ok(Line::new(wire, Lease::new(self.links.open(), Some(room)), buffers))
+    }
+
+    /// The bound on the requests under way, if there is one.
+    pub fn requests_gate(&self) -> Option<&Gate> {
+        self.endpoints.requests_gate.as_ref().filter(|_| self.is_traffic)
+    }
+
+    /// The bound on connections, if there is one.
+    fn gate(&self) -> Option<&Gate> {
+        self.endpoints.gate.as_ref().filter(|_| self.is_traffic)
+    }
+
+    /// Room behind this gate, now or when it is this request's turn.
+    ///
+    /// # Errors
+    /// When too many wait, or this one has waited for too long.
+    pub async fn room(&self, gate: &Gate) -> Result<Room, ProxyError> {
+        match gate.enter() {
+            Some(room) => Ok(room),
+            None => self.waited(gate.wait())?.room().await.map_err(|shed| self.shed(shed)),
+        }
     }
 
     fn waited<T>(&self, waiting: Result<T, Shed>) -> Result<T, ProxyError> {

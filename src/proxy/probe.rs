@@ -88,7 +88,7 @@ impl Prober {
             let credential = credentials.get(index).cloned().flatten();
             let links = meter.links(&endpoints.settings.name);
             let (buffers, failures) = (Rc::clone(&buffers), failures.clone());
-            Upstream::new(endpoints, &Means { buffers, links, credential, failures })
+            Upstream::new(endpoints, &Means { buffers, links, credential, failures, is_traffic: false })
         });
         let upstreams = upstreams.collect();
         Prober { snapshot, upstreams }
@@ -158,7 +158,9 @@ async fn send(upstream: &Upstream, asked: &RequestSnapshot) -> Result<Answer<Dow
     let choice = upstream.choose(None);
     let mut body = Some(RequestBody::Empty);
     let sent = upstream.send(choice.as_ref(), head, &mut body, None, Way::Any, patience).await;
-    let is_lost = |error: &ProxyError| error.upstream_fault() == Some(UpstreamFault::Lost);
+    let is_lost = |error: &ProxyError| {
+        matches!(error.upstream_fault(), Some(UpstreamFault::Lost | UpstreamFault::GivenBack))
+    };
     let taken = match sent {
         // The connection of the last question need not be there any more.
         Err(error) if is_lost(&error) && method.is_idempotent() => {

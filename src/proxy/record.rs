@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::panicking;
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use tokio::time::{Duration, Instant};
 use tracing::{Level, event};
 
@@ -227,8 +227,9 @@ impl Record {
         entry.attempts += 1;
         entry.upstream_status = None;
         entry.upstream_time = None;
-        let UpstreamUrl { scheme, authority, base_path, .. } = to;
-        let called = Called { scheme: scheme.as_str(), authority, base_path, path: target.path() };
+        let UpstreamUrl { scheme, authority, base_path, socket } = to;
+        let (scheme, socket, path) = (scheme.as_str(), socket.as_deref(), target.path());
+        let called = Called { scheme, authority, socket, base_path, path };
         let spans = entry.spans.as_mut()?;
         Some(spans.call(entry.began.elapsed(), called))
     }
@@ -274,6 +275,15 @@ impl Record {
             if let Some(spans) = &mut entry.spans {
                 spans.answered(now, status.as_u16());
             }
+        }
+    }
+
+    /// The upstream answers in this version of HTTP.
+    pub fn spoke(&mut self, version: Version) {
+        if let Some(entry) = &mut self.0
+            && let Some(spans) = &mut entry.spans
+        {
+            spans.spoke(version);
         }
     }
 

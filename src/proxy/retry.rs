@@ -125,7 +125,7 @@ impl fmt::Display for Obstacle {
 
 impl<'a> Tries<'a> {
     /// The first try's body. A copy of it is kept where there is use for one: rules may want it, or it is a request
-    /// that may be repeated, without body on a new connection, or at another endpoint.
+    /// that may be repeated, without body on a new connection, or at another endpoint, or because it was given back.
     pub fn begin(
         upstream: &'a Upstream,
         head: RequestHead<'a>,
@@ -134,7 +134,8 @@ impl<'a> Tries<'a> {
     ) -> (RequestBody, Tries<'a>) {
         upstream.budget.earn();
         let is_kept = body.is_end_stream() || upstream.has_several();
-        let (body, spare) = if prospect.may_retry || (head.method.is_idempotent() && is_kept) {
+        let is_repeatable = (head.method.is_idempotent() && is_kept) || upstream.may_give_back();
+        let (body, spare) = if prospect.may_retry || is_repeatable {
             let (body, copy) = RequestBody::kept(body, prospect.body_bytes_max);
             let deadline = prospect.may_retry.then(|| Instant::now() + upstream.timeouts.response);
             (body, Some(Spare { body: copy, body_bytes_max: prospect.body_bytes_max, deadline }))
@@ -186,10 +187,14 @@ impl<'a> Tries<'a> {
             // Nothing of it was sent, so that it does not matter what it is.
             return (self.choice.is_some() && fault.is_of_endpoint()).then_some((Repeat::Elsewhere, fault));
         }
-        // One endpoint that ends without an answer may do so again; of several, another may be well.
-        let is_lost =
-            fault == UpstreamFault::Lost || (fault == UpstreamFault::Closed && self.choice.is_some());
-        *body = Some(is_lost.then(|| self.repeatable_as_it_is()).flatten()?);
+        *body = Some(match fault {
+            // Nothing came of it, so that it does not matter what it is.
+            UpstreamFault::GivenBack => self.spare.as_ref()?.body().ok()?,
+            UpstreamFault::Lost => self.repeatable_as_it_is()?,
+            // One endpoint that ends without an answer may do so again; of several, another may be well.
+            UpstreamFault::Closed if self.choice.is_some() => self.repeatable_as_it_is()?,
+            _ => return None,
+        });
         Some((Repeat::Lost, fault))
     }
 

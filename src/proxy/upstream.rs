@@ -20,10 +20,12 @@ use super::download::{Bounds, Download, Origin};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
 use super::headers::{self, accept_encoding};
 use super::http1::{Answer, Call, Line, Pool, Session, Switched, Wire};
+use super::http2::{Connection, Http2};
 use super::lease::Lease;
 use super::place::{Connections, Means, Place, Way};
 use super::request_body::RequestBody;
 use super::several::{Choice, Several};
+use super::trunk::NoAnswer;
 use crate::engine::hold::is_endless;
 use crate::live::Endpoints;
 use crate::settings::{AcceptEncoding, HostHeader, Limits, Timeouts, UpstreamUrl};
@@ -127,6 +129,11 @@ impl Upstream {
         self.several.is_some()
     }
 
+    /// Whether it can say of a request that it has done nothing about it.
+    pub fn may_give_back(&self) -> bool {
+        matches!(self.place.connections, Connections::Http2(_))
+    }
+
     fn place<'p>(&'p self, choice: Option<&'p Rc<Choice>>) -> &'p Place {
         choice.map_or(&self.place, |choice| &choice.place)
     }
@@ -148,7 +155,11 @@ impl Upstream {
     ) -> Result<Taken, ProxyError> {
         let Patience { head: head_time_max, end } = patience;
         let place = self.place(choice);
-        match &place.connections {
+        let room = match place.requests_gate() {
+            None => None,
+            Some(gate) => Some(self.in_time(head_time_max, end, Box::pin(place.room(gate))).await?),
+        };
+        let mut taken = match &place.connections {
             Connections::Http1(pool, buffers) => {
                 let mut call = pin!(async {
                     let kept = if way == Way::Any { pool.take() } else { None };
@@ -158,28 +169,47 @@ impl Upstream {
                     };
                     self.call(line, pool, head, body, client).await
                 });
-                match self.in_time(head_time_max, end, call.as_mut()).await? {
-                    Taken::Answered(mut answer) => {
-                        answer.body.hold_to(self.bounds(&answer.headers, end))?;
-                        if let Some(choice) = choice {
-                            answer.body.occupy(Rc::clone(choice));
-                        }
-                        Ok(Taken::Answered(answer))
-                    }
-                    Taken::Switched(mut answer) => {
-                        if let Some(choice) = choice {
-                            answer.body.lease.occupy(Rc::clone(choice));
-                        }
-                        Ok(Taken::Switched(answer))
-                    }
-                }
+                self.in_time(head_time_max, end, call.as_mut()).await?
             }
-            Connections::H2c(h2c) => {
-                let request = || over_http_2(head, &self.url, taken(body));
-                // On the heap, so that exchanges over HTTP/1.1 need no room for it.
-                let answer = self.in_time(head_time_max, end, Box::pin(h2c.send(request))).await?;
-                self.answered_over_http_2(choice, answer, end)
+            Connections::Http2(http2) => {
+                // On the heap, so that exchanges over HTTP/1.1 alone need no room for it.
+                let call = Box::pin(self.agree_and_call(http2, head, body, client, way));
+                self.in_time(head_time_max, end, call).await?
             }
+        };
+        match &mut taken {
+            Taken::Answered(answer) => {
+                answer.body.hold_to(self.bounds(&answer.headers, end))?;
+                answer.body.occupy(choice.map(Rc::clone), room);
+            }
+            Taken::Switched(answer) => answer.body.lease.occupy(choice.map(Rc::clone), room),
+        }
+        Ok(taken)
+    }
+
+    /// One exchange on a connection that speaks HTTP/2, or what the upstream would rather have. A request that a
+    /// closing connection gave back unsent goes on another, once.
+    async fn agree_and_call(
+        &self,
+        http2: &Http2,
+        head: RequestHead<'_>,
+        body: &mut Option<RequestBody>,
+        client: Option<&RefCell<Session>>,
+        way: Way,
+    ) -> Result<Taken, ProxyError> {
+        let leaves_http = head.headers.contains_key(header::UPGRADE);
+        let mut was_unsent = false;
+        loop {
+            let mut trunk = match http2.connection(way, leaves_http).await? {
+                Connection::Trunk(trunk) => trunk,
+                Connection::Line(line, pool) => return self.call(line, &pool, head, body, client).await,
+            };
+            match trunk.send(over_http_2(head, &self.url, taken(body))?).await {
+                Ok(answer) => return answered_over_http_2(answer).map(Taken::Answered),
+                Err(NoAnswer::Unsent(unsent, _)) if !was_unsent => *body = Some(unsent),
+                Err(NoAnswer::Unsent(_, error) | NoAnswer::Failed(error)) => return Err(error),
+            }
+            was_unsent = true;
         }
     }
 
@@ -226,29 +256,15 @@ impl Upstream {
         }
     }
 
-    /// An answer over HTTP/2 in the words of the other protocol.
-    fn answered_over_http_2(
-        &self,
-        choice: Option<&Rc<Choice>>,
-        answer: Response<Incoming>,
-        end: Option<Instant>,
-    ) -> Result<Taken, ProxyError> {
-        let (mut parts, incoming) = answer.into_parts();
-        headers::framing(&mut parts.headers)?;
-        let mut body = Download::new(Origin::Http2(incoming));
-        body.hold_to(self.bounds(&parts.headers, end))?;
-        if let Some(choice) = choice {
-            body.occupy(Rc::clone(choice));
-        }
-        let http::response::Parts { status, version, headers, .. } = parts;
-        Ok(Taken::Answered(Box::new(Answer { status, version, phrase: None, headers, body })))
-    }
-
     /// A connection that no exchange uses, and what goes with it.
     ///
     /// # Errors
     /// As [`Place::connect`].
     pub async fn connect(&self) -> Result<(Wire, Lease), ProxyError> {
+        let room = match self.place.requests_gate() {
+            None => None,
+            Some(gate) => Some(self.place.room(gate).await?),
+        };
         let mut choice = self.choose(None);
         let mut connected = self.place(choice.as_ref()).connect().await;
         if let (Some(before), Err(error)) = (&choice, &connected) {
@@ -257,9 +273,7 @@ impl Upstream {
             connected = self.place(choice.as_ref()).connect().await;
         }
         let (wire, mut lease) = connected?;
-        if let Some(choice) = choice {
-            lease.occupy(choice);
-        }
+        lease.occupy(choice, room);
         Ok((wire, lease))
     }
 }
@@ -292,6 +306,14 @@ fn over_http_2(
     }
     *request.uri_mut() = Uri::from_parts(parts).map_err(|_| DownstreamError::Host)?;
     Ok(request)
+}
+
+/// An answer over HTTP/2 in the words of the other protocol.
+fn answered_over_http_2(answer: Response<Incoming>) -> Result<Box<Answer<Download>>, ProxyError> {
+    let (http::response::Parts { status, version, mut headers, .. }, incoming) = answer.into_parts();
+    headers::framing(&mut headers)?;
+    let body = Download::new(Origin::Http2(incoming));
+    Ok(Box::new(Answer { status, version, phrase: None, headers, body }))
 }
 
 /// The upstream's URL with the path and query of the request, byte for byte.

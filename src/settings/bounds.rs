@@ -66,7 +66,9 @@ pub struct Limits {
     pub response_body_bytes: Option<u64>,
     /// Connections to it at one time, those of all workers together; `None` unless set.
     pub connections: Option<usize>,
-    /// Requests that may wait for one of these connections; 100 unless set.
+    /// Requests under way at one time, those of all workers together; `None` unless set.
+    pub requests: Option<usize>,
+    /// Requests that may wait for one of these connections, or until one of these requests is over; 100 unless set.
     pub pending: usize,
     /// How long they wait at most; 1 s unless set.
     pub pending_time: Duration,
@@ -114,6 +116,7 @@ impl Default for Limits {
             response_header_bytes: 64 << 10,
             response_body_bytes: None,
             connections: None,
+            requests: None,
             pending: 100,
             pending_time: Duration::from_secs(1),
         }
@@ -199,7 +202,14 @@ impl Limits {
 
     pub(super) fn read(upstream: Section<'_>, diagnostics: &mut Diagnostics) -> Limits {
         let default = Limits::default();
-        let keys = ["response_header_bytes", "response_body_bytes", "connections", "pending", "pending_time"];
+        let keys = [
+            "response_header_bytes",
+            "response_body_bytes",
+            "connections",
+            "requests",
+            "pending",
+            "pending_time",
+        ];
         let section = upstream.section("limits", &keys, diagnostics);
         let head = section.read(
             "response_header_bytes",
@@ -211,10 +221,11 @@ impl Limits {
             move |node: &Node, found: &mut Diagnostics| within(key, node, min..=1_000_000, false, found)
         };
         let connections = section.read_or_off("connections", None, count("connections", 1), diagnostics);
-        if connections.is_none() {
+        let requests = section.read_or_off("requests", None, count("requests", 1), diagnostics);
+        if connections.is_none() && requests.is_none() {
             for node in ["pending", "pending_time"].into_iter().filter_map(|key| section.given(key)) {
-                let wrong = Diagnostic::error("a bound on waiting for connections that are not bounded");
-                diagnostics.push(wrong.at(&node.place).help("give `connections`, too"));
+                let wrong = Diagnostic::error("a bound on waiting where nothing is bounded");
+                diagnostics.push(wrong.at(&node.place).help("give `connections` or `requests`, too"));
             }
         }
         let pending = section.read("pending", count("pending", 0), diagnostics);
@@ -223,6 +234,7 @@ impl Limits {
             response_header_bytes: head.unwrap_or(default.response_header_bytes),
             response_body_bytes: section.read_or_off("response_body_bytes", None, Node::bytes, diagnostics),
             connections: connections.and_then(size),
+            requests: requests.and_then(size),
             pending: pending.and_then(size).unwrap_or(default.pending),
             pending_time: section.read("pending_time", patience, diagnostics).unwrap_or(default.pending_time),
         }

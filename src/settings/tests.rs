@@ -122,8 +122,8 @@ upstreams:
   zebra: { url: 'http://z/base/', host: upstream, protocol: h2c, accept_encoding: identity,
     timeouts: { connect: 500ms, response: 1m, body_idle: 5s, total: 6s },
     limits: { response_header_bytes: 8KiB, response_body_bytes: 1GiB } }
-  ant: { url: 'http://a:1', retry_budget: { ratio: 0.025, min_per_second: 0 },
-    timeouts: { body_idle: off, total: off }, limits: { response_body_bytes: off } }
+  ant: { url: 'https://a:1', protocol: auto, retry_budget: { ratio: 0.025, min_per_second: 0 },
+    timeouts: { body_idle: off, total: off }, limits: { response_body_bytes: off, requests: 9, pending: 3, pending_time: 2s } }
 hold: { max_bytes: 64KiB, max_time: 0s, on_limit: fail, total_bytes: 1MiB }
 inspect: { content_types: [application/json, 'text/*'] }
 drain: { delay: 0s, timeout: 1m 30s }
@@ -160,7 +160,9 @@ rule_sets: {}
     let ant = Upstream {
         retry_budget: RetryBudget { ratio_thousandths: 25, min_per_second: 0 },
         timeouts: Timeouts { body_idle: None, ..Timeouts::default() },
-        ..upstream("ant", "http://a:1")
+        limits: Limits { requests: Some(9), pending: 3, pending_time: seconds(2), ..Limits::default() },
+        protocol: Protocol::Auto,
+        ..upstream("ant", "https://a:1")
     };
     let expected = Settings {
         server: Server {

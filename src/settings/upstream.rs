@@ -97,16 +97,8 @@ pub enum Protocol {
     /// HTTP/2, all exchanges of a worker on one connection: agreed on within TLS, and without it by prior knowledge
     /// (RFC 9113, section 3.3).
     Http2,
-}
-
-impl Protocol {
-    /// Its name in TLS (RFC 7301).
-    pub fn alpn(self) -> &'static [u8] {
-        match self {
-            Protocol::Http1 => b"http/1.1",
-            Protocol::Http2 => b"h2",
-        }
-    }
+    /// The one of the two that the upstream chooses within TLS, on each connection anew.
+    Auto,
 }
 
 impl Upstream {
@@ -186,7 +178,12 @@ impl Upstream {
         let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
         let host =
             section.read("host", |node, found| node.word("a choice of `host`", &hosts, found), diagnostics);
-        let protocols = [("http1", Protocol::Http1), ("h2c", Protocol::Http2), ("h2", Protocol::Http2)];
+        let protocols = [
+            ("http1", Protocol::Http1),
+            ("h2c", Protocol::Http2),
+            ("h2", Protocol::Http2),
+            ("auto", Protocol::Auto),
+        ];
         let protocol = section.read(
             "protocol",
             |node, found| node.word("a choice of `protocol`", &protocols, found),
@@ -223,12 +220,20 @@ impl Upstream {
             diagnostics.push(wrong.help("begin the URL with `https://`"));
         }
         let protocol = protocol.unwrap_or_default();
+        if let Some(node) = section.given("protocol")
+            && protocol == Protocol::Auto
+            && url.scheme != Scheme::HTTPS
+        {
+            let wrong = Diagnostic::error("`protocol: auto` for a URL without TLS").at(&node.place);
+            diagnostics
+                .push(wrong.help("it is chosen within TLS: say `http1`, or `h2` where that is spoken"));
+        }
         if let Some(node) = section.given("limits").and_then(|limits| limits.entry("connections"))
-            && protocol == Protocol::Http2
+            && protocol != Protocol::Http1
             && limits.connections.is_some()
         {
             let wrong = Diagnostic::error("`connections` for an upstream over HTTP/2").at(&node.key_place);
-            diagnostics.push(wrong.help("each worker has one, and all its requests go on it"));
+            diagnostics.push(wrong.help("all requests of a worker go on one; bound `requests` instead"));
         }
         let mut tls = tls.map(|(_, tls)| tls).unwrap_or_default();
         if written.is_some() && places.are_several() && tls.server_name.is_none() {

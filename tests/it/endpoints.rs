@@ -10,13 +10,18 @@ use std::thread;
 use candor::cli::load;
 use candor::diagnostic::Source;
 use candor::live::{Endpoints, Resolver, Snapshot};
-use candor::settings::Layers;
+use candor::settings::{Connect, Layers};
 
 use super::support::client::Answered;
 use super::support::message::Head;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Nowhere, Upstream};
 use super::support::{gate, h2, json, log, own_error, until};
+
+/// A definition of one method that calls the upstream.
+const DEFINITION: &str = r#"{ "openapi": "3.0.1", "info": { "title": "a", "version": "1" }, "paths": { "/orders": {
+    "get": { "responses": {}, "x-amazon-apigateway-integration":
+    { "type": "http_proxy", "httpMethod": "GET", "uri": "http://legacy/orders" } } } } }"#;
 
 const FINE: &str = r#"{"order":17}"#;
 const BROKEN: &str = r#"{"error":"database is down"}"#;
@@ -408,26 +413,34 @@ fn a_tunnel_keeps_its_endpoint_busy() {
         stream.write_all(head.as_bytes()).unwrap();
         After::KeepOpen
     });
-    let snapshot = configuration(&[upstream.address], ", limits: { connections: 1, pending: 0 }", "");
-    let endpoints = Arc::clone(&snapshot.endpoints[0]);
-    let sidecar = Sidecar::serving(snapshot);
-    let mut client = sidecar.client();
-    client.ask("GET /", &["connection: upgrade", "upgrade: chat"]);
-    assert_eq!(client.head().status(), 101);
-    assert_eq!(endpoints.seen()[0].in_flight, 1);
-    check_shed(&sidecar.exchange("GET /", &[]));
-    drop(client);
-    until("the tunnel is over", || endpoints.seen()[0].in_flight == 0);
+    let check = |bound: &str, ask: &str, headers: &[&str], status: u16| {
+        let more = format!(", limits: {{ {bound}: 1, pending: 0 }}");
+        let mut snapshot = configuration(&[upstream.address], &more, "");
+        Arc::get_mut(&mut snapshot).unwrap().settings.server.connect = Connect::Tunnel;
+        let endpoints = Arc::clone(&snapshot.endpoints[0]);
+        let sidecar = Sidecar::serving(snapshot);
+        let mut client = sidecar.client();
+        client.ask(ask, headers);
+        assert_eq!(client.head().status(), status);
+        assert_eq!(endpoints.seen()[0].in_flight, 1);
+        check_shed(&sidecar.exchange("GET /", &[]));
+        drop(client);
+        until("the tunnel is over", || endpoints.seen()[0].in_flight == 0);
+        let mut client = sidecar.client();
+        client.ask("GET /", &["connection: upgrade", "upgrade: chat"]);
+        assert_eq!(client.head().status(), 101, "there is room again");
+    };
+    for bound in ["connections", "requests"] {
+        check(bound, "GET /", &["connection: upgrade", "upgrade: chat"], 101);
+        check(bound, "CONNECT sidecar.test:80", &[], 200);
+    }
 }
 
 #[test]
 fn a_definition_calls_them_as_routes_do() {
     let (nowhere, good) = (Nowhere::reserve(), Backend::answering(200, FINE));
-    let definition = r#"{ "openapi": "3.0.1", "info": { "title": "a", "version": "1" }, "paths": { "/orders": { "get": {
-        "responses": {}, "x-amazon-apigateway-integration":
-        { "type": "http_proxy", "httpMethod": "GET", "uri": "http://legacy/orders" } } } } }"#;
     let sidecar = Sidecar::carrying_out(
-        definition,
+        DEFINITION,
         &format!(
             "upstreams: {{ legacy: {{ endpoints: ['{}', '{}'], balance: round_robin, ejection: \"off\" }} }}\n\
              api: {{ upstream: legacy }}",
@@ -578,7 +591,7 @@ fn what_is_too_much_is_shed() {
     first.ask("GET /1", &[]);
     upstream.received();
     second.ask("GET /2", &[]);
-    until("the second waits", || endpoints.gate.as_ref().unwrap().waiting() == 1);
+    until("the second waits", || endpoints.waiting() == 1);
     check_shed(&sidecar.exchange("GET /3", &[]));
     assert_eq!(endpoints.counts.shed_too_many.load(SeqCst), 1);
     open();
@@ -587,23 +600,104 @@ fn what_is_too_much_is_shed() {
     assert_eq!(upstream.received().head.start, "GET /2 HTTP/1.1");
 }
 
+/// Checks that of three requests the first is carried, the second waits, and the third is shed.
+fn check_requests_are_bounded(snapshot: Arc<Snapshot>, arrived: impl Fn(), open: impl Fn()) {
+    let endpoints = Arc::clone(&snapshot.endpoints[0]);
+    let sidecar = Sidecar::serving(snapshot);
+    for _ in 0..2 {
+        let (mut first, mut second) = (sidecar.client(), sidecar.client());
+        first.ask("GET /1", &[]);
+        arrived();
+        second.ask("GET /2", &[]);
+        until("the second waits", || endpoints.waiting() == 1);
+        check_shed(&sidecar.exchange("GET /3", &[]));
+        open();
+        assert_eq!(first.answer(false).status(), 200);
+        arrived();
+        open();
+        assert_eq!(second.answer(false).status(), 200);
+    }
+    assert_eq!(endpoints.counts.shed_too_many.load(SeqCst), 2);
+}
+
+#[test]
+fn requests_can_be_bounded_whatever_is_spoken() {
+    let bound = "limits: { requests: 1, pending: 1, pending_time: 1h }";
+    let single = |address: SocketAddr, more: &str| {
+        loaded(&format!("upstreams: {{ legacy: {{ url: 'http://{address}'{more}, {bound} }} }}"))
+    };
+    let (upstream, open) = waiting();
+    check_requests_are_bounded(single(upstream.address, ""), || drop(upstream.received()), open);
+    let (upstream, open) = waiting();
+    // Two places for one backend.
+    let port = upstream.address.port();
+    let two = format!(
+        "upstreams: {{ legacy: {{ endpoints: ['127.0.0.1:{port}', 'localhost:{port}'], {bound} }} }}"
+    );
+    check_requests_are_bounded(loaded(&two), || drop(upstream.received()), open);
+    let (upstream, open) = waiting_over_http_2();
+    let over_http_2 = single(upstream.address, ", protocol: h2");
+    check_requests_are_bounded(over_http_2, || drop(upstream.received()), open);
+}
+
+/// The same over HTTP/2.
+fn waiting_over_http_2() -> (h2::Upstream, impl Fn() + Send) {
+    let (open, opened) = gate();
+    let opened = Arc::new(opened);
+    let upstream = h2::Upstream::scripted(move |request, mut answer| {
+        let opened = Arc::clone(&opened);
+        async move {
+            drop(request);
+            h2::elsewhere(move || opened()).await;
+            answer.send_response(http::Response::new(()), true).unwrap();
+            h2::After::KeepOpen
+        }
+    });
+    (upstream, open)
+}
+
+#[test]
+fn what_a_definition_calls_is_bounded_too() {
+    for bound in ["connections", "requests"] {
+        let (upstream, open) = waiting();
+        let limits = format!("limits: {{ {bound}: 1, pending: 0 }}");
+        let configuration = format!(
+            "upstreams: {{ legacy: {{ url: 'http://{}', {limits} }} }}\napi: {{ upstream: legacy }}",
+            upstream.address
+        );
+        let sidecar = Sidecar::carrying_out(DEFINITION, &configuration);
+        let mut first = sidecar.client();
+        first.ask("GET /orders", &[]);
+        upstream.received();
+        check_shed(&sidecar.exchange("GET /orders", &[]));
+        let shed = "candor_upstream_shed_total{upstream=\"legacy\",reason=\"too many pending\"}";
+        assert_eq!(sidecar.metric(shed), Some(1.0));
+        open();
+        assert_eq!(first.answer(false).status(), 200);
+        open();
+        assert_eq!(sidecar.exchange("GET /orders", &[]).status(), 200, "there is room again");
+    }
+}
+
 #[test]
 fn nobody_waits_for_ever() {
     let (upstream, open) = waiting();
-    let configuration = format!(
-        "upstreams: {{ legacy: {{ url: 'http://{}', limits: {{ connections: 1, pending_time: 1ms }} }} }}",
-        upstream.address
-    );
-    let snapshot = loaded(&configuration);
-    let endpoints = Arc::clone(&snapshot.endpoints[0]);
-    let sidecar = Sidecar::serving(snapshot);
-    let mut first = sidecar.client();
-    first.ask("GET /1", &[]);
-    upstream.received();
-    check_shed(&sidecar.exchange("GET /2", &[]));
-    assert_eq!(endpoints.counts.shed_too_long.load(SeqCst), 1);
-    open();
-    assert_eq!(first.answer(false).status(), 200);
+    for bound in ["connections", "requests"] {
+        let configuration = format!(
+            "upstreams: {{ legacy: {{ url: 'http://{}', limits: {{ {bound}: 1, pending_time: 1ms }} }} }}",
+            upstream.address
+        );
+        let snapshot = loaded(&configuration);
+        let endpoints = Arc::clone(&snapshot.endpoints[0]);
+        let sidecar = Sidecar::serving(snapshot);
+        let mut first = sidecar.client();
+        first.ask("GET /1", &[]);
+        upstream.received();
+        check_shed(&sidecar.exchange("GET /2", &[]));
+        assert_eq!(endpoints.counts.shed_too_long.load(SeqCst), 1);
+        open();
+        assert_eq!(first.answer(false).status(), 200);
+    }
 }
 
 #[test]
@@ -612,6 +706,20 @@ fn a_connection_that_carries_nothing_stands_in_nobodys_way() {
     let more = ", limits: { connections: 1, pending_time: 1h }";
     let sidecar = sidecar(&[backend.address], more, "");
     // Each worker's turn, so that each needs what the other has kept.
+    let mut clients = [sidecar.client(), sidecar.client()];
+    for _ in 0..10 {
+        for client in &mut clients {
+            assert_eq!(client.exchange("GET /", &[]).status(), 200);
+        }
+    }
+}
+
+#[test]
+fn where_none_may_wait_a_connection_that_carries_nothing_is_still_room() {
+    let backend = Backend::answering(200, FINE);
+    let sidecar =
+        sidecar(&[backend.address], ", limits: { connections: 1, pending: 0, pending_time: 1h }", "");
+    // Each worker's turn.
     let mut clients = [sidecar.client(), sidecar.client()];
     for _ in 0..10 {
         for client in &mut clients {

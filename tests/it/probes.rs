@@ -8,14 +8,19 @@ use std::thread;
 
 use crate::cli::{check, file};
 use crate::drain::Running;
-use crate::support::client::Answered;
+use crate::support::client::{Answered, Client};
 use crate::support::upstream::{After, Deaf, Nowhere, Upstream};
 use crate::support::{gate, json};
 
 /// A sidecar before this upstream, with these probes.
 fn serving(upstream: SocketAddr, probes: &str) -> Running {
+    serving_with("", upstream, probes)
+}
+
+/// The same, with more that is said of the upstream.
+fn serving_with(more: &str, upstream: SocketAddr, probes: &str) -> Running {
     let file = file(&format!(
-        "version: 1\nupstreams: {{ app: {{ url: 'http://{upstream}' }} }}\nprobes: {probes}
+        "version: 1\nupstreams: {{ app: {{ url: 'http://{upstream}'{more} }} }}\nprobes: {probes}
 rule_sets:
   plain: {{ rules: [] }}
   health:
@@ -64,6 +69,28 @@ fn a_probe_says_what_the_upstream_said_and_what_rules_made_of_it() {
     assert!(unknown.text().contains("there is no probe `none`"), "{}", unknown.text());
     assert_eq!(sidecar.ask_admin("POST /probe/well").status(), 405);
     assert_eq!(sidecar.ask_admin("GET /readyz").status(), 200, "a sick backend is no sick sidecar");
+}
+
+#[test]
+fn an_upstream_with_as_much_to_do_as_it_may_have_is_still_asked() {
+    for bound in ["connections", "requests"] {
+        let (open, opened) = gate();
+        let upstream = Upstream::scripted(move |request, stream| {
+            if request.head.start.contains("/work") {
+                opened();
+            }
+            stream.write_all(json("{}").as_bytes()).unwrap();
+            After::KeepOpen
+        });
+        let limits = format!(", limits: {{ {bound}: 1, pending: 0 }}");
+        let sidecar = serving_with(&limits, upstream.address, "{ it: { rules: off, path: / } }");
+        let mut client = Client::connect(sidecar.traffic);
+        client.ask("GET /work", &[]);
+        upstream.received();
+        assert_eq!(told(&sidecar.ask_admin("GET /probe/it")), (200, "ok: app said 200\n"));
+        open();
+        assert_eq!(client.answer(false).status(), 200);
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -10,11 +12,11 @@ use candor::settings::{Connect, Protocol};
 use h2::Reason;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 
-use super::support::gate;
 use super::support::h2::{self as http2, After as H2After, block_on, elsewhere, request};
 use super::support::message::{Head, Payload};
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Nowhere, Upstream};
+use super::support::{gate, log, own_error};
 
 /// No rules at all.
 const NONE: &str = "rule_sets: { plain: { rules: [] } }";
@@ -560,6 +562,90 @@ fn a_connection_that_the_upstream_ends_costs_no_exchange() {
     let mut client = h2c(&upstream, NONE).client();
     for _ in 0..5 {
         assert_eq!(client.exchange("GET /", &[]).status(), 200);
+    }
+}
+
+/// An upstream that gives back what comes on its first connection, by a GOAWAY that says that it came too late, and
+/// answers on others with the request's body.
+fn late() -> std::net::SocketAddr {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    const HEADERS: u8 = 1;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(&SETTINGS).unwrap();
+        stream.read_exact(&mut [0; 24]).unwrap();
+        loop {
+            let mut frame = [0; 9];
+            stream.read_exact(&mut frame).unwrap();
+            let length = usize::from(frame[1]) << 8 | usize::from(frame[2]);
+            stream.read_exact(&mut vec![0; length]).unwrap();
+            if frame[3] == HEADERS {
+                break;
+            }
+        }
+        stream.write_all(&GOAWAY).unwrap();
+        let stream = listener.accept().unwrap().0;
+        stream.set_nonblocking(true).unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build_local(Default::default()).unwrap().block_on(async move {
+            let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+            let mut connection = ::h2::server::handshake(stream).await.unwrap();
+            let (request, mut answer) = connection.accept().await.unwrap().unwrap();
+            tokio::task::spawn_local(async move {
+                let body = http2::read(&mut request.into_body()).await.unwrap().0;
+                answer.send_response(Response::new(()), false).unwrap().send_data(body.into(), true).unwrap();
+            });
+            // Until the sidecar has gone with its test.
+            while connection.accept().await.is_some() {}
+        });
+    });
+    address
+}
+
+#[test]
+fn a_request_that_an_http_2_upstream_gave_back_is_sent_again_whatever_its_method() {
+    let refusing = || {
+        let refused = Arc::<AtomicBool>::default();
+        let upstream = http2::Upstream::scripted(move |request, mut answer| {
+            let is_first = !refused.swap(true, SeqCst);
+            async move {
+                if is_first {
+                    answer.send_reset(Reason::REFUSED_STREAM);
+                    return H2After::KeepOpen;
+                }
+                let body = http2::read(&mut request.into_body()).await.unwrap().0;
+                answer.send_response(Response::new(()), false).unwrap().send_data(body.into(), true).unwrap();
+                H2After::KeepOpen
+            }
+        });
+        upstream.address
+    };
+    let check = |upstream: std::net::SocketAddr, method: &str, length: usize, expected: u16| {
+        let body = "x".repeat(length);
+        let sidecar = Sidecar::with(upstream, NONE, |settings| {
+            settings.upstreams[0].protocol = Protocol::Http2;
+            settings.server.retry_body_bytes = 8;
+        });
+        let mut client = sidecar.client();
+        client.send(format!("{method} / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}"));
+        let answer = client.answer(false);
+        assert_eq!(answer.status(), expected, "{method} {length}");
+        if expected == 200 {
+            assert_eq!(answer.text(), body);
+            assert_eq!(log::event(answer.header("x-request-id").unwrap())["retried_by"], "lost connection");
+        } else {
+            assert_eq!(own_error(&answer), "connection_terminated");
+        }
+    };
+    for upstream in [refusing, late] {
+        check(upstream(), "GET", 0, 200);
+        check(upstream(), "POST", 0, 200);
+        check(upstream(), "POST", 8, 200);
+        // More than is kept.
+        check(upstream(), "POST", 9, 502);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -13,7 +14,7 @@ use candor::diagnostic::Diagnostic;
 use candor::engine::AnswerHead;
 use candor::engine::outcome::{Outcome, Undecided, Verdict};
 use candor::proxy::Visit;
-use candor::settings::{self, Protocol, Sampler, Settings};
+use candor::settings::{self, Balance, Places, Protocol, Sampler, Settings, UpstreamUrl};
 use candor::telemetry::meters::{Door, Meters};
 use candor::telemetry::metrics::{Format, gather};
 use candor::telemetry::traces::Traces;
@@ -261,6 +262,7 @@ fn a_translated_exchange_is_a_span_within_the_callers_and_the_upstream_is_within
             ("url.full", Some(&url)),
             ("server.address", Some("127.0.0.1")),
             ("server.port", Some(&upstream_port)),
+            ("network.protocol.version", Some("1.1")),
             ("http.response.status_code", Some("200")),
             ("http.request.resend_count", None),
             ("error.type", None),
@@ -320,6 +322,51 @@ fn every_try_is_a_span_and_the_last_says_what_the_client_got() {
         let sent = upstream.received().head.header("traceparent").unwrap().to_owned();
         assert_eq!(sent, format!("00-{}-{}-01", server.trace(), client.id()));
     }
+}
+
+#[test]
+fn a_span_names_the_endpoint_that_was_called() {
+    let (collector, nowhere, upstream) = (Collector::start(), Nowhere::reserve(), legacy());
+    let url = |address: SocketAddr| UpstreamUrl::parse(&format!("http://{address}/base")).unwrap();
+    let sidecar = Sidecar::with(upstream.address, NO_RULES, |settings| {
+        settings.traces = Some(collector.settings.clone());
+        let legacy = &mut settings.upstreams[0];
+        legacy.url = UpstreamUrl::parse("http://app.test/base").unwrap();
+        legacy.places = Places::Listed(vec![url(nowhere.address), url(upstream.address)]);
+        legacy.balance = Balance::RoundRobin;
+    });
+    assert_eq!(sidecar.exchange("GET /a", &[]).status(), 200);
+    let (_, clients) = by_kind(collector.spans(sidecar));
+    let [lost, answered] = clients.as_slice() else { panic!("{clients:?}") };
+    for (told, address, status) in [(lost, nowhere.address, None), (answered, upstream.address, Some("200"))]
+    {
+        check_said(
+            told,
+            &[
+                ("url.full", Some(&format!("http://{address}/base/a"))),
+                ("server.address", Some("127.0.0.1")),
+                ("server.port", Some(&address.port().to_string())),
+                ("http.response.status_code", status),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_span_names_the_socket_and_the_port_that_nobody_wrote() {
+    let check = |url: &str, address: &str, port: Option<&str>| {
+        let collector = Collector::start();
+        let sidecar = Sidecar::with(Nowhere::reserve().address, NO_RULES, |settings| {
+            settings.traces = Some(collector.settings.clone());
+            settings.upstreams[0].url = UpstreamUrl::parse(url).unwrap();
+        });
+        assert_eq!(sidecar.exchange("GET /", &[]).status(), 502);
+        let (_, clients) = by_kind(collector.spans(sidecar));
+        check_said(&clients[0], &[("server.address", Some(address)), ("server.port", port)]);
+    };
+    check("unix:/nobody/listens.here", "/nobody/listens.here", None);
+    check("http://nobody.invalid", "nobody.invalid", Some("80"));
+    check("https://nobody.invalid", "nobody.invalid", Some("443"));
 }
 
 #[test]
@@ -543,6 +590,7 @@ fn an_upstream_over_http_2_is_told_its_place_too() {
     });
     sidecar.exchange("GET /", &[&traceparent("01")]);
     let (_, clients) = by_kind(collector.spans(sidecar));
+    check_said(&clients[0], &[("network.protocol.version", Some("2"))]);
     let (_, head) = upstream.received();
     let sent: Vec<_> = head.headers.get_all("traceparent").iter().collect();
     assert_eq!(sent, [&format!("00-{TRACE}-{}-01", clients[0].id())]);

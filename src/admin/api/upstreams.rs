@@ -23,7 +23,7 @@ fn told(endpoints: &Endpoints) -> Value {
         "is_checked": settings.health.is_some(),
         "ejections": counts.ejections.load(Relaxed),
         "shed": counts.shed_too_many.load(Relaxed) + counts.shed_too_long.load(Relaxed),
-        "pending": endpoints.gate.as_ref().map_or(0, |gate| gate.waiting()),
+        "pending": endpoints.waiting(),
         "endpoints": endpoints.seen().iter().map(|seen| endpoint(endpoints, seen)).collect::<Vec<_>>(),
     })
 }

@@ -1,4 +1,5 @@
-//! The bound on an upstream's connections, those of all workers together, and on the requests that wait for one.
+//! The bound on an upstream's connections, or on the requests under way there, those of all workers together, and on
+//! the requests that wait for one.
 //! There is no lock on it while there is room.
 
 use std::sync::Arc;
@@ -10,26 +11,38 @@ use tokio::time::timeout;
 
 use crate::settings::Limits;
 
-/// The way to an upstream that takes no more than so many connections.
+/// The way to an upstream that takes no more than so many connections, or requests.
 #[derive(Debug)]
 pub struct Gate {
     rooms: Arc<Semaphore>,
     waiting: AtomicUsize,
     waiting_max: usize,
+    /// Connections that carry nothing and give way to who waits.
+    resting: Arc<AtomicUsize>,
     wait_time_max: Duration,
     /// Says that somebody waits, to who keeps connections that carry nothing.
     demand: watch::Sender<()>,
 }
 
-/// The right to one connection, given back when it is dropped.
+/// The right to one of them, given back when it is dropped.
 #[derive(Debug)]
 pub struct Room(#[expect(dead_code, reason = "its drop is what it is for")] OwnedSemaphorePermit);
 
-/// A request that waits for a connection.
+/// A connection that carries nothing.
+#[derive(Debug)]
+pub struct Resting(Arc<AtomicUsize>);
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A request that waits.
 #[derive(Debug)]
 pub struct Waiting<'a>(&'a Gate);
 
-/// Why a request gets no connection.
+/// Why a request is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shed {
     /// As many wait as may.
@@ -39,25 +52,25 @@ pub enum Shed {
 }
 
 impl Gate {
-    /// As the settings say; `None` where they know no bound.
-    pub fn new(limits: &Limits) -> Option<Gate> {
-        let rooms = Arc::new(Semaphore::new(limits.connections?));
+    /// For so many, where that is bounded, with those who wait bounded as the settings say.
+    pub fn new(count_max: Option<usize>, limits: &Limits) -> Option<Gate> {
+        let rooms = Arc::new(Semaphore::new(count_max?));
         let (waiting_max, wait_time_max) = (limits.pending, limits.pending_time);
-        let (waiting, demand) = (AtomicUsize::new(0), watch::Sender::new(()));
-        Some(Gate { rooms, waiting, waiting_max, wait_time_max, demand })
+        let (waiting, resting, demand) = (AtomicUsize::new(0), Arc::default(), watch::Sender::new(()));
+        Some(Gate { rooms, waiting, waiting_max, resting, wait_time_max, demand })
     }
 
-    /// Room for one more connection, if there is some and nobody waits for it.
+    /// Room for one more, if there is some and nobody waits for it.
     pub fn enter(&self) -> Option<Room> {
         Arc::clone(&self.rooms).try_acquire_owned().ok().map(Room)
     }
 
-    /// Begins to wait.
+    /// Begins to wait. As many as there are connections that give way may do so besides.
     ///
     /// # Errors
     /// [`Shed::TooMany`].
     pub fn wait(&self) -> Result<Waiting<'_>, Shed> {
-        if self.waiting.fetch_add(1, Relaxed) >= self.waiting_max {
+        if self.waiting.fetch_add(1, Relaxed) >= self.waiting_max + self.resting.load(Relaxed) {
             self.waiting.fetch_sub(1, Relaxed);
             return Err(Shed::TooMany);
         }
@@ -68,6 +81,12 @@ impl Gate {
     /// How many wait now.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Relaxed)
+    }
+
+    /// A connection carries nothing for as long as this lives.
+    pub fn rest(&self) -> Resting {
+        self.resting.fetch_add(1, Relaxed);
+        Resting(Arc::clone(&self.resting))
     }
 
     /// Hears each time that somebody begins to wait.
@@ -108,7 +127,7 @@ mod tests {
     use super::*;
 
     fn gate(connections: usize, pending: usize) -> Gate {
-        Gate::new(&Limits { connections: Some(connections), pending, ..Limits::default() }).unwrap()
+        Gate::new(Some(connections), &Limits { pending, ..Limits::default() }).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
@@ -137,7 +156,19 @@ mod tests {
     }
 
     #[test]
+    fn who_gets_the_room_of_a_connection_that_rests_is_not_too_many() {
+        let gate = gate(1, 0);
+        let _room = gate.enter().unwrap();
+        assert!(gate.wait().is_err());
+        let resting = gate.rest();
+        let waiting = gate.wait().unwrap();
+        assert!(gate.wait().is_err());
+        drop((waiting, resting));
+        assert!(gate.wait().is_err());
+    }
+
+    #[test]
     fn without_a_bound_there_is_no_gate() {
-        assert!(Gate::new(&Limits::default()).is_none());
+        assert!(Gate::new(None, &Limits::default()).is_none());
     }
 }

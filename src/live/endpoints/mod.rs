@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use gate::{Gate, Room, Shed, Waiting};
+pub use gate::{Gate, Resting, Room, Shed, Waiting};
 pub use roll::{Change, Why};
 
 use balance::Candidate;
@@ -27,6 +27,8 @@ pub struct Endpoints {
     pub settings: Upstream,
     /// The bound on its connections.
     pub gate: Option<Gate>,
+    /// The bound on the requests under way.
+    pub requests_gate: Option<Gate>,
     /// What is counted of it, also by its predecessors.
     pub counts: Arc<Counts>,
     /// When moments are counted from: the first one that was asked about.
@@ -155,7 +157,8 @@ impl Endpoints {
         };
         let known = known.as_deref().unwrap_or(&nothing).succeeded_by(settings, &places);
         let endpoints = Endpoints {
-            gate: Gate::new(&settings.limits),
+            gate: Gate::new(settings.limits.connections, &settings.limits),
+            requests_gate: Gate::new(settings.limits.requests, &settings.limits),
             counts: before.map(|before| Arc::clone(&before.counts)).unwrap_or_default(),
             since: before.map(|before| before.since.clone()).unwrap_or_default(),
             settings: settings.clone(),
@@ -258,6 +261,12 @@ impl Endpoints {
             })
         };
         known.all.iter().enumerate().filter_map(seen).collect()
+    }
+
+    /// How many requests wait at its gates now.
+    pub fn waiting(&self) -> usize {
+        let gates = self.gate.iter().chain(&self.requests_gate);
+        gates.map(Gate::waiting).sum()
     }
 
     /// A request was turned away.

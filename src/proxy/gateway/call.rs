@@ -49,7 +49,8 @@ impl Worker {
     /// Sends the call and collects its answer, or says why there is none; the record has the cause.
     ///
     /// # Errors
-    /// While the sidecar is draining, when nobody is there to be called: that is no failure of the API.
+    /// While the sidecar is draining, when nobody is there to be called, and where the upstream has as much to do as it
+    /// may have: that is no failure of the API.
     pub(super) async fn call(
         &self,
         deployment: &Deployment,
@@ -74,7 +75,7 @@ impl Worker {
         let sent = Sent { upstream, sample, method, uri, headers, body, end, answer_bytes_max };
         match sent.outcome(share, record).await {
             Err(error) => match self.settled(error) {
-                error @ ProxyError::Leaving(_) => Err(error),
+                error if error.is_passing() => Err(error),
                 error => {
                     record.failed(&error);
                     Ok(Err(failure(&error)))
@@ -150,6 +151,7 @@ impl Sent<'_> {
         }
         let answer = sent?;
         record.answered(answer.status);
+        record.spoke(answer.version);
         if let Some(choice) = &choice {
             choice.answered(Some(answer.status));
         }
@@ -179,7 +181,8 @@ impl Sent<'_> {
             return Some((Repeat::Elsewhere, fault));
         }
         // A kept-alive connection may be gone before its upstream could tell.
-        let is_lost = fault == UpstreamFault::Lost && self.method.is_idempotent();
+        let is_lost = fault == UpstreamFault::GivenBack
+            || (fault == UpstreamFault::Lost && self.method.is_idempotent());
         is_lost.then(|| {
             *body = Some(RequestBody::from(self.body.clone()));
             (Repeat::Lost, fault)

@@ -33,7 +33,8 @@ impl Worker {
     /// Carries one exchange through the API.
     ///
     /// # Errors
-    /// When the request's own body has no end, or a sidecar that is draining has no upstream any more. All else that fails is answered as the definition says.
+    /// When the request's own body has no end, a sidecar that is draining has no upstream any more, or the upstream has
+    /// as much to do as it may have. All else that fails is answered as the definition says.
     pub(super) async fn carry_through_api(
         &self,
         deployment: &Deployment,

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::line::Line;
 use crate::live::Endpoints;
-use crate::live::endpoints::Gate;
+use crate::live::endpoints::{Gate, Resting};
 
 /// Below the minute that most backends keep an idle connection: whoever closes first should be the one that
 /// could otherwise send into a closing connection.
@@ -47,6 +47,7 @@ struct Idle {
     line: Box<Line>,
     /// The round it came in.
     since: u32,
+    _resting: Option<Resting>,
 }
 
 impl Pool {
@@ -77,7 +78,8 @@ impl Pool {
             }
         }
         line.lease.rest();
-        self.idle.borrow_mut().push(Idle { line, since: self.rounds.get() });
+        let resting = self.bounded.as_ref().and_then(Bounded::gate).map(Gate::rest);
+        self.idle.borrow_mut().push(Idle { line, since: self.rounds.get(), _resting: resting });
         if !self.is_watched.replace(true) {
             spawn_local(watch(Rc::downgrade(self)));
         }

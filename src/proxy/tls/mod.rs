@@ -12,7 +12,7 @@ use tokio_rustls::rustls::Error;
 
 pub(super) use downstream::{Secured, Underway, accept, is_spoken};
 pub(super) use files::Files;
-pub(super) use upstream::Handshake;
+pub(super) use upstream::{HTTP_2, Handshake};
 
 use crate::telemetry::meters::Meters;
 use crate::telemetry::metrics::families;

@@ -22,8 +22,8 @@ use super::about;
 use crate::engine::outcome::Outcome;
 use crate::engine::{AnswerHead, Inquiry, RequestSnapshot, RuleSet};
 use crate::live::endpoints::Endpoint;
-use crate::live::{Credential, Endpoints, ForUpstream, Snapshot};
-use crate::settings::{Health, Limits, Protocol};
+use crate::live::{Credential, Endpoints, Snapshot};
+use crate::settings::{Health, Tls};
 use crate::telemetry::meters::Meters;
 
 /// The question, and who reads the answers.
@@ -65,13 +65,14 @@ pub(super) async fn keep(
     endpoints: Arc<Endpoints>,
     health: Health,
     rules: Option<Arc<RuleSet>>,
-    credential: Option<Arc<Credential<ForUpstream>>>,
+    credential: Option<Arc<Credential<Tls>>>,
     snapshot: Arc<Snapshot>,
 ) {
     // What is asked here is no traffic, and not counted as such.
     let nobody = Meters::start();
     let links = nobody.meter().links(&endpoints.settings.name);
-    let means = Means { buffers: Rc::default(), links, credential, failures: Failures::told_with(&nobody) };
+    let failures = Failures::told_with(&nobody);
+    let means = Means { buffers: Rc::default(), links, credential, failures, is_traffic: false };
     let request = request(&endpoints, &health);
     let checkup = Rc::new(Checkup { health, rules, snapshot, request });
     let mut patients: Vec<Rc<Patient>> = Vec::new();
@@ -81,9 +82,7 @@ pub(super) async fn keep(
         for endpoint in all.iter() {
             if !patients.iter().any(|patient| Arc::ptr_eq(endpoint, &patient.endpoint)) {
                 let alone = endpoints.settings.endpoint(&endpoint.url);
-                let limits = Limits { connections: None, ..alone.limits };
-                let alone = Endpoints::new(&crate::settings::Upstream { limits, ..alone }, None);
-                let upstream = Upstream::new(&alone, &means);
+                let upstream = Upstream::new(&Endpoints::new(&alone, None), &means);
                 patients.push(Rc::new(Patient { endpoint: Arc::clone(endpoint), upstream }));
             }
         }
@@ -105,10 +104,8 @@ fn request(endpoints: &Endpoints, health: &Health) -> RequestSnapshot {
     headers.extend(health.host.clone().or_else(own_host).map(|host| (header::HOST, host)));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("candor (health check)"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    if settings.protocol == Protocol::Http1 {
-        // That the next connection is taken, too, is part of the question.
-        write_close(&mut headers);
-    }
+    // That the next connection is taken, too, is part of the question. Over HTTP/2 it is not passed on.
+    write_close(&mut headers);
     RequestSnapshot { method: Method::GET, uri: Uri::from(health.path.clone()), headers, circumstances: None }
 }
 

@@ -188,11 +188,20 @@ fn wrong_bounds_are_told() {
     check("connections: 0", &["`connections` must be 1 to 1000000, not 0"]);
     check("connections: 1, pending: many", &["expected `pending` (a whole number), found text"]);
     check("connections: 1, pending_time: 0s", &["a timeout of zero would let nothing through"]);
-    check("pending: 1", &["a bound on waiting for connections that are not bounded"]);
-    check_wrong(
-        "url: 'http://a', protocol: h2, limits: { connections: 1 }",
-        &["`connections` for an upstream over HTTP/2"],
-    );
+    check("requests: 0", &["`requests` must be 1 to 1000000, not 0"]);
+    check("requests: some", &["expected `requests` (a whole number), found text"]);
+    check("pending: 1", &["a bound on waiting where nothing is bounded"]);
+    let over_http_2 = ["`connections` for an upstream over HTTP/2"];
+    check_wrong("url: 'http://a', protocol: h2, limits: { connections: 1 }", &over_http_2);
+    check_wrong("url: 'https://a', protocol: auto, limits: { connections: 1 }", &over_http_2);
+}
+
+#[test]
+fn what_is_agreed_on_within_tls_needs_tls() {
+    let check = |keys: &str| check_wrong(keys, &["`protocol: auto` for a URL without TLS"]);
+    check("url: 'http://a', protocol: auto");
+    check("url: 'unix:/run/app.sock', protocol: auto");
+    check("endpoints: ['a:1', 'b:1'], protocol: auto");
 }
 
 #[test]
@@ -207,6 +216,7 @@ fn wrong_upstreams_are_told() {
     check("[http://app]", "expected `upstreams` (a map), found a list");
     check("{ a: { host: upstream } }", "upstream `a` needs `url`");
     check("{ a: { url: 'http://a', protocol: h3 } }", "`h3` is not a choice of `protocol`");
+    check("{ a: { url: 'https://a', protocol: aut } }", "`aut` is not a choice of `protocol`");
     check("{ a: { url: [x] } }", "expected a URL, found a list");
     check(
         "{ a: { url: 'http://a', timeouts: { connect: 0s } } }",

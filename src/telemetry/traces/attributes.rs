@@ -22,6 +22,11 @@ pub(super) fn method(method: &str) -> Option<&'static str> {
     METHODS.into_iter().find(|known| *known == method)
 }
 
+/// The host, an address of IPv6 without its brackets.
+pub(super) fn host(authority: &Authority) -> String {
+    authority.host().trim_matches(['[', ']']).to_owned()
+}
+
 impl Attributes {
     pub fn put(&mut self, name: &'static str, value: impl Into<Value>) {
         self.0.push(KeyValue::new(name, value));
@@ -53,7 +58,7 @@ impl Attributes {
 
     /// `server.address` and `server.port`.
     pub fn server(&mut self, authority: &Authority) {
-        self.put("server.address", authority.host().trim_matches(['[', ']']).to_owned());
+        self.put("server.address", host(authority));
         self.number("server.port", authority.port_u16());
     }
 

@@ -2,6 +2,7 @@
 //! While the exchange goes on, little more than their ids is kept.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use http::uri::Authority;
@@ -10,7 +11,7 @@ use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceState};
 use opentelemetry::{SpanId, TraceFlags};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::attributes::{Attributes, method};
+use super::attributes::{Attributes, host, method};
 use super::{TRACESTATE, TraceParent, Traces};
 use crate::telemetry::meters::Ended;
 
@@ -40,10 +41,13 @@ struct Recorded {
 struct Call {
     place: TraceParent,
     url: String,
-    authority: Authority,
+    /// Where it is: `server.address`, which may be a socket in the file system, and `server.port`.
+    address: String,
+    port: Option<u16>,
     began: Duration,
     ended: Option<Duration>,
     status: Option<u16>,
+    version: Option<&'static str>,
     /// The type of what went wrong (RFC 9209, section 2.3).
     fault: Option<&'static str>,
 }
@@ -55,6 +59,8 @@ pub struct Called<'a> {
     pub scheme: &'a str,
     /// The host and port.
     pub authority: &'a Authority,
+    /// The socket in the file system in their place.
+    pub socket: Option<&'a Path>,
     /// What goes before the request's own path.
     pub base_path: &'a str,
     /// The request's own path, without its query.
@@ -104,6 +110,13 @@ impl Spans {
         if let Some(call) = self.call_under_way() {
             call.status = Some(status);
             call.ended = Some(now);
+        }
+    }
+
+    /// The answer came over this version of HTTP.
+    pub fn spoke(&mut self, spoken: Version) {
+        if let Some(call) = self.recorded.as_mut().and_then(|recorded| recorded.calls.last_mut()) {
+            call.version = version(spoken);
         }
     }
 
@@ -201,9 +214,14 @@ impl Recorded {
 
 impl Call {
     fn begin(place: TraceParent, now: Duration, to: Called<'_>) -> Call {
-        let Called { scheme, authority, base_path, path } = to;
+        let Called { scheme, authority, socket, base_path, path } = to;
         let url = format!("{scheme}://{authority}{base_path}{path}");
-        Call { place, url, authority: authority.clone(), began: now, ended: None, status: None, fault: None }
+        let (address, port) = match socket {
+            Some(socket) => (socket.display().to_string(), None),
+            None => (host(authority), Some(authority.port_u16().unwrap_or(default_port(scheme)))),
+        };
+        let (ended, status, version, fault) = (None, None, None, None);
+        Call { place, url, address, port, began: now, ended, status, version, fault }
     }
 
     fn span(
@@ -218,7 +236,9 @@ impl Call {
         let mut attributes = Attributes(Vec::with_capacity(10));
         attributes.asked(told.method);
         attributes.put("url.full", self.url);
-        attributes.server(&self.authority);
+        attributes.put("server.address", self.address);
+        attributes.number("server.port", self.port);
+        attributes.text("network.protocol.version", self.version);
         attributes.number("http.response.status_code", self.status);
         attributes.number("http.request.resend_count", i64::try_from(index).ok().filter(|&again| again > 0));
         attributes.text("candor.upstream", told.upstream);
@@ -270,6 +290,10 @@ fn state(headers: &HeaderMap) -> TraceState {
     let lines: Vec<&str> =
         headers.get_all(&TRACESTATE).iter().filter_map(|line| line.to_str().ok()).collect();
     lines.join(",").parse().unwrap_or_default()
+}
+
+fn default_port(scheme: &str) -> u16 {
+    if scheme == "https" { 443 } else { 80 }
 }
 
 fn version(version: Version) -> Option<&'static str> {
