@@ -185,6 +185,17 @@ fn what_is_built_to_be_checked_or_shipped_is_of_the_lock_file() {
     assert_eq!(loose, Vec::<String>::new());
 }
 
+#[test]
+fn the_image_is_built_by_the_compiler_that_the_profile_was_counted_with() {
+    let version = |path: &str, begin: &str| {
+        let line = files::text(path).lines().find_map(|line| line.strip_prefix(begin).map(str::to_owned));
+        line.map(|rest| rest.trim_matches([' ', '=', '"']).to_owned())
+    };
+    let image = version("Dockerfile", "ARG RUST");
+    assert!(image.is_some());
+    assert_eq!(image, version("rust-toolchain.toml", "channel"));
+}
+
 /// Module -> the modules it may import.
 fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let row = |line: &'static str| {
