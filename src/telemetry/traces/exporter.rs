@@ -13,10 +13,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use opentelemetry::KeyValue;
-use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{
     Compression, ExporterBuildError, Protocol, SpanExporter, WithExportConfig, WithHttpConfig,
@@ -26,7 +28,7 @@ use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::rustls;
 use tracing::{info, warn};
 
@@ -34,6 +36,9 @@ use crate::settings::{Batches, OfFiles, Traces};
 
 /// How long a process that stops waits for the collector.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// How much a collector may say of what it has taken.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Why no spans can be sent.
 #[derive(Debug)]
@@ -106,7 +111,8 @@ impl Exporter {
 fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<SpanExporter, ExportError> {
     let tls = settings.tls.config().map_err(ExportError::Tls)?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-    let client = Client { inner: HyperClient::new(connector, settings.timeout, None), cause };
+    let connections = legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let client = Client { connections, timeout: settings.timeout, cause };
     let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let headers: HashMap<String, String> =
         settings.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -135,14 +141,23 @@ fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<Span
 /// The HTTP client, which remembers why the last request failed: the exporter does not say.
 #[derive(Debug)]
 struct Client {
-    inner: HyperClient<HttpsConnector<HttpConnector>>,
+    connections: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeout: Duration,
     cause: Arc<Mutex<Option<String>>>,
+}
+
+impl Client {
+    async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (head, body) = self.connections.request(request.map(Full::new)).await?.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes();
+        Ok(Response::from_parts(head, body))
+    }
 }
 
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sent = self.inner.send_bytes(request).await;
+        let sent = timeout(self.timeout, self.ask(request)).await.unwrap_or_else(|late| Err(late.into()));
         let cause = sent.as_ref().err().map(|error| innermost(error.as_ref()).to_string());
         *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = cause;
         sent
