@@ -66,6 +66,8 @@ FINDINGS = """() => {
     const style = getComputedStyle(element);
     const isShown = texts.currentNode.textContent.trim() && element.checkVisibility() && element.getClientRects().length;
     if (!isShown || element.closest(":disabled, option")) continue;
+    if (/^(null|undefined|false|NaN|\\[object .*)$/.test(texts.currentNode.textContent.trim()) && !element.closest("code, pre, .mono"))
+      findings.push(`nothing, shown as ${texts.currentNode.textContent.trim()}`);
     const below = behind(element);
     const own = parse(element.closest("svg") ? style.fill : style.color);
     const [a, b] = [light(over(own, below)), light(below)].sort((x, y) => y - x);

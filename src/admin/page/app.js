@@ -33,7 +33,7 @@ async function open() {
   document.title = `${name[0].toUpperCase()}${name.slice(1)} – Candor`;
   main.replaceChildren(el("p", { class: "loading", role: "status" }, "Loading…"));
   const show = (...content) => {
-    if (!signal.aborted) main.replaceChildren(...content);
+    if (!signal.aborted) main.replaceChildren(...content.filter((part) => part != null));
   };
   try {
     await VIEWS[name]({ show, signal, rest, query });
