@@ -66,6 +66,7 @@ impl Received {
         }
         let mut left: Vec<&Line> = self.lines.iter().collect();
         if to.headers.len() == to.headers.keys_len() {
+            // No value need be looked for by its name.
             for (name, value) in &to.headers {
                 match left.iter().position(|line| self.has(line, value) && line.name == *name) {
                     Some(at) => drop(left.swap_remove(at)),

@@ -473,7 +473,7 @@ fn tells(proxy_status: &ProxyStatus, peer: IpAddr) -> bool {
     match proxy_status {
         ProxyStatus::Off => false,
         ProxyStatus::Always => true,
-        ProxyStatus::Peers(networks) => networks.iter().any(|network| network.contains(&peer)),
+        ProxyStatus::Peers(networks) => headers::is_among(peer, networks),
     }
 }
 

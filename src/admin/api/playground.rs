@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -86,17 +86,20 @@ pub(super) fn told(is_of_api: bool, played: &Played) -> Value {
     value
 }
 
+/// Headers, each a pair of its name and its value.
+pub(super) fn lines(headers: &HeaderMap) -> Vec<Value> {
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())])
+    };
+    headers.iter().map(line).collect()
+}
+
 fn answer(played: &Played) -> Value {
-    let headers: Vec<Value> = played
-        .headers
-        .iter()
-        .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
-        .collect();
     let text = std::str::from_utf8(&played.body).ok();
     json!({
         "status": played.status.as_u16(),
         "reason": played.reason,
-        "headers": headers,
+        "headers": lines(&played.headers),
         "body": text,
         "body_base64": text.is_none().then(|| STANDARD.encode(&played.body)),
     })

@@ -31,16 +31,11 @@ pub(super) fn of(seen: &Seen, snapshot: &Snapshot) -> Vec<Value> {
 pub(super) fn captured(recorded: &Recorded, seen: &Seen, playground: &Playground) -> Value {
     let snapshot = playground.snapshot();
     let Exchange { answer: Answer { head, body }, .. } = &recorded.exchange;
-    let headers: Vec<Value> = head
-        .headers
-        .iter()
-        .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
-        .collect();
     let trace = rule_set(seen, snapshot)
         .map(|set| engine::evaluate(set, &recorded.exchange, &snapshot.limits, true).trace.to_json());
     json!({
         "status": head.status.as_u16(),
-        "headers": headers,
+        "headers": playground::lines(&head.headers),
         "body": String::from_utf8_lossy(body),
         "cut": recorded.is_cut,
         "trace": trace,

@@ -54,7 +54,7 @@ impl Peer {
 
     /// Whether the peer is in one of the networks.
     pub fn is_in(&self, networks: &[IpNet]) -> bool {
-        networks.iter().any(|network| network.contains(&self.ip))
+        is_among(self.ip, networks)
     }
 
     /// Sets the headers on a request whose `Host` is already the one the client asked for.
@@ -121,6 +121,11 @@ impl Peer {
         chain.extend_from_slice(self.text.as_bytes());
         headers.insert(FOR, HeaderValue::try_from(chain).unwrap_or_else(|_| self.text.clone()));
     }
+}
+
+/// Whether an address is in one of the networks.
+pub(in crate::proxy) fn is_among(address: IpAddr, networks: &[IpNet]) -> bool {
+    networks.iter().any(|network| network.contains(&address))
 }
 
 /// Whether it is one of these headers. Most requests have none.

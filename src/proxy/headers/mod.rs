@@ -12,7 +12,7 @@ pub(super) mod vary;
 pub(super) mod via;
 
 pub(super) use date::Date;
-pub(super) use forwarded::Peer;
+pub(super) use forwarded::{Peer, is_among};
 pub(super) use framing::framing;
 pub(super) use hop_by_hop::{join_cookies, strip_answer, strip_request};
 pub(super) use list::{lists, tokens};
