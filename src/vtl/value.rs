@@ -140,8 +140,10 @@ pub enum Text<'a> {
 
 impl<'a> Text<'a> {
     /// The text in UTF-8. That takes less than to make a `str` of a part.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
+            Text::Borrowed(text) => text.as_bytes(),
             Text::Part(whole, start, end) => {
                 whole.as_bytes().get(*start as usize..*end as usize).unwrap_or_default()
             }

@@ -94,7 +94,7 @@ impl<'a> Map<'a> {
         self.entries.get_mut(place).map(|(_, old)| std::mem::replace(old, value))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, key: Value<'a>, value: Value<'a>) {
         self.changes += 1;
         if let (Some(places), Value::String(name)) = (&mut self.places, &key) {

@@ -68,13 +68,16 @@ impl Check<'_> {
                 _ => at = self.text.word(at)?,
             }
             // Behind a value one object or array may end after the other.
-            loop {
+            (at, first) = loop {
+                if let Some(next) = self.text.close_behind(b',', at) {
+                    break next;
+                }
                 let mut mark = self.text.byte(at);
                 if mark <= b' ' {
                     (at, mark) = self.text.next(at);
                 }
                 if mark == b',' {
-                    break;
+                    break self.text.next(at + 1);
                 }
                 if mark != open.close {
                     return None;
@@ -84,8 +87,7 @@ impl Check<'_> {
                 if open.number == NONE {
                     return Some(landmarks);
                 }
-            }
-            (at, first) = self.text.next(at + 1);
+            };
             open.length += 1;
             if open.close == b'}' {
                 (at, first) = self.key(at, first, &mut landmarks)?;

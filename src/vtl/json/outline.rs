@@ -98,13 +98,13 @@ impl<'a> Outline<'a> {
 
     #[inline(always)]
     fn scalar(&self, word: Word) -> Value<'a> {
-        let text = self.whole.text().get(word.start..word.end).unwrap_or_default();
-        match text.as_bytes().first() {
-            Some(b'"') => Value::String(self.string(word)),
-            Some(b't') => Value::Boolean(true),
-            Some(b'f') => Value::Boolean(false),
-            Some(b'n') => Value::Null,
+        match self.text().byte(word.start) {
+            b'"' => Value::String(self.string(word)),
+            b't' => Value::Boolean(true),
+            b'f' => Value::Boolean(false),
+            b'n' => Value::Null,
             _ => {
+                let text = self.whole.text().get(word.start..word.end).unwrap_or_default();
                 let is_whole = !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
                 number(text, is_whole).unwrap_or(Value::Null)
             }
@@ -230,13 +230,17 @@ impl Walk<'_> {
     #[inline(always)]
     fn string(&mut self) -> Option<Word> {
         let start = self.at;
-        let has_escapes = self.landmark().is_some();
-        if !has_escapes {
-            self.at = match self.text.plain_string(start) {
-                Plain::Ends(end) => end,
-                Plain::Unsure(at) => self.text.unsure_string(start, at)?.0,
-            };
-        }
+        let has_escapes = match self.text.plain_string(start) {
+            Plain::Ends(end) => {
+                self.at = end;
+                false
+            }
+            Plain::Unsure(_) if self.landmark().is_some() => true,
+            Plain::Unsure(at) => {
+                self.at = self.text.unsure_string(start, at)?.0;
+                false
+            }
+        };
         Some(Word { start, end: self.at, has_escapes })
     }
 

@@ -57,9 +57,21 @@ impl<'t> Scanner<'t> {
     /// What follows `mark`, before which there may be blanks, too.
     #[inline(always)]
     pub fn behind(self, mark: u8, at: usize) -> Option<(usize, u8)> {
-        if self.byte(at) == mark {
-            return Some(self.next(at + 1));
+        self.close_behind(mark, at).or_else(|| self.far_behind(mark, at))
+    }
+
+    /// The same if there is no blank before `mark`, and one or none behind it.
+    #[inline(always)]
+    pub fn close_behind(self, mark: u8, at: usize) -> Option<(usize, u8)> {
+        match self.0.get(at..)?.first_chunk()? {
+            [first, b' ', second] if *first == mark && *second > b' ' => Some((at + 2, *second)),
+            [first, second, _] if *first == mark && *second > b' ' => Some((at + 1, *second)),
+            _ => None,
         }
+    }
+
+    #[inline(never)]
+    fn far_behind(self, mark: u8, at: usize) -> Option<(usize, u8)> {
         let (at, found) = self.far_next(at);
         (found == mark).then(|| self.far_next(at + 1))
     }
@@ -122,7 +134,17 @@ impl<'t> Scanner<'t> {
     /// A string with its quotes, if it has no escapes.
     #[inline(always)]
     pub fn plain_string(self, start: usize) -> Plain {
-        let mut at = start + 1;
+        let at = start + 1;
+        let Some(chunk) = self.chunk(at) else { return Plain::Unsure(at) };
+        match marks(*chunk) {
+            [0, 0] => self.long_plain_string(at + CHUNK_BYTES),
+            [quotes, 0] => Plain::Ends(at + quotes.trailing_zeros() as usize + 1),
+            _ => Plain::Unsure(at),
+        }
+    }
+
+    #[inline(never)]
+    fn long_plain_string(self, mut at: usize) -> Plain {
         while let Some(chunk) = self.chunk(at) {
             let [quotes, escapes] = marks(*chunk);
             if escapes != 0 {
