@@ -1,18 +1,43 @@
-//! Which headers of requests an exchange may need that somebody else carries. Most rules read none, and what nobody
-//! reads need not be copied.
+//! Which headers an exchange may need that somebody else carries. Most rules read none or few, and what nobody reads
+//! need not be copied.
 
-use http::header::HeaderName;
+use http::header::{self, HeaderName};
 
+use crate::engine::RuleSet;
 use crate::live::Snapshot;
 
-/// Names that matter whatever the rules are: for the route, the log and the spans.
-const ALWAYS: [&str; 4] = ["host", "x-request-id", "traceparent", "tracestate"];
+/// Names of requests that matter whatever the rules are: for the route, the log and the spans.
+const OF_REQUESTS: [HeaderName; 4] = [
+    header::HOST,
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+/// The same of answers: whether a body is read and how, and which headers are the connection's.
+const OF_ANSWERS: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::CONTENT_RANGE,
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+];
 
-/// What requests are asked for under a configuration.
+/// What exchanges may need under a configuration.
 #[derive(Debug)]
 pub struct Interest {
-    selector: Option<HeaderName>,
-    is_in_all: bool,
+    /// Of requests.
+    pub of_requests: Names,
+    /// Of answers. What is to change there need not be known.
+    pub of_answers: Names,
+}
+
+/// Names of headers.
+#[derive(Debug)]
+pub enum Names {
+    /// Whatever there is.
+    All,
+    /// No others.
+    These(Vec<HeaderName>),
 }
 
 impl Interest {
@@ -21,17 +46,35 @@ impl Interest {
         let selection = snapshot.selection.as_ref();
         let selectable = selection.into_iter().flat_map(|selection| selection.allow.values().flatten());
         let of_routes = snapshot.routes.iter().filter_map(|route| route.rule_set.as_ref());
-        let mut rule_sets = of_routes.chain(selectable);
-        Interest {
-            selector: selection.map(|selection| selection.header.clone()),
-            is_in_all: rule_sets.any(|rules| rules.reads_request_headers() || rules.reads_circumstances()),
-        }
+        let rule_sets: Vec<&RuleSet> = of_routes.chain(selectable).map(AsRef::as_ref).collect();
+        let reads_requests = |rules: &&RuleSet| rules.reads_request_headers() || rules.reads_circumstances();
+        let of_requests = (!rule_sets.iter().any(reads_requests)).then(|| {
+            let selector = selection.map(|selection| &selection.header);
+            OF_REQUESTS.iter().chain(selector).cloned().collect()
+        });
+        let read: Option<Vec<&[HeaderName]>> =
+            rule_sets.iter().map(|rules| rules.reads_answer_headers()).collect();
+        let of_answers = read.map(|read| {
+            let selector = selection.and_then(|selection| selection.upstream_header.as_ref());
+            OF_ANSWERS.iter().chain(read.into_iter().flatten()).chain(selector).cloned().collect()
+        });
+        Interest { of_requests: Names::new(of_requests), of_answers: Names::new(of_answers) }
+    }
+}
+
+impl Names {
+    fn new(these: Option<Vec<HeaderName>>) -> Names {
+        let Some(mut these) = these else { return Names::All };
+        these.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        these.dedup();
+        Names::These(these)
     }
 
-    /// Whether a header of this name, in lower case, may be needed.
-    pub fn is_in(&self, name: &[u8]) -> bool {
-        self.is_in_all
-            || ALWAYS.iter().any(|known| known.as_bytes() == name)
-            || self.selector.as_ref().is_some_and(|selector| selector.as_str().as_bytes() == name)
+    /// The name that is written so, in lower case, if it is one of them.
+    pub fn named(&self, name: &[u8]) -> Option<HeaderName> {
+        match self {
+            Names::All => HeaderName::from_bytes(name).ok(),
+            Names::These(these) => these.iter().find(|known| known.as_str().as_bytes() == name).cloned(),
+        }
     }
 }
