@@ -4,18 +4,18 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use candor::engine::mutation::BodyChange;
 use candor::engine::outcome::{Outcome, Undecided};
 use candor::engine::{AnswerHead, Evaluation, Progress, RuleSet};
 use candor::live::{Share, Snapshot};
-use candor::proxy::{Interest, Names, Visit};
-use candor::telemetry::meters::{Door, Meter, Meters};
-use http::header;
+use candor::proxy::{Interest, Marks, Names, Visit};
+use candor::telemetry::meters::{Door, Meter};
+use http::header::{self, HeaderValue};
 use http::{Method, Request, Uri};
 
 use crate::abi::{Body, Head, Stream};
-use crate::head::{self, InPlace, Present};
+use crate::head::{self, InPlace};
 use crate::watch::{Watched, watch};
 
 /// What Envoy's access log says of an answer of Candor's own.
@@ -23,6 +23,9 @@ const REFUSED: &str = "candor_refused";
 const REPLACED: &str = "candor_replaced";
 /// What comes at a time, beyond the bound on what is held.
 const CHUNK: u64 = 1 << 20;
+
+/// What most requests need for the path and the few headers that are copied.
+const ROOM: usize = 256;
 
 /// What becomes of the part that a hook was told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +37,8 @@ pub enum Flow {
 }
 
 thread_local! {
-    /// What Envoy's thread has counted. Nobody reads it: Envoy's own statistics say the same.
-    static METER: Rc<Meter> = Rc::new(Meters::start().meter());
+    /// Nobody would read what Envoy's thread has counted: Envoy's own statistics say the same.
+    static METER: Rc<Meter> = Rc::new(Meter::unheard());
 }
 
 /// One exchange.
@@ -63,7 +66,7 @@ struct Holding<'s> {
     visit: Box<Visit<'s>>,
     rule_set: &'s RuleSet,
     head: AnswerHead,
-    present: Present,
+    present: Marks,
     evaluation: Evaluation,
     bytes: u64,
     share: Share,
@@ -78,7 +81,7 @@ impl<'s> Filter<'s> {
 
     /// The request's head is there.
     pub fn request(&mut self, stream: &mut Stream<'_>) -> Flow {
-        let peer = stream.source_address().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+        let peer = stream.source_address().unwrap_or(IpAddr::from([0, 0, 0, 0]));
         let selector = self.snapshot.selection.as_ref().map(|selection| &selection.header);
         let mut chosen_by = None;
         let begun = match request(stream, &self.interest.of_requests) {
@@ -93,7 +96,7 @@ impl<'s> Filter<'s> {
                 if let Some(selector) = chosen_by {
                     stream.remove_header(Head::Request, selector.as_str().as_bytes());
                 }
-                self.phase = Phase::Asked(Box::new(visit));
+                self.phase = Phase::Asked(visit);
                 Flow::Continue
             }
             Err(answer) => {
@@ -257,7 +260,7 @@ enum Fed {
 struct Settled<'s> {
     visit: Box<Visit<'s>>,
     head: AnswerHead,
-    present: Present,
+    present: Marks,
     /// How much of its body has been held, if any.
     bytes: Option<u64>,
 }
@@ -291,7 +294,11 @@ impl<'s> Holding<'s> {
         let hold = inquiry.hold();
         // The engine is shown no byte past the bound, so that the verdict does not hang on how pieces fall.
         let room = usize::try_from(hold.max_bytes.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
-        let outcome = self.evaluation.feed(&inquiry, &chunk.slice(..chunk.len().min(room)));
+        let outcome = if chunk.len() > room {
+            self.evaluation.feed(&inquiry, &chunk.slice(..room))
+        } else {
+            self.evaluation.feed(&inquiry, chunk)
+        };
         self.bytes += chunk.len() as u64;
         let within_total = self.share.take(chunk.len());
         match outcome {
@@ -330,11 +337,19 @@ fn request(stream: &Stream<'_>, names: &Names) -> Result<Request<()>, &'static s
     let mut request = Request::new(());
     let (mut method, mut uri) = (None, None);
     let headers = request.headers_mut();
+    // All that is copied shares one piece of memory.
+    let mut room = BytesMut::with_capacity(ROOM);
+    let mut copy = |value: &[u8]| {
+        room.extend_from_slice(value);
+        room.split().freeze()
+    };
     stream.headers(Head::Request, |name, value| match name {
         b":method" => method = Method::from_bytes(value).ok(),
-        b":path" => uri = Uri::from_maybe_shared(Bytes::copy_from_slice(value)).ok(),
-        b":authority" => head::append(headers, Some(header::HOST), value),
-        name => head::append(headers, names.named(name), value),
+        b":path" => uri = Uri::from_maybe_shared(copy(value)).ok(),
+        name => {
+            let name = if name == b":authority" { b"host" } else { name };
+            head::append(headers, names.named(name), || HeaderValue::from_maybe_shared(copy(value)).ok());
+        }
     });
     *request.method_mut() = method.ok_or("the method is none")?;
     *request.uri_mut() = uri.ok_or("the target is none")?;

@@ -222,7 +222,7 @@ impl<'s> Exchange<'s> {
         match begun {
             Ok((selector, visit)) => {
                 replies.push(reply::request_headers(selector));
-                self.phase = Phase::Asked(Box::new(visit));
+                self.phase = Phase::Asked(visit);
             }
             Err(answer) => {
                 replies.push(reply::immediate(&answer.head, answer.body, REFUSED));

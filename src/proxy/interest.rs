@@ -4,11 +4,11 @@
 use http::header::{self, HeaderName};
 
 use crate::engine::RuleSet;
+use crate::engine::route::HostPattern;
 use crate::live::Snapshot;
 
-/// Names of requests that matter whatever the rules are: for the route, the log and the spans.
-const OF_REQUESTS: [HeaderName; 4] = [
-    header::HOST,
+/// Names of requests that matter whatever the rules are: for the log and the spans.
+const OF_REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
@@ -36,9 +36,13 @@ pub struct Interest {
 pub enum Names {
     /// Whatever there is.
     All,
-    /// No others.
-    These(Vec<HeaderName>),
+    /// No others, and their marks.
+    These(Vec<HeaderName>, Marks),
 }
+
+/// What some names leave of themselves, so that it can soon be told of most others that they are none of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Marks(u128);
 
 impl Interest {
     /// What exchanges under this configuration may need.
@@ -50,7 +54,8 @@ impl Interest {
         let reads_requests = |rules: &&RuleSet| rules.reads_request_headers() || rules.reads_circumstances();
         let of_requests = (!rule_sets.iter().any(reads_requests)).then(|| {
             let selector = selection.map(|selection| &selection.header);
-            OF_REQUESTS.iter().chain(selector).cloned().collect()
+            let routed = snapshot.routes.iter().any(|route| route.host != HostPattern::Any);
+            OF_REQUESTS.iter().chain(selector).chain(routed.then_some(&header::HOST)).cloned().collect()
         });
         let read: Option<Vec<&[HeaderName]>> =
             rule_sets.iter().map(|rules| rules.reads_answer_headers()).collect();
@@ -67,14 +72,38 @@ impl Names {
         let Some(mut these) = these else { return Names::All };
         these.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         these.dedup();
-        Names::These(these)
+        let mut marks = Marks::default();
+        these.iter().for_each(|name| marks.insert(name.as_str().as_bytes()));
+        Names::These(these, marks)
     }
 
     /// The name that is written so, in lower case, if it is one of them.
     pub fn named(&self, name: &[u8]) -> Option<HeaderName> {
         match self {
             Names::All => HeaderName::from_bytes(name).ok(),
-            Names::These(these) => these.iter().find(|known| known.as_str().as_bytes() == name).cloned(),
+            Names::These(these, marks) if marks.may_be_of(name) => {
+                these.iter().find(|known| known.as_str().as_bytes() == name).cloned()
+            }
+            Names::These(..) => None,
         }
+    }
+}
+
+impl Marks {
+    /// Remembers a name.
+    pub fn insert(&mut self, name: &[u8]) {
+        self.0 |= Marks::of(name);
+    }
+
+    /// Whether it may be one of those that were remembered; if not it is none.
+    pub fn may_be_of(self, name: &[u8]) -> bool {
+        self.0 & Marks::of(name) != 0
+    }
+
+    /// A bit for each length, first and last letter, by numbers that tell the usual names of answers apart.
+    fn of(name: &[u8]) -> u128 {
+        let letter = |letter: Option<&u8>| letter.copied().map(usize::from).unwrap_or_default();
+        let sum = name.len() * 9 + letter(name.first()) * 45 + letter(name.last());
+        1 << (sum % 128)
     }
 }

@@ -61,7 +61,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
-pub use interest::{Interest, Names};
+pub use interest::{Interest, Marks, Names};
 pub use listener::{Listener, SocketFile, bind};
 pub use probe::answer_probes;
 pub use server::{Drained, StopSignal, StopSignals, run};

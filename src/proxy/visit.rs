@@ -44,13 +44,13 @@ impl<'s> Visit<'s> {
         mut request: Request<()>,
         peer: IpAddr,
         door: Door,
-    ) -> Result<Visit<'s>, Box<Answer>> {
+    ) -> Result<Box<Visit<'s>>, Box<Answer>> {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(meter, &request_id, peer, &request);
         record.came_through(door);
         record.sampled(snapshot.settings.log.sample_millionths);
         match consult(snapshot, &mut request, peer.to_canonical(), &mut record) {
-            Ok((asked, rules, is_told)) => Ok(Visit { snapshot, asked, rules, is_told, record }),
+            Ok((asked, rules, is_told)) => Ok(Box::new(Visit { snapshot, asked, rules, is_told, record })),
             Err(error) => Err(own_answer(&error, &mut record)),
         }
     }
