@@ -15,6 +15,8 @@ pub fn read(stream: &Stream<'_>, names: &Names) -> Option<(AnswerHead, Marks)> {
     let (mut status, mut headers, mut present) = (None, HeaderMap::new(), Marks::default());
     stream.headers(Head::Response, |name, value| match name {
         b":status" => status = StatusCode::from_bytes(value).ok(),
+        // What most say of the connection names no header, and would only be taken off.
+        b"connection" if value == b"keep-alive" || value == b"close" => {}
         name => {
             present.insert(name);
             append(&mut headers, names.named(name), || HeaderValue::from_bytes(value).ok());

@@ -78,32 +78,41 @@ impl Names {
     }
 
     /// The name that is written so, in lower case, if it is one of them.
+    #[inline]
     pub fn named(&self, name: &[u8]) -> Option<HeaderName> {
         match self {
             Names::All => HeaderName::from_bytes(name).ok(),
-            Names::These(these, marks) if marks.may_be_of(name) => {
-                these.iter().find(|known| known.as_str().as_bytes() == name).cloned()
-            }
+            Names::These(these, marks) if marks.may_be_of(name) => among(these, name),
             Names::These(..) => None,
         }
     }
 }
 
+fn among(these: &[HeaderName], name: &[u8]) -> Option<HeaderName> {
+    these.iter().find(|known| known.as_str().as_bytes() == name).cloned()
+}
+
 impl Marks {
     /// Remembers a name.
+    #[inline]
     pub fn insert(&mut self, name: &[u8]) {
         self.0 |= Marks::of(name);
     }
 
     /// Whether it may be one of those that were remembered; if not it is none.
+    #[inline]
     pub fn may_be_of(self, name: &[u8]) -> bool {
         self.0 & Marks::of(name) != 0
     }
 
     /// A bit for each length, first and last letter, by numbers that tell the usual names of answers apart.
+    #[inline]
     fn of(name: &[u8]) -> u128 {
         let letter = |letter: Option<&u8>| letter.copied().map(usize::from).unwrap_or_default();
         let sum = name.len() * 9 + letter(name.first()) * 45 + letter(name.last());
         1 << (sum % 128)
     }
 }
+
+#[cfg(test)]
+mod tests;
