@@ -46,7 +46,7 @@ impl<'s> Visit<'s> {
         door: Door,
     ) -> Result<Box<Visit<'s>>, Box<Answer>> {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(meter, &request_id, peer, &request);
+        let mut record = Record::begin(meter, request_id, peer, &request);
         record.came_through(door);
         record.sampled(snapshot.settings.log.sample_millionths);
         match consult(snapshot, &mut request, peer.to_canonical(), &mut record) {
@@ -59,7 +59,7 @@ impl<'s> Visit<'s> {
     pub fn refused(meter: &Rc<Meter>, why: &'static str, door: Door, peer: IpAddr) -> Box<Answer> {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
-        let mut record = Record::begin(meter, &request_id, peer, &unread);
+        let mut record = Record::begin(meter, request_id, peer, &unread);
         record.came_through(door);
         record.unread();
         own_answer(&Refusal::Malformed(why).into(), &mut record)
