@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::{ptr, slice};
 
 use bytes::{Bytes, BytesMut};
@@ -258,8 +258,8 @@ impl Stream<'_> {
         }
     }
 
-    /// The client's address.
-    pub fn source_address(&self) -> Option<IpAddr> {
+    /// The client's address and port.
+    pub fn source_address(&self) -> Option<SocketAddr> {
         let mut address = EnvoyBuffer::EMPTY;
         // SAFETY: the hook is running, and there is room for the result.
         let is_there = unsafe {
@@ -271,8 +271,7 @@ impl Stream<'_> {
         };
         // SAFETY: nothing was set since.
         let address = unsafe { address.bytes() };
-        let (address, _port) = str::from_utf8(address).ok().filter(|_| is_there)?.rsplit_once(':')?;
-        address.trim_start_matches('[').trim_end_matches(']').parse().ok()
+        str::from_utf8(address).ok().filter(|_| is_there)?.parse().ok()
     }
 
     /// A way to have the exchange's `scheduled` hook called, later and from any thread.

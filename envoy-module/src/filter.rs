@@ -81,7 +81,7 @@ impl<'s> Filter<'s> {
 
     /// The request's head is there.
     pub fn request(&mut self, stream: &mut Stream<'_>) -> Flow {
-        let peer = stream.source_address().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let peer = stream.source_address().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
         let selector = self.snapshot.selection.as_ref().map(|selection| &selection.header);
         let mut chosen_by = None;
         let begun = match request(stream, &self.interest.of_requests) {
