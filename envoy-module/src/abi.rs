@@ -65,6 +65,9 @@ pub enum Body {
     Buffered = 3,
 }
 
+/// As many headers of a head, or pieces of a body, have their place without an allocation.
+const FEW: usize = 32;
+
 /// `source.address` among `envoy_dynamic_module_type_attribute_id`.
 const SOURCE_ADDRESS: u32 = 24;
 
@@ -137,6 +140,19 @@ impl EnvoyBuffer {
     }
 }
 
+impl EnvoyHeader {
+    const EMPTY: EnvoyHeader = EnvoyHeader { key: EnvoyBuffer::EMPTY, value: EnvoyBuffer::EMPTY };
+}
+
+/// Room for so many of what Envoy lists: `few` will mostly do.
+fn room<'r, T: Clone>(size: usize, few: &'r mut [T], many: &'r mut Vec<T>, empty: T) -> &'r mut [T] {
+    if size > few.len() {
+        many.resize(size, empty);
+        return many;
+    }
+    few.get_mut(..size).unwrap_or_default()
+}
+
 impl<'b> From<&'b [u8]> for ModuleBuffer<'b> {
     fn from(bytes: &'b [u8]) -> ModuleBuffer<'b> {
         ModuleBuffer { ptr: bytes.as_ptr(), length: bytes.len(), of: PhantomData }
@@ -159,14 +175,15 @@ impl Stream<'_> {
     pub fn headers(&self, head: Head, mut show: impl FnMut(&[u8], &[u8])) {
         // SAFETY: the hook is running.
         let size = unsafe { envoy_dynamic_module_callback_http_get_headers_size(self.0, head) };
-        let mut headers = vec![EnvoyHeader { key: EnvoyBuffer::EMPTY, value: EnvoyBuffer::EMPTY }; size];
+        let (mut few, mut many) = ([EnvoyHeader::EMPTY; FEW], Vec::new());
+        let headers = room(size, &mut few, &mut many, EnvoyHeader::EMPTY);
         // SAFETY: the hook is running, and there is room for as many headers as Envoy says there are.
         let is_there =
             unsafe { envoy_dynamic_module_callback_http_get_headers(self.0, head, headers.as_mut_ptr()) };
         if !is_there {
             return;
         }
-        for EnvoyHeader { key, value } in headers {
+        for EnvoyHeader { key, value } in headers.iter() {
             // SAFETY: `show` has no way to set anything before it returns.
             let name = unsafe { key.bytes() };
             // SAFETY: the same.
@@ -197,7 +214,8 @@ impl Stream<'_> {
     pub fn body(&self, body: Body) -> Bytes {
         // SAFETY: the hook is running.
         let size = unsafe { envoy_dynamic_module_callback_http_get_body_chunks_size(self.0, body) };
-        let mut chunks = vec![EnvoyBuffer::EMPTY; size];
+        let (mut few, mut many) = ([EnvoyBuffer::EMPTY; FEW], Vec::new());
+        let chunks = room(size, &mut few, &mut many, EnvoyBuffer::EMPTY);
         // SAFETY: the hook is running, and there is room for as many chunks as Envoy says there are.
         let is_there =
             unsafe { envoy_dynamic_module_callback_http_get_body_chunks(self.0, body, chunks.as_mut_ptr()) };
@@ -205,7 +223,7 @@ impl Stream<'_> {
             return Bytes::new();
         }
         let mut bytes = BytesMut::with_capacity(chunks.iter().map(|chunk| chunk.length).sum());
-        for chunk in chunks {
+        for chunk in chunks.iter() {
             // SAFETY: nothing is set meanwhile.
             bytes.extend_from_slice(unsafe { chunk.bytes() });
         }
@@ -253,7 +271,7 @@ impl Stream<'_> {
         };
         // SAFETY: nothing was set since.
         let address = unsafe { address.bytes() };
-        std::str::from_utf8(address).ok().filter(|_| is_there)?.parse().ok()
+        str::from_utf8(address).ok().filter(|_| is_there)?.parse().ok()
     }
 
     /// A way to have the exchange's `scheduled` hook called, later and from any thread.

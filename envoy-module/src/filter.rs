@@ -4,18 +4,18 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use candor::engine::mutation::BodyChange;
 use candor::engine::outcome::{Outcome, Undecided};
 use candor::engine::{AnswerHead, Evaluation, Progress, RuleSet};
 use candor::live::{Share, Snapshot};
-use candor::proxy::{Interest, Visit};
-use candor::telemetry::meters::{Door, Meter, Meters};
-use http::header;
+use candor::proxy::{Interest, Marks, Names, Visit};
+use candor::telemetry::meters::{Door, Meter};
+use http::header::{self, HeaderValue};
 use http::{Method, Request, Uri};
 
 use crate::abi::{Body, Head, Stream};
-use crate::head::{Received, append};
+use crate::head::{self, InPlace};
 use crate::watch::{Watched, watch};
 
 /// What Envoy's access log says of an answer of Candor's own.
@@ -23,6 +23,9 @@ const REFUSED: &str = "candor_refused";
 const REPLACED: &str = "candor_replaced";
 /// What comes at a time, beyond the bound on what is held.
 const CHUNK: u64 = 1 << 20;
+
+/// What most requests need for the path and the few headers that are copied.
+const ROOM: usize = 256;
 
 /// What becomes of the part that a hook was told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +37,8 @@ pub enum Flow {
 }
 
 thread_local! {
-    /// What Envoy's thread has counted. Nobody reads it: Envoy's own statistics say the same.
-    static METER: Rc<Meter> = Rc::new(Meters::start().meter());
+    /// Nobody would read what Envoy's thread has counted: Envoy's own statistics say the same.
+    static METER: Rc<Meter> = Rc::new(Meter::unheard());
 }
 
 /// One exchange.
@@ -62,8 +65,8 @@ enum Phase<'s> {
 struct Holding<'s> {
     visit: Box<Visit<'s>>,
     rule_set: &'s RuleSet,
-    received: Received,
     head: AnswerHead,
+    present: Marks,
     evaluation: Evaluation,
     bytes: u64,
     share: Share,
@@ -79,18 +82,21 @@ impl<'s> Filter<'s> {
     /// The request's head is there.
     pub fn request(&mut self, stream: &mut Stream<'_>) -> Flow {
         let peer = stream.source_address().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-        let begun = match request(stream, self.interest) {
+        let selector = self.snapshot.selection.as_ref().map(|selection| &selection.header);
+        let mut chosen_by = None;
+        let begun = match request(stream, &self.interest.of_requests) {
             Ok(request) => {
+                chosen_by = selector.filter(|selector| request.headers().contains_key(*selector));
                 METER.with(|meter| Visit::begin(self.snapshot, meter, request, peer, Door::EnvoyModule))
             }
             Err(why) => Err(METER.with(|meter| Visit::refused(meter, why, Door::EnvoyModule, peer))),
         };
         match begun {
             Ok(visit) => {
-                if let Some(selector) = visit.selector() {
+                if let Some(selector) = chosen_by {
                     stream.remove_header(Head::Request, selector.as_str().as_bytes());
                 }
-                self.phase = Phase::Asked(Box::new(visit));
+                self.phase = Phase::Asked(visit);
                 Flow::Continue
             }
             Err(answer) => {
@@ -111,11 +117,16 @@ impl<'s> Filter<'s> {
         let Phase::Asked(mut visit) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Flow::Continue;
         };
-        let Some((mut received, mut head)) = Received::of(stream) else { return Flow::Continue };
+        let read = head::read(stream, &self.interest.of_answers);
+        let Some((mut head, present)) = read else { return Flow::Continue };
         visit.received(&mut head);
-        received.keep(&head.headers);
+        if let Some(selector) = visit.answer_selector()
+            && head.headers.contains_key(selector)
+        {
+            stream.remove_header(Head::Response, selector.as_str().as_bytes());
+        }
         let rule_set = visit.settle(&mut head).filter(|_| !self.is_envoys_own);
-        let settled = Settled { visit, received, head, bytes: None };
+        let settled = Settled { visit, head, present, bytes: None };
         let Some(rule_set) = rule_set else {
             return self.settled_by_head(stream, settled, Outcome::pass(), end_of_stream);
         };
@@ -131,8 +142,8 @@ impl<'s> Filter<'s> {
             }
         };
         let _watched = watch(stream.bell(), inquiry.hold().max_time);
-        let (share, Settled { visit, received, head, .. }) = (self.snapshot.holds.share(), settled);
-        let holding = Holding { visit, rule_set, received, head, evaluation, bytes: 0, share, _watched };
+        let (share, Settled { visit, head, present, .. }) = (self.snapshot.holds.share(), settled);
+        let holding = Holding { visit, rule_set, head, present, evaluation, bytes: 0, share, _watched };
         self.phase = Phase::Holding(Box::new(holding));
         Flow::Stop
     }
@@ -248,8 +259,8 @@ enum Fed {
 /// An answer whose outcome is known.
 struct Settled<'s> {
     visit: Box<Visit<'s>>,
-    received: Received,
     head: AnswerHead,
+    present: Marks,
     /// How much of its body has been held, if any.
     bytes: Option<u64>,
 }
@@ -257,10 +268,12 @@ struct Settled<'s> {
 impl Settled<'_> {
     /// Makes the head what it is to be; what is to become of the body.
     fn carry_out(&mut self, stream: &mut Stream<'_>, outcome: Outcome) -> BodyChange {
-        let is_left = self.visit.leaves_head(&outcome) && self.received.len() == self.head.headers.len();
-        let change = self.visit.decided(&mut self.head, outcome, self.bytes);
-        if !is_left {
-            self.received.carry_over(stream, &self.head);
+        let status = &mut self.head.status;
+        let received = *status;
+        let mut headers = InPlace::new(stream, self.present);
+        let change = self.visit.decided(status, &mut headers, outcome, self.bytes);
+        if *status != received {
+            stream.set_header(Head::Response, b":status", status.as_str().as_bytes());
         }
         self.visit.complete();
         change
@@ -269,7 +282,9 @@ impl Settled<'_> {
     /// Answers in place of the upstream.
     fn respond(mut self, stream: &mut Stream<'_>, body: &Bytes) {
         self.visit.sent(body.len());
-        respond(stream, &self.head, body, REPLACED);
+        let mut head = head::read(stream, &Names::All).map_or(self.head, |(head, _)| head);
+        Visit::strip(&mut head);
+        respond(stream, &head, body, REPLACED);
     }
 }
 
@@ -279,7 +294,11 @@ impl<'s> Holding<'s> {
         let hold = inquiry.hold();
         // The engine is shown no byte past the bound, so that the verdict does not hang on how pieces fall.
         let room = usize::try_from(hold.max_bytes.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
-        let outcome = self.evaluation.feed(&inquiry, &chunk.slice(..chunk.len().min(room)));
+        let outcome = if chunk.len() > room {
+            self.evaluation.feed(&inquiry, &chunk.slice(..room))
+        } else {
+            self.evaluation.feed(&inquiry, chunk)
+        };
         self.bytes += chunk.len() as u64;
         let within_total = self.share.take(chunk.len());
         match outcome {
@@ -297,33 +316,40 @@ impl<'s> Holding<'s> {
     }
 
     fn finish(self: Box<Self>, whole: impl FnOnce() -> Bytes) -> (Settled<'s>, Outcome) {
-        let Holding { visit, rule_set, received, head, mut evaluation, bytes, .. } = *self;
+        let Holding { visit, rule_set, head, present, mut evaluation, bytes, .. } = *self;
         let outcome = evaluation.finish(&visit.inquiry(rule_set, &head), whole);
-        (Settled { visit, received, head, bytes: Some(bytes) }, outcome)
+        (Settled { visit, head, present, bytes: Some(bytes) }, outcome)
     }
 
     fn give_up(self: Box<Self>, reason: Undecided) -> (Settled<'s>, Outcome) {
-        let Holding { visit, rule_set, received, head, mut evaluation, bytes, .. } = *self;
+        let Holding { visit, rule_set, head, present, mut evaluation, bytes, .. } = *self;
         let outcome = evaluation.give_up(&visit.inquiry(rule_set, &head), reason);
-        (Settled { visit, received, head, bytes: Some(bytes) }, outcome)
+        (Settled { visit, head, present, bytes: Some(bytes) }, outcome)
     }
 
     fn settled(self: Box<Self>) -> Settled<'s> {
-        let Holding { visit, received, head, bytes, .. } = *self;
-        Settled { visit, received, head, bytes: Some(bytes) }
+        let Holding { visit, head, present, bytes, .. } = *self;
+        Settled { visit, head, present, bytes: Some(bytes) }
     }
 }
 
-fn request(stream: &Stream<'_>, interest: &Interest) -> Result<Request<()>, &'static str> {
+fn request(stream: &Stream<'_>, names: &Names) -> Result<Request<()>, &'static str> {
     let mut request = Request::new(());
     let (mut method, mut uri) = (None, None);
     let headers = request.headers_mut();
+    // All that is copied shares one piece of memory.
+    let mut room = BytesMut::with_capacity(ROOM);
+    let mut copy = |value: &[u8]| {
+        room.extend_from_slice(value);
+        room.split().freeze()
+    };
     stream.headers(Head::Request, |name, value| match name {
         b":method" => method = Method::from_bytes(value).ok(),
-        b":path" => uri = Uri::from_maybe_shared(Bytes::copy_from_slice(value)).ok(),
-        b":authority" => append(headers, header::HOST.as_str().as_bytes(), Bytes::copy_from_slice(value)),
-        name if interest.is_in(name) => append(headers, name, Bytes::copy_from_slice(value)),
-        _ => {}
+        b":path" => uri = Uri::from_maybe_shared(copy(value)).ok(),
+        name => {
+            let name = if name == b":authority" { b"host" } else { name };
+            head::append(headers, names.named(name), || HeaderValue::from_maybe_shared(copy(value)).ok());
+        }
     });
     *request.method_mut() = method.ok_or("the method is none")?;
     *request.uri_mut() = uri.ok_or("the target is none")?;

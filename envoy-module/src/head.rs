@@ -1,117 +1,79 @@
-//! An answer's head as Envoy has it, and what is to be changed there.
+//! An answer's head as Envoy has it: what rules may ask of it is copied, and what they change is changed in place.
 
-use std::ops::Range;
+use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
 use candor::engine::AnswerHead;
+use candor::engine::mutation::Headers;
+use candor::proxy::{Marks, Names};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::abi::{Head, Stream};
 
-/// What Envoy has, in one piece of memory that the values rules work on share.
-pub struct Received {
-    status: StatusCode,
-    bytes: Bytes,
-    lines: Vec<Line>,
+/// The status and these of the headers, and which there are; `None` for a head without a status.
+pub fn read(stream: &Stream<'_>, names: &Names) -> Option<(AnswerHead, Marks)> {
+    let (mut status, mut headers, mut present) = (None, HeaderMap::new(), Marks::default());
+    stream.headers(Head::Response, |name, value| match name {
+        b":status" => status = StatusCode::from_bytes(value).ok(),
+        // What most say of the connection names no header, and would only be taken off.
+        b"connection" if value == b"keep-alive" || value == b"close" => {}
+        name => {
+            present.insert(name);
+            append(&mut headers, names.named(name), || HeaderValue::from_bytes(value).ok());
+        }
+    });
+    Some((AnswerHead { status: status?, headers }, present))
 }
 
-struct Line {
-    name: HeaderName,
-    /// Where its value stands.
-    place: Range<usize>,
-}
-
-impl Received {
-    /// The head, and the same for rules to work on; `None` for one without a status.
-    pub fn of(stream: &Stream<'_>) -> Option<(Received, AnswerHead)> {
-        let (mut status, mut bytes, mut lines) = (None, BytesMut::with_capacity(512), Vec::with_capacity(16));
-        stream.headers(Head::Response, |name, value| match name {
-            b":status" => status = StatusCode::from_bytes(value).ok(),
-            name => {
-                let place = bytes.len()..bytes.len() + value.len();
-                // Envoy has refused what is no header.
-                if let Ok(name) = HeaderName::from_bytes(name) {
-                    bytes.extend_from_slice(value);
-                    lines.push(Line { name, place });
-                }
-            }
-        });
-        let (status, bytes) = (status?, bytes.freeze());
-        let mut headers = HeaderMap::with_capacity(16);
-        for Line { name, place } in &lines {
-            if let Ok(value) = HeaderValue::from_maybe_shared(bytes.slice(place.clone())) {
-                headers.append(name, value);
-            }
-        }
-        Some((Received { status, bytes, lines }, AnswerHead { status, headers }))
-    }
-
-    /// Forgets the lines that are not in these headers: they are Envoy's to keep or not.
-    pub fn keep(&mut self, headers: &HeaderMap) {
-        if self.lines.len() != headers.len() {
-            self.lines.retain(|line| headers.keys().any(|kept| *kept == line.name));
-        }
-    }
-
-    /// How many lines there are.
-    pub fn len(&self) -> usize {
-        self.lines.len()
-    }
-
-    /// Makes Envoy's head this one.
-    pub fn carry_over(&self, stream: &mut Stream<'_>, to: &AnswerHead) {
-        if self.status != to.status {
-            stream.set_header(Head::Response, b":status", to.status.as_str().as_bytes());
-        }
-        let mut left: Vec<&Line> = self.lines.iter().collect();
-        if to.headers.len() == to.headers.keys_len() {
-            // No value need be looked for by its name.
-            for (name, value) in &to.headers {
-                match left.iter().position(|line| self.has(line, value) && line.name == *name) {
-                    Some(at) => drop(left.swap_remove(at)),
-                    None => self.set(stream, name, &[value]),
-                }
-            }
-        } else {
-            for name in to.headers.keys() {
-                self.set(stream, name, &to.headers.get_all(name).iter().collect::<Vec<_>>());
-            }
-        }
-        for line in left {
-            if !to.headers.contains_key(&line.name) {
-                stream.remove_header(Head::Response, line.name.as_str().as_bytes());
-            }
-        }
-    }
-
-    /// Whether the value is the line's own, at its very place in memory: no other is, and few need be compared.
-    fn has(&self, line: &Line, value: &HeaderValue) -> bool {
-        std::ptr::eq(self.value(line), value.as_bytes())
-    }
-
-    /// Gives Envoy these values of a header, unless it has them.
-    fn set(&self, stream: &mut Stream<'_>, name: &HeaderName, values: &[&HeaderValue]) {
-        let lines = self.lines.iter().filter(|line| line.name == *name);
-        if lines.map(|line| self.value(line)).eq(values.iter().map(|value| value.as_bytes())) {
-            return;
-        }
-        for (index, value) in values.iter().enumerate() {
-            match index {
-                0 => stream.set_header(Head::Response, name.as_str().as_bytes(), value.as_bytes()),
-                _ => stream.add_header(Head::Response, name.as_str().as_bytes(), value.as_bytes()),
-            }
-        }
-    }
-
-    fn value(&self, line: &Line) -> &[u8] {
-        self.bytes.get(line.place.clone()).unwrap_or_default()
-    }
-}
-
-/// Names that begin with a colon are Envoy's own, and headers that are none were refused by it.
-pub fn append(headers: &mut HeaderMap, name: &[u8], value: Bytes) {
-    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_maybe_shared(value)) {
+/// Adds a header that is wanted. Envoy has refused what is none.
+pub fn append(
+    headers: &mut HeaderMap,
+    name: Option<HeaderName>,
+    value: impl FnOnce() -> Option<HeaderValue>,
+) {
+    if let Some(name) = name
+        && let Some(value) = value()
+    {
         headers.append(name, value);
+    }
+}
+
+/// The headers of an answer where Envoy has them.
+pub struct InPlace<'h, 's> {
+    stream: &'h mut Stream<'s>,
+    present: Marks,
+}
+
+impl<'h, 's> InPlace<'h, 's> {
+    /// Those of the answer that this hook is about, of which these are there.
+    pub fn new(stream: &'h mut Stream<'s>, present: Marks) -> InPlace<'h, 's> {
+        InPlace { stream, present }
+    }
+}
+
+impl Headers for InPlace<'_, '_> {
+    fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        let name = name.as_str().as_bytes();
+        self.present.insert(name);
+        self.stream.set_header(Head::Response, name, value.as_bytes());
+    }
+
+    fn add(&mut self, name: HeaderName, value: HeaderValue) {
+        let name = name.as_str().as_bytes();
+        self.present.insert(name);
+        self.stream.add_header(Head::Response, name, value.as_bytes());
+    }
+
+    fn take_off(&mut self, name: &HeaderName) {
+        let name = name.as_str().as_bytes();
+        // To be asked for a header that is not there has Envoy make a table of all, which costs more than all the rest
+        // that is done about a head.
+        if self.present.may_be_of(name) {
+            self.stream.remove_header(Head::Response, name);
+        }
+    }
+
+    fn all(&self) -> Cow<'_, HeaderMap> {
+        Cow::Owned(read(self.stream, &Names::All).map(|(head, _)| head.headers).unwrap_or_default())
     }
 }

@@ -1,6 +1,8 @@
 //! What is to change on an answer, as data: status, header operations, body. Every door (proxy, `explain`,
 //! `test`) applies it through [`Mutation::apply`], which keeps the framing headers true.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -32,6 +34,36 @@ pub enum HeaderOp {
     Append(HeaderName, HeaderValue),
     /// Removes all values of the name.
     Remove(HeaderName),
+}
+
+/// The headers of an answer, wherever they are kept.
+pub trait Headers {
+    /// Replaces all values of the name.
+    fn set(&mut self, name: HeaderName, value: HeaderValue);
+    /// Adds a value, keeping those that are there.
+    fn add(&mut self, name: HeaderName, value: HeaderValue);
+    /// Removes all values of the name.
+    fn take_off(&mut self, name: &HeaderName);
+    /// All of them.
+    fn all(&self) -> Cow<'_, HeaderMap>;
+}
+
+impl Headers for HeaderMap {
+    fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.insert(name, value);
+    }
+
+    fn add(&mut self, name: HeaderName, value: HeaderValue) {
+        self.append(name, value);
+    }
+
+    fn take_off(&mut self, name: &HeaderName) {
+        self.remove(name);
+    }
+
+    fn all(&self) -> Cow<'_, HeaderMap> {
+        Cow::Borrowed(self)
+    }
 }
 
 /// What becomes of the body.
@@ -69,31 +101,39 @@ impl Mutation {
     /// old bytes; 204, 205 and 304 get no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5) and no type of one
     /// that was replaced. A HEAD answer keeps the length its GET would have, and has no body.
     pub fn apply(self, head: &mut AnswerHead, method: &Method) -> BodyChange {
-        if let Some(status) = self.status {
-            head.status = status;
-        }
+        self.apply_to(&mut head.status, &mut head.headers, method)
+    }
+
+    /// The same on a head whose parts are kept elsewhere.
+    pub fn apply_to(
+        self,
+        status: &mut StatusCode,
+        headers: &mut impl Headers,
+        method: &Method,
+    ) -> BodyChange {
+        *status = self.status.unwrap_or(*status);
         let mut body = self.body;
         let changed = self.status.is_some() || matches!(body, BodyChange::Replace(_));
-        if changed && !allows_body(head.status) {
+        if changed && !allows_body(*status) {
             body = BodyChange::Replace(Bytes::new());
         }
         // The validators of an upstream's own 304 describe what the client has, and stay true.
-        let described = self.status.is_some() || allows_body(head.status);
+        let described = self.status.is_some() || allows_body(*status);
         if let BodyChange::Replace(bytes) = &body
             && described
         {
-            describe(&mut head.headers, head.status, bytes.len());
+            describe(headers, *status, bytes.len());
         }
         if self.uncacheable {
-            forbid_storing(&mut head.headers);
+            forbid_storing(headers);
         }
         for operation in self.headers {
-            operation.apply(&mut head.headers);
+            operation.apply(headers);
         }
-        if !allows_body(head.status) {
-            head.headers.remove(header::CONTENT_LENGTH);
+        if !allows_body(*status) {
+            headers.take_off(&header::CONTENT_LENGTH);
             if matches!(body, BodyChange::Replace(_)) {
-                head.headers.remove(header::CONTENT_TYPE);
+                headers.take_off(&header::CONTENT_TYPE);
             }
         }
         match body {
@@ -103,20 +143,20 @@ impl Mutation {
     }
 }
 
-fn describe(headers: &mut HeaderMap, status: StatusCode, length: usize) {
+fn describe(headers: &mut impl Headers, status: StatusCode, length: usize) {
     for name in REPRESENTATION.iter().chain(&DIGESTS).chain(&[header::TRANSFER_ENCODING, header::TRAILER]) {
-        headers.remove(name);
+        headers.take_off(name);
     }
     if allows_body(status) {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        headers.set(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
 
-fn forbid_storing(headers: &mut HeaderMap) {
+fn forbid_storing(headers: &mut impl Headers) {
     for name in [header::ETAG, header::LAST_MODIFIED, header::EXPIRES, header::AGE] {
-        headers.remove(name);
+        headers.take_off(&name);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 /// Whether an answer of this status can have a body.
@@ -139,17 +179,11 @@ pub fn is_reserved(name: &HeaderName) -> bool {
 }
 
 impl HeaderOp {
-    fn apply(self, headers: &mut HeaderMap) {
+    fn apply(self, headers: &mut impl Headers) {
         match self {
-            HeaderOp::Set(name, value) => {
-                headers.insert(name, value);
-            }
-            HeaderOp::Append(name, value) => {
-                headers.append(name, value);
-            }
-            HeaderOp::Remove(name) => {
-                headers.remove(name);
-            }
+            HeaderOp::Set(name, value) => headers.set(name, value),
+            HeaderOp::Append(name, value) => headers.add(name, value),
+            HeaderOp::Remove(name) => headers.take_off(&name),
         }
     }
 }

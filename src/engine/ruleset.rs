@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::header::HeaderName;
 use http::{HeaderMap, Method};
 
 use super::action::Action;
@@ -173,6 +174,11 @@ impl RuleSet {
     /// Whether some rule looks at the request's headers.
     pub fn reads_request_headers(&self) -> bool {
         self.subjects.request_headers
+    }
+
+    /// The headers of answers that some rule looks at by their names; `None` where it may be any.
+    pub fn reads_answer_headers(&self) -> Option<&[HeaderName]> {
+        (!self.subjects.all_answer_headers).then_some(&self.subjects.answer_headers)
     }
 
     /// Whether some rule might have a request with this method and these headers sent again.

@@ -77,6 +77,10 @@ pub struct Subjects {
     pub body: bool,
     /// Whether something reads the request's headers.
     pub request_headers: bool,
+    /// Headers of the answer that something reads by their names.
+    pub answer_headers: Vec<HeaderName>,
+    /// Whether something reads whatever headers the answer has.
+    pub all_answer_headers: bool,
     /// Whether something asks for the [`Circumstances`](super::exchange::Circumstances) of the request.
     pub circumstances: bool,
 }
@@ -114,6 +118,12 @@ impl Subjects {
     pub fn whole_body(&mut self, subject: Subject) -> Subject {
         (self.body, self.whole_body) = (true, true);
         subject
+    }
+
+    /// Registers a header of the answer.
+    pub fn answer_header(&mut self, name: HeaderName) -> Subject {
+        self.answer_headers.push(name.clone());
+        Subject::Header(name)
     }
 
     /// Registers a request header.

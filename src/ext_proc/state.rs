@@ -222,7 +222,7 @@ impl<'s> Exchange<'s> {
         match begun {
             Ok((selector, visit)) => {
                 replies.push(reply::request_headers(selector));
-                self.phase = Phase::Asked(Box::new(visit));
+                self.phase = Phase::Asked(visit);
             }
             Err(answer) => {
                 replies.push(reply::immediate(&answer.head, answer.body, REFUSED));
@@ -310,7 +310,7 @@ impl<'s> Exchange<'s> {
         rest: Rest,
         replies: &mut Vec<ProcessingResponse>,
     ) {
-        let change = visit.decided(&mut head, outcome, None);
+        let change = visit.decided(&mut head.status, &mut head.headers, outcome, None);
         let mutation = headers::difference(received, &head);
         match (change, self.mode) {
             (BodyChange::Keep, BodyMode::FullDuplexStreamed) if rest == Rest::ToCome => {
@@ -419,7 +419,7 @@ impl<'s> Exchange<'s> {
         replies: &mut Vec<ProcessingResponse>,
     ) {
         let Kept { mut visit, received, mut head, chunks, bytes, .. } = *kept;
-        let change = visit.decided(&mut head, outcome, Some(bytes));
+        let change = visit.decided(&mut head.status, &mut head.headers, outcome, Some(bytes));
         let mutation = headers::difference(&received, &head);
         match (self.mode, change) {
             (BodyMode::FullDuplexStreamed, BodyChange::Keep) => {

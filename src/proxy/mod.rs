@@ -61,7 +61,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
-pub use interest::Interest;
+pub use interest::{Interest, Marks, Names};
 pub use listener::{Listener, SocketFile, bind};
 pub use probe::answer_probes;
 pub use server::{Drained, StopSignal, StopSignals, run};
@@ -235,7 +235,7 @@ impl Worker {
     /// exchange's id on it.
     async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, request);
+        let mut record = Record::begin(&self.own.meter, request_id.clone(), downstream.peer.ip, request);
         record.sampled(self.snapshot.settings.log.sample_millionths);
         record.came_over(downstream.peer.scheme());
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
@@ -255,7 +255,7 @@ impl Worker {
     fn refuse(&self, downstream: &Downstream, refusal: Refusal) -> Reply {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
-        let mut record = Record::begin(&self.own.meter, &request_id, downstream.peer.ip, &unread);
+        let mut record = Record::begin(&self.own.meter, request_id.clone(), downstream.peer.ip, &unread);
         record.unread();
         let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
         carried.identify(request_id, &mut record);

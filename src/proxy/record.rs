@@ -126,11 +126,11 @@ impl Record {
     /// A record that begins now, to be counted by this meter.
     pub fn begin<B>(
         meter: &Rc<Meter>,
-        request_id: &HeaderValue,
+        request_id: HeaderValue,
         client: IpAddr,
         request: &Request<B>,
     ) -> Record {
-        Record(Some(Box::new(Entry::begin(Rc::clone(meter), request_id.clone(), client, request))))
+        Record(Some(Box::new(Entry::begin(Rc::clone(meter), request_id, client, request))))
     }
 
     /// Where nothing happens in the exchange, it is logged if it is one of so many of a million.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use http::header::HeaderName;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, StatusCode};
 
 use super::circumstances;
 use super::error::ProxyError;
@@ -15,7 +15,7 @@ use super::record::Record;
 use super::refusal::Refusal;
 use super::retry::Obstacle;
 use super::{details, select, tells};
-use crate::engine::mutation::BodyChange;
+use crate::engine::mutation::{BodyChange, Headers};
 use crate::engine::outcome::Outcome;
 use crate::engine::selection::Chosen;
 use crate::engine::{Answer, AnswerHead, Inquiry, RequestSnapshot, RuleSet};
@@ -44,13 +44,13 @@ impl<'s> Visit<'s> {
         mut request: Request<()>,
         peer: IpAddr,
         door: Door,
-    ) -> Result<Visit<'s>, Box<Answer>> {
+    ) -> Result<Box<Visit<'s>>, Box<Answer>> {
         let request_id = request_id::settle(request.headers_mut());
-        let mut record = Record::begin(meter, &request_id, peer, &request);
+        let mut record = Record::begin(meter, request_id, peer, &request);
         record.came_through(door);
         record.sampled(snapshot.settings.log.sample_millionths);
         match consult(snapshot, &mut request, peer.to_canonical(), &mut record) {
-            Ok((asked, rules, is_told)) => Ok(Visit { snapshot, asked, rules, is_told, record }),
+            Ok((asked, rules, is_told)) => Ok(Box::new(Visit { snapshot, asked, rules, is_told, record })),
             Err(error) => Err(own_answer(&error, &mut record)),
         }
     }
@@ -59,7 +59,7 @@ impl<'s> Visit<'s> {
     pub fn refused(meter: &Rc<Meter>, why: &'static str, door: Door, peer: IpAddr) -> Box<Answer> {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
-        let mut record = Record::begin(meter, &request_id, peer, &unread);
+        let mut record = Record::begin(meter, request_id, peer, &unread);
         record.came_through(door);
         record.unread();
         own_answer(&Refusal::Malformed(why).into(), &mut record)
@@ -68,6 +68,11 @@ impl<'s> Visit<'s> {
     /// The header that chooses rules, which the upstream must not see.
     pub fn selector(&self) -> Option<&'s HeaderName> {
         self.snapshot.selection.as_ref().map(|selection| &selection.header)
+    }
+
+    /// The header of answers that chooses rules, which the client must not see.
+    pub fn answer_selector(&self) -> Option<&'s HeaderName> {
+        self.snapshot.selection.as_ref().and_then(|selection| selection.upstream_header.as_ref())
     }
 
     /// The upstream's answer, of which this takes off what belongs to its connection: the head for rules to work on,
@@ -82,6 +87,11 @@ impl<'s> Visit<'s> {
     /// The upstream's answer, of which this takes off what belongs to its connection.
     pub fn received(&mut self, head: &mut AnswerHead) {
         self.record.answered(head.status);
+        Visit::strip(head);
+    }
+
+    /// Takes off an answer what belongs to its connection.
+    pub fn strip(head: &mut AnswerHead) {
         headers::strip_answer(&mut head.headers);
     }
 
@@ -94,12 +104,6 @@ impl<'s> Visit<'s> {
         rule_set
     }
 
-    /// Whether nothing of the head is changed by carrying this out.
-    pub fn leaves_head(&self, outcome: &Outcome) -> bool {
-        let is_told = self.is_told && details(&outcome.verdict).is_some();
-        outcome.mutation.is_none() && !is_told && self.rules.vary().is_none()
-    }
-
     /// The question to the engine.
     pub fn inquiry<'a>(&'a self, rule_set: &'a RuleSet, head: &'a AnswerHead) -> Inquiry<'a> {
         Inquiry { rule_set, request: &self.asked, head, limits: &self.snapshot.limits, explain: false }
@@ -108,7 +112,8 @@ impl<'s> Visit<'s> {
     /// Carries the outcome out on the head; what is to become of the body. `held_bytes` of it had come by then.
     pub fn decided(
         &mut self,
-        head: &mut AnswerHead,
+        status: &mut StatusCode,
+        headers: &mut impl Headers,
         outcome: Outcome,
         held_bytes: Option<u64>,
     ) -> BodyChange {
@@ -116,18 +121,18 @@ impl<'s> Visit<'s> {
         if retry.is_some() {
             self.record.not_retried(Obstacle::Envoys);
         }
-        let received = head.status;
-        let change = mutation.apply(head, &self.asked.method);
+        let received = *status;
+        let change = mutation.apply_to(status, headers, &self.asked.method);
         if self.is_told
             && let Some(details) = details(&verdict)
         {
-            head.headers.append(proxy_status::PROXY_STATUS, proxy_status::received(received, &details));
+            headers.add(proxy_status::PROXY_STATUS, proxy_status::received(received, &details));
         }
         if let Some(header) = self.rules.vary() {
-            vary::add(&mut head.headers, &self.asked.method, header);
+            vary::add(headers, &self.asked.method, header);
         }
         self.record.decided(verdict, shadows, held_bytes);
-        self.record.responded(head.status);
+        self.record.responded(*status);
         change
     }
 

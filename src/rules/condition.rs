@@ -151,7 +151,9 @@ fn named_subject(
     let text = node.text(&format!("a name for `{key}`"), diagnostics)?;
     match key {
         "json" => source::json(text, &node.place, want, subjects, diagnostics).map(Subject::Json),
-        "header" => source::header_name(text, &node.place, diagnostics).map(Subject::Header),
+        "header" => {
+            source::header_name(text, &node.place, diagnostics).map(|name| subjects.answer_header(name))
+        }
         "request_header" => {
             source::header_name(text, &node.place, diagnostics).map(|name| subjects.request_header(name))
         }

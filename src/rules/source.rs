@@ -51,7 +51,7 @@ pub fn subject(
         return header_name(name, place, diagnostics).map(|name| subjects.request_header(name));
     }
     if let Some(name) = text.strip_prefix("header.") {
-        return header_name(name, place, diagnostics).map(Subject::Header);
+        return header_name(name, place, diagnostics).map(|name| subjects.answer_header(name));
     }
     if let Some(name) = text.strip_prefix("query.") {
         return Some(Subject::Query(name.to_owned()));

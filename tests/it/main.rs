@@ -26,6 +26,7 @@ mod explain;
 mod faults;
 mod hygiene;
 mod import;
+mod interest;
 mod learn;
 mod lint;
 mod logging;

@@ -556,7 +556,8 @@ fn an_exchange_that_envoy_carries_is_a_span_of_the_server_alone() {
     let mut head = AnswerHead { status: StatusCode::OK, headers: HeaderMap::new() };
     visit.answered(&mut head);
     let undecided = Verdict::Undecided { reason: Undecided::OverTime };
-    visit.decided(&mut head, Outcome { verdict: undecided, ..Outcome::pass() }, Some(7));
+    let undecided = Outcome { verdict: undecided, ..Outcome::pass() };
+    visit.decided(&mut head.status, &mut head.headers, undecided, Some(7));
     visit.complete();
     drop(visit);
     traces.finish();

@@ -52,6 +52,7 @@ impl MappingTemplate {
     pub fn new(text: &str, template: Template, subjects: &mut Subjects) -> MappingTemplate {
         let needs = Needs::of(&template);
         subjects.request_headers |= needs.params || needs.variable("context") || needs.variable("request");
+        subjects.all_answer_headers |= needs.variable("answer");
         subjects.circumstances |= needs.params || needs.variable("context");
         let body = BodySource::register(&needs.body, subjects);
         MappingTemplate { text: text.to_owned(), template, needs, body }

@@ -5,13 +5,18 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::list::lists;
+use crate::engine::mutation::Headers;
 
 /// Names the header in `Vary` when the answer may be stored by a shared cache.
-pub(in crate::proxy) fn add(headers: &mut HeaderMap, method: &Method, selected_by: &HeaderName) {
-    let told = lists(headers, &header::VARY, "*") || lists(headers, &header::VARY, selected_by.as_str());
-    if !told && is_cacheable(headers, method) {
-        headers.append(header::VARY, HeaderValue::from(selected_by.clone()));
+pub(in crate::proxy) fn add(headers: &mut impl Headers, method: &Method, selected_by: &HeaderName) {
+    if is_missing(&headers.all(), method, selected_by) {
+        headers.add(header::VARY, HeaderValue::from(selected_by.clone()));
     }
+}
+
+fn is_missing(headers: &HeaderMap, method: &Method, selected_by: &HeaderName) -> bool {
+    let told = lists(headers, &header::VARY, "*") || lists(headers, &header::VARY, selected_by.as_str());
+    !told && is_cacheable(headers, method)
 }
 
 fn is_cacheable(headers: &HeaderMap, method: &Method) -> bool {

@@ -61,7 +61,7 @@ fn tried(record: &mut Record) {
 
 fn of(meters: &Meters, request: &Request<()>) -> Record {
     let (meter, id) = (Rc::new(meters.meter()), HeaderValue::from_static("id-1"));
-    Record::begin(&meter, &id, "192.0.2.7".parse().unwrap(), request)
+    Record::begin(&meter, id, "192.0.2.7".parse().unwrap(), request)
 }
 
 #[test]

@@ -71,6 +71,7 @@ pub struct Meter {
     worker: Arc<Worker>,
     own: RefCell<shelf::Own>,
     rooms: RefCell<Rooms>,
+    is_heard: bool,
     since: (Instant, SystemTime),
     traces: Option<Traces>,
 }
@@ -178,7 +179,8 @@ impl Meters {
         let worker = Arc::new(Worker::default());
         lock(&self.0.workers).push(Arc::clone(&worker));
         let traces = self.0.traces.get().cloned();
-        Meter { worker, own: RefCell::default(), rooms: RefCell::default(), since: self.0.since, traces }
+        let (own, rooms) = (RefCell::default(), RefCell::default());
+        Meter { worker, own, rooms, is_heard: true, since: self.0.since, traces }
     }
 
     /// Spans of exchanges go there, of workers that begin from now on.
@@ -269,6 +271,11 @@ impl Meters {
 }
 
 impl Meter {
+    /// One that counts nothing, where nobody could ask for it.
+    pub fn unheard() -> Meter {
+        Meter { is_heard: false, ..Meters::start().meter() }
+    }
+
     /// Where spans of the worker's exchanges go, if anywhere.
     pub fn traces(&self) -> Option<&Traces> {
         self.traces.as_ref()
@@ -291,6 +298,9 @@ impl Meter {
 
     /// Counts an exchange.
     pub fn count(&self, counted: &Counted<'_>) {
+        if !self.is_heard {
+            return;
+        }
         let mut own = self.own.borrow_mut();
         let Some(route) = own.route(&self.worker.shelf, counted.route) else { return };
         let statuses @ (from, to) = counted.statuses;
@@ -332,6 +342,9 @@ impl Meter {
         took: Duration,
         told: impl FnOnce() -> Ended<'e>,
     ) {
+        if !self.is_heard {
+            return;
+        }
         let since_start = began.saturating_duration_since(self.since.0);
         let second = (since_start + took).as_secs();
         if self.rooms.borrow_mut().has_room(is_notable, second) {
