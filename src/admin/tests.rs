@@ -4,12 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use bytes::Bytes;
 use axum::http::header::{AUTHORIZATION, HOST};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
 use crate::case::Written;
+use crate::client::Client;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::engine::outcome::{Shadow, Verdict};
 use crate::live::Snapshot;
@@ -257,7 +259,8 @@ async fn behind_a_listener_on_all_addresses_loopback_is_loopback() {
     assert_eq!(unknown.status(), StatusCode::FORBIDDEN);
     let served = router(admin(""), everywhere);
     tokio::spawn(async { axum::serve(listener, served).await });
-    assert_eq!(reqwest::get(url).await.unwrap().status(), StatusCode::OK);
+    let answer = Client::default().ask(Request::get(url).body(Bytes::new()).unwrap()).await;
+    assert_eq!(answer.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::Method;
+use http::Method;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use bytes::buf::Reader;
 use bytes::{Buf, Bytes};
 use clap::Args;
-use reqwest::{Method, Response};
+use http::Method;
 use tokio::runtime::Runtime;
 
+use crate::client::Answer;
 use crate::diagnostic::Diagnostic;
 use crate::traffic::report::{Example, Report, Row, Told};
 
@@ -81,7 +82,7 @@ fn asked_of(remote: &Remote) -> Result<Told, Diagnostic> {
 /// A body that comes over the network, for a thread that waits for it.
 struct Arriving {
     runtime: Runtime,
-    answer: Response,
+    answer: Answer,
     piece: Reader<Bytes>,
 }
 

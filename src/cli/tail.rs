@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use reqwest::Method;
+use http::Method;
 use serde_json::Value;
 
 use super::colour::{Colour, When};
