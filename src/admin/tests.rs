@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use bytes::Bytes;
 use axum::http::header::{AUTHORIZATION, HOST};
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 

@@ -88,12 +88,7 @@ impl Connection {
         }
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, String)],
-    ) -> Result<Answer, Diagnostic> {
+    async fn send(&self, method: Method, path: &str, query: &[(&str, String)]) -> Result<Answer, Diagnostic> {
         let sent = async { self.client.ask(self.request(method, path, query)?).await };
         sent.await.map_err(|error| self.lost(&error))
     }

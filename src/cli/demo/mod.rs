@@ -90,7 +90,8 @@ async fn compare(before: SocketAddr, after: SocketAddr) -> Vec<Row> {
     for endpoint in ENDPOINTS {
         let status = async |address: SocketAddr| {
             // The head is enough; the body of a stream would take seconds.
-            let request = Request::get(format!("http://{address}{}", endpoint.path)).body(Bytes::new()).ok()?;
+            let request =
+                Request::get(format!("http://{address}{}", endpoint.path)).body(Bytes::new()).ok()?;
             client.ask(request).await.ok().map(|answer| answer.status().as_u16())
         };
         rows.push(Row { endpoint, before: status(before).await, after: status(after).await });
