@@ -11,13 +11,14 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::service::Service as _;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tower::ServiceExt as _;
 
 /// Why there is no answer, or no more of it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -51,7 +52,8 @@ impl Client {
         Client { tls: Some(config.into()), kept: Mutex::default() }
     }
 
-    /// The answer to a request with a whole URL, as soon as its head is there. No redirect is followed.
+    /// The answer to a request with a whole URL, as soon as its head is there. No redirect is followed. The next
+    /// request to the same place waits until this answer has been read, or let go of.
     ///
     /// # Errors
     /// When none comes.
@@ -95,7 +97,7 @@ impl Client {
     async fn connected(&self, whom: &Uri) -> Result<SendRequest<Full<Bytes>>, Failure> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
-        let stream = connector.oneshot(whom.clone()).await?.into_inner();
+        let stream = TowerToHyperService::new(connector).call(whom.clone()).await?.into_inner();
         let wire: Box<dyn Wire + Unpin> = match &self.tls {
             Some(tls) if whom.scheme() == Some(&Scheme::HTTPS) => {
                 let host = whom.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
