@@ -121,7 +121,7 @@ impl<'s> Filter<'s> {
         };
         let inquiry = settled.visit.inquiry(rule_set, &settled.head);
         let evaluation = match inquiry.begin() {
-            Progress::Waiting(evaluation) if end_of_stream => {
+            Progress::Waiting(mut evaluation) if end_of_stream => {
                 let outcome = evaluation.finish(&inquiry, Bytes::new);
                 return self.settled_by_head(stream, settled, outcome, true);
             }
@@ -297,13 +297,13 @@ impl<'s> Holding<'s> {
     }
 
     fn finish(self: Box<Self>, whole: impl FnOnce() -> Bytes) -> (Settled<'s>, Outcome) {
-        let Holding { visit, rule_set, received, head, evaluation, bytes, .. } = *self;
+        let Holding { visit, rule_set, received, head, mut evaluation, bytes, .. } = *self;
         let outcome = evaluation.finish(&visit.inquiry(rule_set, &head), whole);
         (Settled { visit, received, head, bytes: Some(bytes) }, outcome)
     }
 
     fn give_up(self: Box<Self>, reason: Undecided) -> (Settled<'s>, Outcome) {
-        let Holding { visit, rule_set, received, head, evaluation, bytes, .. } = *self;
+        let Holding { visit, rule_set, received, head, mut evaluation, bytes, .. } = *self;
         let outcome = evaluation.give_up(&visit.inquiry(rule_set, &head), reason);
         (Settled { visit, received, head, bytes: Some(bytes) }, outcome)
     }

@@ -69,27 +69,19 @@ pub struct Limits {
 pub fn evaluate(rule_set: &RuleSet, exchange: &Exchange, limits: &Limits, explain: bool) -> Outcome {
     let inquiry =
         Inquiry { rule_set, request: &exchange.request, head: &exchange.answer.head, limits, explain };
-    let mut progress = inquiry.begin();
+    let mut evaluation = match inquiry.begin() {
+        Progress::Settled(outcome) => return *outcome,
+        Progress::Waiting(evaluation) => evaluation,
+    };
     let body = &exchange.answer.body;
     let bytes_max = inquiry.hold().max_bytes;
     let held = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    // Learns where it stands: most outcomes are settled by then, and what has been learnt is much to move.
-    if let Progress::Waiting(evaluation) = &mut progress {
-        let settled = match body.len() > held {
-            true => evaluation.feed(&inquiry, &body.slice(..held)),
-            false => evaluation.feed(&inquiry, body),
-        };
-        if let Some(outcome) = settled {
-            return outcome;
-        }
+    if body.len() > held {
+        let settled = evaluation.feed(&inquiry, &body.slice(..held));
+        return settled.unwrap_or_else(|| evaluation.give_up(&inquiry, Undecided::OverBytes { bytes_max }));
     }
-    match progress {
-        Progress::Settled(outcome) => *outcome,
-        Progress::Waiting(evaluation) if body.len() > held => {
-            evaluation.give_up(&inquiry, Undecided::OverBytes { bytes_max })
-        }
-        Progress::Waiting(evaluation) => evaluation.finish(&inquiry, || body.clone()),
-    }
+    let settled = evaluation.feed(&inquiry, body);
+    settled.unwrap_or_else(|| evaluation.finish(&inquiry, || body.clone()))
 }
 
 /// The question: what does this answer really say? Borrows everything that stays the same while the body goes by.
@@ -184,18 +176,18 @@ impl Evaluation {
 
     /// The body has ended. `whole` gives all of it as it was sent, and is only asked where a rule looks at what was
     /// not read as it went by.
-    pub fn finish(self, inquiry: &Inquiry<'_>, whole: impl FnOnce() -> Bytes) -> Outcome {
-        let Evaluation { mut reading, mut learnt } = self;
-        if let Some(outcome) = read(&mut learnt, inquiry, |sink| reading.finish(sink)) {
+    pub fn finish(&mut self, inquiry: &Inquiry<'_>, whole: impl FnOnce() -> Bytes) -> Outcome {
+        let Evaluation { reading, learnt } = self;
+        if let Some(outcome) = read(learnt, inquiry, |sink| reading.finish(sink)) {
             return outcome;
         }
         learnt.finish(inquiry.rule_set);
-        let whole = LazyCell::new(|| reading.into_whole().map_or_else(whole, Bytes::from));
-        last(&learnt, inquiry, Body::Whole(&whole))
+        let whole = LazyCell::new(|| reading.take_whole().map_or_else(whole, Bytes::from));
+        last(learnt, inquiry, Body::Whole(&whole))
     }
 
     /// The body will not be known to its end.
-    pub fn give_up(mut self, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
+    pub fn give_up(&mut self, inquiry: &Inquiry<'_>, reason: Undecided) -> Outcome {
         without_the_rest(&mut self.learnt, inquiry, reason)
     }
 }

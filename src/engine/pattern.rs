@@ -39,7 +39,7 @@ pub struct Pattern {
     regex: Regex,
     /// Matches the same values, and sooner.
     shortcut: Option<Regex>,
-    /// For short values. A [`Regex`] borrows memory to match in from a pool that all threads share.
+    /// For short values in ASCII. A [`Regex`] borrows memory to match in from a pool that all threads share.
     table: Option<Arc<dense::DFA<Vec<u32>>>>,
 }
 
@@ -145,9 +145,11 @@ fn compiled(text: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build()
 }
 
-/// A small pattern as a table of states by bytes.
+/// A small pattern as a table of states by bytes. It gives up at the first that is not ASCII: without what Unicode adds
+/// to `\d` and `\w` most patterns are small.
 fn table(text: &str) -> Option<dense::DFA<Vec<u32>>> {
-    let config = dense::Config::new()
+    let ascii = (0x80..=0xff).fold(dense::Config::new(), |config, byte| config.quit(byte, true));
+    let config = ascii
         .start_kind(StartKind::Unanchored)
         .dfa_size_limit(Some(TABLE_BYTES_MAX))
         .determinize_size_limit(Some(TABLE_BYTES_MAX));

@@ -110,9 +110,9 @@ impl Reading {
     }
 
     /// All of the text, where it was wanted; `None` when it is what was sent.
-    pub fn into_whole(self) -> Option<Vec<u8>> {
+    pub fn take_whole(&mut self) -> Option<Vec<u8>> {
         let changed = self.decoder.is_some() || self.text.transcoder.is_some();
-        self.text.whole.filter(|_| changed)
+        self.text.whole.take().filter(|_| changed)
     }
 }
 
@@ -235,7 +235,7 @@ mod tests {
                 reading.feed(&[*byte], &mut sink).unwrap();
             }
             reading.finish(&mut sink).unwrap();
-            let whole = reading.into_whole();
+            let whole = reading.take_whole();
             assert_eq!(whole.as_deref(), expected.map(str::as_bytes));
             assert_eq!(shown, whole.as_deref().unwrap_or(body));
         };

@@ -111,7 +111,7 @@ impl<'s> Holding<'s> {
 
     /// The body has ended, which settles every rule.
     pub fn finish(self: Box<Self>) -> (Box<Kept<'s>>, Outcome) {
-        let Holding { mut kept, evaluation } = *self;
+        let Holding { mut kept, mut evaluation } = *self;
         let whole = kept.join();
         let outcome = evaluation.finish(&kept.inquiry(), || whole);
         (kept, outcome)
@@ -119,7 +119,7 @@ impl<'s> Holding<'s> {
 
     /// The body will not be known to its end.
     pub fn give_up(self: Box<Self>, reason: Undecided) -> (Box<Kept<'s>>, Outcome) {
-        let Holding { kept, evaluation } = *self;
+        let Holding { kept, mut evaluation } = *self;
         let outcome = evaluation.give_up(&kept.inquiry(), reason);
         (kept, outcome)
     }

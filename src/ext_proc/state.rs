@@ -253,8 +253,10 @@ impl<'s> Exchange<'s> {
         let inquiry = visit.inquiry(rule_set, &head);
         let outcome = match inquiry.begin() {
             Progress::Settled(outcome) => *outcome,
-            Progress::Waiting(evaluation) if rest == Rest::Ended => evaluation.finish(&inquiry, Bytes::new),
-            Progress::Waiting(evaluation) => match self.wait(&received, replies) {
+            Progress::Waiting(mut evaluation) if rest == Rest::Ended => {
+                evaluation.finish(&inquiry, Bytes::new)
+            }
+            Progress::Waiting(mut evaluation) => match self.wait(&received, replies) {
                 Ok(()) => {
                     let kept = Kept::new(visit, rule_set, received, head, self.snapshot.holds.share());
                     self.phase = Phase::Holding(Box::new(Holding { kept, evaluation }));

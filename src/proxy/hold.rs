@@ -54,7 +54,7 @@ impl Decided {
 pub(super) async fn decide(inquiry: &Inquiry<'_>, body: Download, holds: &Arc<Holds>) -> Decided {
     match inquiry.begin() {
         Progress::Settled(outcome) => Decided::by_head(*outcome, body),
-        Progress::Waiting(evaluation) => hold(inquiry, evaluation, body, holds).await,
+        Progress::Waiting(mut evaluation) => hold(inquiry, &mut evaluation, body, holds).await,
     }
 }
 
@@ -99,7 +99,7 @@ impl Wait {
 
 async fn hold(
     inquiry: &Inquiry<'_>,
-    mut evaluation: Evaluation,
+    evaluation: &mut Evaluation,
     mut body: Download,
     holds: &Arc<Holds>,
 ) -> Decided {
@@ -177,7 +177,7 @@ impl Holding {
     }
 
     /// The body has ended, which settles every rule.
-    fn finished(mut self, evaluation: Evaluation, inquiry: &Inquiry<'_>) -> Decided {
+    fn finished(mut self, evaluation: &mut Evaluation, inquiry: &Inquiry<'_>) -> Decided {
         let outcome = evaluation.finish(inquiry, || self.join());
         self.decided(outcome, None)
     }

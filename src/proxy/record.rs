@@ -300,8 +300,8 @@ impl Record {
     /// What could not be decided or carried out is for an operator to see.
     pub fn decided(&mut self, verdict: Verdict, shadows: Vec<Shadow>, held_bytes: Option<u64>) {
         if let Some(entry) = &mut self.0 {
-            let since_head = entry.began.elapsed().saturating_sub(entry.upstream_time.unwrap_or_default());
-            entry.held = held_bytes.map(|bytes| (bytes, since_head));
+            let since_head = || entry.began.elapsed().saturating_sub(entry.upstream_time.unwrap_or_default());
+            entry.held = held_bytes.map(|bytes| (bytes, since_head()));
             entry.alarming |= matches!(verdict, Verdict::Undecided { .. } | Verdict::Failed { .. });
             entry.verdict = Some(verdict);
             entry.shadows = shadows;

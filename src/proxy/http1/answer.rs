@@ -4,13 +4,13 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap};
 use http::{StatusCode, Version};
 use httparse::Status;
 use memchr::memchr;
 
 use super::super::headers::tokens;
-use super::value;
+use super::field;
 
 /// Header lines of an answer.
 const HEADERS_MAX: usize = 100;
@@ -130,8 +130,8 @@ fn read(head: &Bytes, mut headers: HeaderMap) -> Result<Head, NoHead> {
     let phrase = phrase.map(|phrase| head.slice_ref(phrase.as_bytes()));
     let (mut close, mut keep) = (false, false);
     for line in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| NoHead::NotHttp)?;
-        let value = value::of(head, line.value).map_err(|_| NoHead::NotHttp)?;
+        let name = field::name(line.name).map_err(|_| NoHead::NotHttp)?;
+        let value = field::value(head, line.value).map_err(|_| NoHead::NotHttp)?;
         if name == header::CONNECTION {
             tokens(&value).for_each(|option| {
                 close |= option.eq_ignore_ascii_case("close");

@@ -15,17 +15,15 @@ use super::wire::Wire;
 /// Room for the beginning of a message. Most are no longer.
 const ROOM: usize = 16 << 10;
 
-/// Room for a head and a little more.
-const HEAD_ROOM: usize = 2 << 10;
+/// Room for most heads, and no more than the allocator has at hand: of sizes up to this glibc keeps what was freed last
+/// for the thread that freed it.
+const HEAD_ROOM: usize = 1 << 10;
 
 /// Room for what follows of a long one: as much as a socket usually holds.
 const LONG_ROOM: usize = 128 << 10;
 
 /// Long rooms that wait for their next use.
 const LONG_SPARE_MAX: usize = 8;
-
-/// Below this it is not worth reading: what is left of the room moves to a new one.
-const ROOM_MIN: usize = 1 << 10;
 
 /// Headers of most messages.
 const USUAL_HEADERS: usize = 24;
@@ -87,7 +85,8 @@ impl Buffers {
         }
     }
 
-    /// Receives what there is behind the bytes of `buffer`, as [`poll_read`](Self::poll_read) does.
+    /// Receives what there is behind the bytes of `buffer`, which holds room only while there are bytes in it. Says
+    /// how many came: none at the end of what the other side sends.
     pub fn poll_receive(
         &self,
         buffer: &mut BytesMut,
@@ -141,8 +140,8 @@ impl Buffers {
         polled
     }
 
-    /// Reads what there is behind the bytes of `buffer`, which holds room only while there are bytes in it. Says
-    /// how many came: none at the end of what the other side sends.
+    /// Reads a little of what there is, whatever the connection is made of, else as
+    /// [`poll_receive`](Self::poll_receive) does.
     pub fn poll_read<I: AsyncRead + Unpin>(
         &self,
         buffer: &mut BytesMut,
@@ -151,9 +150,6 @@ impl Buffers {
     ) -> Poll<io::Result<usize>> {
         if buffer.capacity() == 0 {
             *buffer = self.take();
-        }
-        if buffer.capacity() - buffer.len() < ROOM_MIN {
-            buffer.reserve(ROOM);
         }
         let polled = pin!(Pin::new(io).read_buf(buffer)).poll(context);
         if buffer.is_empty() {

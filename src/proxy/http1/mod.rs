@@ -12,6 +12,7 @@ mod buffers;
 mod call;
 mod chunks;
 mod client_body;
+mod field;
 mod framing;
 mod line;
 mod outbound;
@@ -19,7 +20,6 @@ mod pool;
 mod request;
 mod serve;
 mod session;
-mod value;
 mod wire;
 
 pub(super) use answer_body::AnswerBody;

@@ -13,8 +13,8 @@ use memchr::memchr;
 use super::super::headers::tokens;
 use super::super::intake::Source;
 use super::super::refusal::Refusal;
+use super::field;
 use super::framing::Framing;
-use super::value;
 use crate::settings::ServerLimits;
 
 /// Room for the method, the version and the spaces beside the target.
@@ -129,8 +129,8 @@ pub(super) fn read(bytes: &Bytes, head: &mut Head, limits: &ServerLimits) -> Res
     *request.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let mut said = Said::new(request.version());
     for line in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HEADER_NAME)?;
-        let value = value::of(bytes, line.value).map_err(|_| HEADER_VALUE)?;
+        let name = field::name(line.name).map_err(|_| HEADER_NAME)?;
+        let value = field::value(bytes, line.value).map_err(|_| HEADER_VALUE)?;
         said.note(&name, &value)?;
         request.headers_mut().append(name, value);
     }
