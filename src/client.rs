@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -16,9 +17,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
+
+/// How long a connection without a request is worth a try: beyond that, what is between may have forgotten it.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(90);
 
 /// Why there is no answer, or no more of it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -27,8 +32,14 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Default)]
 pub struct Client {
     tls: Option<TlsConnector>,
-    /// The last connection, and whom it leads to.
-    kept: Mutex<Option<(Uri, SendRequest<Full<Bytes>>)>>,
+    /// The last connection.
+    kept: Mutex<Option<Kept>>,
+}
+
+struct Kept {
+    whom: Uri,
+    sender: SendRequest<Full<Bytes>>,
+    asked: Instant,
 }
 
 /// What comes back.
@@ -84,13 +95,14 @@ impl Client {
     /// The connection that is kept, if it leads there and can be used.
     async fn kept(&self, whom: &Uri) -> Option<SendRequest<Full<Bytes>>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (led, mut sender) = kept?;
-        let leads_there = (led.scheme(), led.authority()) == (whom.scheme(), whom.authority());
-        (leads_there && sender.ready().await.is_ok()).then_some(sender)
+        let mut kept = kept.filter(|kept| kept.asked.elapsed() < IDLE_TIME_MAX)?;
+        let leads_there = (kept.whom.scheme(), kept.whom.authority()) == (whom.scheme(), whom.authority());
+        (leads_there && kept.sender.ready().await.is_ok()).then_some(kept.sender)
     }
 
     fn answered(&self, whom: Uri, sender: SendRequest<Full<Bytes>>, answer: Response<Incoming>) -> Answer {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((whom, sender));
+        let kept = Kept { whom, sender, asked: Instant::now() };
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         Answer(answer)
     }
 
@@ -98,12 +110,12 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         let stream = TowerToHyperService::new(connector).call(whom.clone()).await?.into_inner();
-        let wire: Box<dyn Wire + Unpin> = match &self.tls {
-            Some(tls) if whom.scheme() == Some(&Scheme::HTTPS) => {
-                let host = whom.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-                Box::new(tls.connect(ServerName::try_from(host.to_owned())?, stream).await?)
-            }
-            _ => Box::new(stream),
+        let wire: Box<dyn Wire + Unpin> = if whom.scheme() == Some(&Scheme::HTTPS) {
+            let tls = self.tls.as_ref().ok_or("TLS is not spoken here")?;
+            let host = whom.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+            Box::new(tls.connect(ServerName::try_from(host.to_owned())?, stream).await?)
+        } else {
+            Box::new(stream)
         };
         let (sender, connection) = handshake(TokioIo::new(wire)).await?;
         // How it ends is told to who waits for an answer on it.
