@@ -49,8 +49,6 @@ pub mod rules;
 pub mod lint;
 
 #[cfg(feature = "server")]
-pub mod client;
-#[cfg(feature = "server")]
 pub mod settings;
 
 #[cfg(feature = "server")]

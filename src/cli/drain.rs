@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use http::Method;
+use reqwest::Method;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 

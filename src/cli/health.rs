@@ -4,11 +4,8 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
-use tokio::time::timeout;
+use reqwest::{Client, Response, StatusCode, Url, redirect};
 
-use crate::client::{Answer, Client, Failure};
 use crate::diagnostic::Diagnostic;
 
 /// How long the whole call may take.
@@ -60,7 +57,7 @@ pub async fn run(given: Option<&str>, admin: SocketAddr) -> Health {
         }
         Err(error) => {
             println!("failed");
-            eprintln!("`{url}` did not answer: {}", root_cause(error.as_ref()));
+            eprintln!("`{url}` did not answer: {}", root_cause(&error));
             Health::Unhealthy
         }
     }
@@ -77,37 +74,40 @@ pub(super) fn url(admin: SocketAddr, path: &str) -> String {
 }
 
 /// A URL that can be asked.
-pub(super) fn parse(text: &str) -> Result<Uri, Diagnostic> {
+pub(super) fn parse(text: &str) -> Result<Url, Diagnostic> {
     let unusable = |why: &str| Diagnostic::error(format!("`{text}` cannot be asked: {why}"));
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return Err(unusable("it has no scheme").help(format!("did you mean `http://{text}`?")));
-    };
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" if rest.is_empty() || rest.starts_with([':', '/', '?', '#']) => Err(unusable("empty host")),
-        "http" => text.parse().map_err(|error: http::uri::InvalidUri| unusable(&error.to_string())),
-        "https" => Err(unusable("TLS is not supported here").help("the admin API speaks plain `http`")),
-        other => Err(unusable(&format!("the scheme `{other}` is not `http`"))),
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "http" => Ok(url),
+        Ok(url) if url.scheme() == "https" => {
+            Err(unusable("TLS is not supported here").help("the admin API speaks plain `http`"))
+        }
+        // `localhost:9901` parses as a URL of the scheme `localhost`.
+        _ if !text.contains("://") => {
+            Err(unusable("it has no scheme").help(format!("did you mean `http://{text}`?")))
+        }
+        Ok(url) => Err(unusable(&format!("the scheme `{}` is not `http`", url.scheme()))),
+        Err(error) => Err(unusable(&error.to_string())),
     }
 }
 
 /// The status of the answer and what its first line says.
-async fn ask(url: &Uri) -> Result<(StatusCode, String), Failure> {
-    let asked = async {
-        let mut answer = Client::default().ask(Request::get(url).body(Bytes::new())?).await?;
-        Ok((answer.status(), reason(&mut answer).await?))
-    };
-    timeout(ANSWER_TIME_MAX, asked).await.unwrap_or_else(|_| Err("operation timed out".into()))
+/// No proxy and no redirect: the question is for this address alone.
+async fn ask(url: &Url) -> reqwest::Result<(StatusCode, String)> {
+    let client =
+        Client::builder().timeout(ANSWER_TIME_MAX).redirect(redirect::Policy::none()).no_proxy().build()?;
+    let mut response = client.get(url.clone()).send().await?;
+    Ok((response.status(), reason(&mut response).await?))
 }
 
 /// Reads no further than the first piece of the body: an endless one must not keep the check waiting.
-async fn reason(answer: &mut Answer) -> Result<String, Failure> {
-    let piece = answer.chunk().await?.unwrap_or_default();
+async fn reason(response: &mut Response) -> reqwest::Result<String> {
+    let piece = response.chunk().await?.unwrap_or_default();
     let text = String::from_utf8_lossy(&piece);
     Ok(text.lines().next().unwrap_or("no body").chars().take(REASON_CHARS_MAX).collect())
 }
 
 /// The innermost error: "connection refused" rather than "error sending request".
-pub(super) fn root_cause<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+pub(super) fn root_cause(error: &dyn Error) -> &dyn Error {
     error.source().map_or(error, root_cause)
 }
 
@@ -165,8 +165,7 @@ mod tests {
         drop(listener);
         assert_eq!(run(None, address).await, Health::Unhealthy);
         let error = ask(&parse(&url(address, "/readyz")).unwrap()).await.unwrap_err();
-        let cause = root_cause(error.as_ref());
-        assert!(cause.to_string().contains("refused"), "{cause}");
+        assert!(root_cause(&error).to_string().contains("refused"), "{}", root_cause(&error));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,15 +2,11 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use clap::Args;
-use http::header::AUTHORIZATION;
-use http::{Method, Request, StatusCode, Uri};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde_json::Value;
 
 use super::{health, load};
-use crate::client::{Answer, Client, Failure};
 use crate::diagnostic::Diagnostic;
 
 /// Where it is, and what opens its door.
@@ -28,7 +24,7 @@ pub struct Remote {
 #[derive(Debug)]
 pub struct Connection {
     base: String,
-    url: Uri,
+    url: Url,
     token: Option<String>,
     client: Client,
 }
@@ -39,14 +35,16 @@ impl Remote {
         self.admin.is_some()
     }
 
-    /// The way to the sidecar that is meant. Nothing is sent yet.
+    /// The way to the sidecar that is meant. Nothing is sent yet; no proxy and no redirect is on it.
     ///
     /// # Errors
     /// When the URL cannot be asked, or the token cannot be read.
     pub fn connection(&self) -> Result<Connection, Diagnostic> {
         let base = self.admin.clone().unwrap_or_else(|| health::url(load::admin_address(), ""));
         let url = health::parse(&base)?;
-        Ok(Connection { url, token: self.token()?, client: Client::default(), base })
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build();
+        let client = client.map_err(|error| lost(&base, &error))?;
+        Ok(Connection { url, token: self.token()?, client, base })
     }
 
     fn token(&self) -> Result<Option<String>, Diagnostic> {
@@ -67,8 +65,8 @@ impl Connection {
         method: Method,
         path: &str,
         query: &[(&str, String)],
-    ) -> Result<Answer, Diagnostic> {
-        let answer = self.send(method, path, query).await?;
+    ) -> Result<Response, Diagnostic> {
+        let answer = self.request(method, path, query).send().await.map_err(|error| self.lost(&error))?;
         match answer.status() {
             StatusCode::OK => Ok(answer),
             _ => Err(self.refused(answer).await),
@@ -79,8 +77,9 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`ask`](Connection::ask).
-    pub async fn find(&self, path: &str) -> Result<Option<Answer>, Diagnostic> {
-        let answer = self.send(Method::GET, path, &[]).await?;
+    pub async fn find(&self, path: &str) -> Result<Option<Response>, Diagnostic> {
+        let request = self.request(Method::GET, path, &[]);
+        let answer = request.send().await.map_err(|error| self.lost(&error))?;
         match answer.status() {
             StatusCode::OK => Ok(Some(answer)),
             StatusCode::NOT_FOUND => Ok(None),
@@ -88,36 +87,25 @@ impl Connection {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, query: &[(&str, String)]) -> Result<Answer, Diagnostic> {
-        let sent = async { self.client.ask(self.request(method, path, query)?).await };
-        sent.await.map_err(|error| self.lost(&error))
-    }
-
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, String)],
-    ) -> Result<Request<Bytes>, Failure> {
-        let mut url = format!("http://{}{path}", self.url.authority().map_or("", |whom| whom.as_str()));
-        for (index, (name, value)) in query.iter().enumerate() {
-            let mark = if index == 0 { '?' } else { '&' };
-            url.push_str(&format!("{mark}{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+    fn request(&self, method: Method, path: &str, query: &[(&str, String)]) -> RequestBuilder {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        for (name, value) in query {
+            url.query_pairs_mut().append_pair(name, value);
         }
-        let mut request = Request::builder().method(method).uri(url);
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        let request = self.client.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
         }
-        Ok(request.body(Bytes::new())?)
     }
 
-    /// The problem of an answer that does not come, or broke off.
-    pub fn lost(&self, error: &Failure) -> Diagnostic {
-        let cause = health::root_cause(error.as_ref());
-        Diagnostic::error(format!("`{}` cannot be read: {cause}", self.base))
+    /// The problem of an answer that broke off.
+    pub fn lost(&self, error: &reqwest::Error) -> Diagnostic {
+        lost(&self.base, error)
     }
 
-    async fn refused(&self, answer: Answer) -> Diagnostic {
+    async fn refused(&self, answer: Response) -> Diagnostic {
         let status = answer.status();
         let body: Value =
             answer.bytes().await.ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
@@ -133,4 +121,8 @@ impl Connection {
             _ => problem,
         }
     }
+}
+
+fn lost(base: &str, error: &reqwest::Error) -> Diagnostic {
+    Diagnostic::error(format!("`{base}` cannot be read: {}", health::root_cause(error)))
 }

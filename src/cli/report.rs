@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use bytes::buf::Reader;
 use bytes::{Buf, Bytes};
 use clap::Args;
-use http::Method;
+use reqwest::{Method, Response};
 use tokio::runtime::Runtime;
 
-use crate::client::Answer;
 use crate::diagnostic::Diagnostic;
 use crate::traffic::report::{Example, Report, Row, Told};
 
@@ -82,7 +81,7 @@ fn asked_of(remote: &Remote) -> Result<Told, Diagnostic> {
 /// A body that comes over the network, for a thread that waits for it.
 struct Arriving {
     runtime: Runtime,
-    answer: Answer,
+    answer: Response,
     piece: Reader<Bytes>,
 }
 

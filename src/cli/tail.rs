@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use http::Method;
+use reqwest::Method;
 use serde_json::Value;
 
 use super::colour::{Colour, When};

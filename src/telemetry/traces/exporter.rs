@@ -22,13 +22,13 @@ use opentelemetry_otlp::{
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use reqwest::{Body, Client, redirect};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_rustls::rustls;
 use tracing::{info, warn};
 
-use crate::client::Client;
 use crate::settings::{Batches, OfFiles, Traces};
 
 /// How long a process that stops waits for the collector.
@@ -44,6 +44,8 @@ pub enum ExportError {
     Endpoint(ExporterBuildError),
     /// Certificates that do not make a client.
     Tls(rustls::Error),
+    /// The client that calls the collector.
+    Client(reqwest::Error),
     /// The thread or what it runs on.
     Thread(io::Error),
 }
@@ -54,6 +56,7 @@ impl fmt::Display for ExportError {
         match self {
             ExportError::Endpoint(error) => error.fmt(f),
             ExportError::Tls(error) => error.fmt(f),
+            ExportError::Client(error) => error.fmt(f),
             ExportError::Thread(error) => error.fmt(f),
         }
     }
@@ -107,7 +110,15 @@ impl Exporter {
 /// OpenTelemetry's own exporter, told everything that it would look for in the process's environment.
 fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<SpanExporter, ExportError> {
     let tls = settings.tls.config().map_err(ExportError::Tls)?;
-    let caller = Caller { client: Client::with_tls(tls.into()), timeout: settings.timeout, cause };
+    // Nobody is between Candor and its collector but who is configured to be.
+    let client = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .timeout(settings.timeout)
+        .build()
+        .map_err(ExportError::Client)?;
+    let caller = Caller { client, cause };
     let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let headers: HashMap<String, String> =
         settings.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -137,13 +148,13 @@ fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<Span
 #[derive(Debug)]
 struct Caller {
     client: Client,
-    timeout: Duration,
     cause: Arc<Mutex<Option<String>>>,
 }
 
 impl Caller {
     async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (head, body) = self.client.ask(request).await?.into_inner().into_parts();
+        let answer: Response<Body> = self.client.execute(request.try_into()?).await?.into();
+        let (head, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes();
         Ok(Response::from_parts(head, body))
     }
@@ -152,7 +163,7 @@ impl Caller {
 #[async_trait]
 impl HttpClient for Caller {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sent = timeout(self.timeout, self.ask(request)).await.unwrap_or_else(|late| Err(late.into()));
+        let sent = self.ask(request).await;
         let cause = sent.as_ref().err().map(|error| innermost(error.as_ref()).to_string());
         *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = cause;
         sent
