@@ -1,7 +1,6 @@
 //! `POST /-/drain`: new exchanges belong elsewhere from now on, and every connection ends with its exchange; the
 //! process goes on. `GET /-/drain` says how far that is. Both answer with the phase and the exchanges under way.
 
-use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
@@ -19,16 +18,18 @@ struct Progress {
 }
 
 pub(super) fn router(admin: Admin) -> Router {
-    Router::new().route("/-/drain", get(progress).post(drain)).with_state(admin)
+    let asked = admin.clone();
+    let asked = async move || progress(&asked);
+    Router::new().route("/-/drain", get(asked).post(async move || drain(&admin)))
 }
 
-async fn drain(State(admin): State<Admin>) -> Json<Progress> {
+fn drain(admin: &Admin) -> Json<Progress> {
     if admin.readiness.drain() {
         info!("draining: not ready, as was asked for; every connection ends with its exchange");
     }
-    progress(State(admin)).await
+    progress(admin)
 }
 
-async fn progress(State(admin): State<Admin>) -> Json<Progress> {
+fn progress(admin: &Admin) -> Json<Progress> {
     Json(Progress { draining: admin.readiness.is_draining(), in_flight: admin.meters.under_way() })
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,17 +14,15 @@ use crate::live::{Phase, Readiness, Reloads, Told};
 
 /// What probes ask, over the sidecar's own state.
 pub fn router(readiness: Readiness, reloads: Reloads) -> Router {
+    let ready =
+        async move |Query(query): Query<HashMap<String, String>>| readyz(&readiness, &reloads, &query);
     Router::new()
         .route("/livez", get(async || "ok"))
-        .route("/readyz", get(readyz))
-        .route("/healthz", get(readyz))
-        .with_state((readiness, reloads))
+        .route("/readyz", get(ready.clone()))
+        .route("/healthz", get(ready))
 }
 
-async fn readyz(
-    State((readiness, reloads)): State<(Readiness, Reloads)>,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
+fn readyz(readiness: &Readiness, reloads: &Reloads, query: &HashMap<String, String>) -> Response {
     let phase = readiness.phase();
     let status = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let text =

@@ -2,7 +2,6 @@
 //! configuration and numbers, and nothing of any exchange.
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,11 +15,12 @@ use crate::telemetry::metrics::{Format, gather};
 
 /// The endpoint, over what is counted.
 pub(super) fn router(meters: Meters) -> Router {
-    Router::new().route("/metrics", get(metrics)).layer(CompressionLayer::new()).with_state(meters)
+    let told = move |headers| metrics(meters, headers);
+    Router::new().route("/metrics", get(told)).layer(CompressionLayer::new())
 }
 
 /// Adding up is done elsewhere: connections are accepted on this thread.
-async fn metrics(State(meters): State<Meters>, headers: HeaderMap) -> Response {
+async fn metrics(meters: Meters, headers: HeaderMap) -> Response {
     let accept: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let format = Format::accepted(&accept.join(","));
     match spawn_blocking(move || format.write(&gather(&meters))).await {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -35,10 +35,11 @@ struct Kept {
 }
 
 pub(super) fn router(admin: Admin) -> Router {
-    Router::new().route("/probe/{name}", get(probe)).with_state(Shared { admin, kept: Arc::default() })
+    let shared = Shared { admin, kept: Arc::default() };
+    Router::new().route("/probe/{name}", get(move |name| probe(shared, name)))
 }
 
-async fn probe(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+async fn probe(shared: Shared, Path(name): Path<String>) -> Response {
     let snapshot = Arc::clone(shared.admin.playground.now().snapshot());
     let known = snapshot.probes.iter().enumerate().find(|(_, probe)| *probe.name == *name);
     let Some((index, probe)) = known else {

@@ -2,7 +2,6 @@
 //! way there.
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -38,12 +37,12 @@ impl Reloader {
 /// The endpoint; without anybody to ask there is none.
 pub(super) fn router(reloader: Option<Reloader>) -> Router {
     match reloader {
-        Some(reloader) => Router::new().route("/-/reload", post(reload)).with_state(reloader),
+        Some(reloader) => Router::new().route("/-/reload", post(move || reload(reloader))),
         None => Router::new(),
     }
 }
 
-async fn reload(State(reloader): State<Reloader>) -> Response {
+async fn reload(reloader: Reloader) -> Response {
     match reloader.ask().await {
         Some(Ok(text)) => text.into_response(),
         Some(Err(problems)) => (StatusCode::UNPROCESSABLE_ENTITY, problems + "\n").into_response(),

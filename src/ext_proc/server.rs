@@ -26,7 +26,7 @@ use tracing::{debug, warn};
 
 use super::stream::Outbound;
 use crate::live::{InForce, Readiness, Snapshot};
-use crate::proxy::{Listener, Loose};
+use crate::proxy::{Listener, Loose, taken_over};
 use crate::telemetry::meters::{Meter, Meters};
 
 const PATH: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
@@ -180,7 +180,7 @@ async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Loose>) {
 }
 
 async fn converse(connection: Loose, worker: Worker, stopping: watch::Receiver<()>) {
-    match connection.bound() {
+    match taken_over(connection) {
         Ok(stream) => http2(TokioIo::new(stream), worker, stopping).await,
         Err(error) => debug!(%error, "a connection of Envoy's could not be taken over"),
     }

@@ -63,6 +63,7 @@ use tokio::time::sleep;
 pub use changes::{Changes, Control, control};
 pub use interest::{Interest, Marks, Names};
 pub use listener::{Listener, SocketFile, bind};
+pub(crate) use preface::taken_over;
 pub use probe::answer_probes;
 pub use server::{Drained, StopSignal, StopSignals, run};
 pub(crate) use socket::Loose;

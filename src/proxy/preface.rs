@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::http1::Buffers;
+use super::http1::{Buffers, Wire};
+use super::socket::Loose;
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -32,6 +33,22 @@ impl<S> Begun<S> {
     pub fn new(first: Bytes, stream: S) -> Begun<S> {
         Begun { first, stream }
     }
+}
+
+impl Begun<Wire> {
+    /// A connection of which nothing was read yet. All that HTTP/2 is spoken over is of this one type, on every side:
+    /// hyper's HTTP/2 is compiled again for each.
+    pub fn unread(wire: Wire) -> Begun<Wire> {
+        Begun::new(Bytes::new(), wire)
+    }
+}
+
+/// Takes a connection over in this thread's runtime, for HTTP/2.
+///
+/// # Errors
+/// When the runtime cannot watch it.
+pub(crate) fn taken_over(connection: Loose) -> io::Result<impl AsyncRead + AsyncWrite + Unpin> {
+    Ok(Begun::unread(connection.bound()?.into()))
 }
 
 /// Waits for the first bytes, one of which usually tells. They stay in `inbound`.

@@ -13,6 +13,7 @@ use super::error::ProxyError;
 use super::http1::Wire;
 use super::lease::Lease;
 use super::local::Local;
+use super::preface::Begun;
 use super::request_body::RequestBody;
 
 /// The connection.
@@ -38,7 +39,8 @@ impl Trunk {
     /// When the connection is gone already.
     pub async fn begin(wire: Wire, lease: Lease) -> Result<Trunk, ProxyError> {
         let mut http = Builder::new(Local);
-        let (sender, carried) = http.timer(TokioTimer::new()).handshake(TokioIo::new(wire)).await?;
+        let (sender, carried) =
+            http.timer(TokioTimer::new()).handshake(TokioIo::new(Begun::unread(wire))).await?;
         let failure = Rc::default();
         let trunk = Trunk { sender, failure: Rc::clone(&failure) };
         spawn_local(async move {

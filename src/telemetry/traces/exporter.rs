@@ -13,11 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::{BodyExt as _, Limited};
 use opentelemetry::KeyValue;
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{
@@ -26,9 +22,10 @@ use opentelemetry_otlp::{
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use reqwest::{Body, Client, redirect};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_rustls::rustls;
 use tracing::{info, warn};
 
@@ -47,6 +44,8 @@ pub enum ExportError {
     Endpoint(ExporterBuildError),
     /// Certificates that do not make a client.
     Tls(rustls::Error),
+    /// The client that calls the collector.
+    Client(reqwest::Error),
     /// The thread or what it runs on.
     Thread(io::Error),
 }
@@ -57,6 +56,7 @@ impl fmt::Display for ExportError {
         match self {
             ExportError::Endpoint(error) => error.fmt(f),
             ExportError::Tls(error) => error.fmt(f),
+            ExportError::Client(error) => error.fmt(f),
             ExportError::Thread(error) => error.fmt(f),
         }
     }
@@ -110,15 +110,21 @@ impl Exporter {
 /// OpenTelemetry's own exporter, told everything that it would look for in the process's environment.
 fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<SpanExporter, ExportError> {
     let tls = settings.tls.config().map_err(ExportError::Tls)?;
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-    let connections = legacy::Client::builder(TokioExecutor::new()).build(connector);
-    let client = Client { connections, timeout: settings.timeout, cause };
+    // Nobody is between Candor and its collector but who is configured to be.
+    let client = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .timeout(settings.timeout)
+        .build()
+        .map_err(ExportError::Client)?;
+    let caller = Caller { client, cause };
     let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let headers: HashMap<String, String> =
         settings.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let mut builder = SpanExporter::builder()
         .with_http()
-        .with_http_client(client)
+        .with_http_client(caller)
         .with_endpoint(settings.endpoint.to_string())
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(settings.timeout)
@@ -138,26 +144,26 @@ fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<Span
     Ok(exporter)
 }
 
-/// The HTTP client, which remembers why the last request failed: the exporter does not say.
+/// Calls the collector, and remembers why the last request failed: the exporter does not say.
 #[derive(Debug)]
-struct Client {
-    connections: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    timeout: Duration,
+struct Caller {
+    client: Client,
     cause: Arc<Mutex<Option<String>>>,
 }
 
-impl Client {
+impl Caller {
     async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (head, body) = self.connections.request(request.map(Full::new)).await?.into_parts();
+        let answer: Response<Body> = self.client.execute(request.try_into()?).await?.into();
+        let (head, body) = answer.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes();
         Ok(Response::from_parts(head, body))
     }
 }
 
 #[async_trait]
-impl HttpClient for Client {
+impl HttpClient for Caller {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sent = timeout(self.timeout, self.ask(request)).await.unwrap_or_else(|late| Err(late.into()));
+        let sent = self.ask(request).await;
         let cause = sent.as_ref().err().map(|error| innermost(error.as_ref()).to_string());
         *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = cause;
         sent
