@@ -313,6 +313,20 @@ mod tests {
         check("404", None);
     }
 
+    #[test]
+    fn usual_patterns_have_a_table_for_short_values() {
+        let check = |pattern: &str, value: &str, expected: bool| {
+            let pattern = Pattern::parse(pattern, Extent::Whole).unwrap();
+            assert!(pattern.table.is_some(), "{pattern}");
+            assert_eq!(pattern.is_match(value), expected, "{pattern} on {value:?}");
+        };
+        check(r"[1-5]\d{2}", "404", true);
+        check(r"[1-5]\d{2}", "4\u{660}4", true);
+        check(r"[1-5]\d{2}", "4a4", false);
+        check(r"\w+_error\b.*", "client_error: no such widget", true);
+        check("(?i)k", "\u{212a}", true);
+    }
+
     /// Pieces of patterns; a join of some is a pattern.
     fn pieces() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
@@ -333,6 +347,11 @@ mod tests {
             "^",
             "$",
             "\\b",
+            "\\B",
+            "\\b{start}",
+            "\\d",
+            "\\w{2}",
+            "(?i:k)",
             "(?m)",
             "(a|b)",
             "|",
@@ -343,7 +362,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tables_and_shortcuts_match_the_same_values(written in pieces(), values in prop::collection::vec("[aAbé\n ]{0,6}", 8)) {
+        fn tables_and_shortcuts_match_the_same_values(written in pieces(), values in prop::collection::vec("[aAb1kKé\n ]{0,6}", 8)) {
             for extent in [Extent::Whole, Extent::Anywhere] {
                 let Ok(pattern) = Pattern::parse(&written, extent) else { continue };
                 let without_table = Pattern { table: None, ..pattern.clone() };
