@@ -5,6 +5,7 @@
 //! decided by [`engine`](crate::engine); all that goes wrong becomes an answer in `error.rs`.
 
 mod alarm;
+mod aside;
 mod body;
 mod budget;
 mod busy;
@@ -69,6 +70,7 @@ pub use server::{Drained, StopSignal, StopSignals, run};
 pub(crate) use socket::Loose;
 pub use visit::Visit;
 
+use aside::aside;
 use body::{Body, Content};
 use capture::{Captures, Sample};
 use download::Download;
@@ -288,7 +290,7 @@ impl Worker {
         let route = match (select::route(&snapshot.routes, request), &snapshot.deployment) {
             (Ok(route), _) => route,
             (Err(DownstreamError::NoRoute), Some(deployment)) => {
-                return Box::pin(self.carry_through_api(deployment, downstream, request, record)).await;
+                return aside(self.carry_through_api(deployment, downstream, request, record)).await;
             }
             (Err(error), _) => return Err(error.into()),
         };
@@ -296,7 +298,7 @@ impl Worker {
         record.routed(route);
         record.called(&upstream.name);
         if request.method() == Method::CONNECT {
-            return Box::pin(tunnelled(upstream, record)).await.map(Box::new);
+            return aside(tunnelled(upstream, record)).await.map(Box::new);
         }
         if request.version() == Version::HTTP_2 {
             headers::join_cookies(request.headers_mut());

@@ -114,8 +114,7 @@ impl Place {
             None => None,
             Some(gate) => match gate.enter() {
                 Some(room) => Some(room),
-                // On the heap, so that exchanges that need not wait need no room for it.
-                None => return Box::pin(self.next_line(gate, pool, buffers, way)).await,
+                None => return self.next_line(gate, pool, buffers, way).await,
             },
         };
         let wire = self.dialer.connect(Protocol::Http1).await?;

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarms;
+use super::aside::aside;
 use super::budget::Budget;
 use super::download::{Bounds, Download, Origin};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
@@ -157,7 +158,7 @@ impl Upstream {
         let place = self.place(choice);
         let room = match place.requests_gate() {
             None => None,
-            Some(gate) => Some(self.in_time(head_time_max, end, Box::pin(place.room(gate))).await?),
+            Some(gate) => Some(self.in_time(head_time_max, end, aside(place.room(gate))).await?),
         };
         let mut taken = match &place.connections {
             Connections::Http1(pool, buffers) => {
@@ -165,15 +166,14 @@ impl Upstream {
                     let kept = if way == Way::Any { pool.take() } else { None };
                     let line = match kept {
                         Some(line) => line,
-                        None => place.line(pool, buffers, way).await?,
+                        None => aside(place.line(pool, buffers, way)).await?,
                     };
                     self.call(line, pool, head, body, client).await
                 });
                 self.in_time(head_time_max, end, call.as_mut()).await?
             }
             Connections::Http2(http2) => {
-                // On the heap, so that exchanges over HTTP/1.1 alone need no room for it.
-                let call = Box::pin(self.agree_and_call(http2, head, body, client, way));
+                let call = aside(self.agree_and_call(http2, head, body, client, way));
                 self.in_time(head_time_max, end, call).await?
             }
         };

@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use tokio::{join, select};
 use tracing::{debug, error};
 
+use super::aside::aside;
 use super::body::Body;
 use super::busy::Idleness;
 use super::entrance::{self, Entered};
@@ -187,8 +188,7 @@ async fn connection(current: Rc<Current>, arrival: Arrival, mut stopping: watch:
     let worker = current.worker();
     let Entered { mut wire, peer, spoken, refusal } = if entrance::is_needed(&worker.snapshot.settings.server)
     {
-        // On the heap, as it is over soon.
-        let entered = Box::pin(entrance::enter(&worker, socket, peer.ip(), refusal, &mut stopping));
+        let entered = aside(entrance::enter(&worker, socket, peer.ip(), refusal, &mut stopping));
         let Some(entered) = entered.await else { return };
         entered
     } else {
@@ -214,8 +214,7 @@ async fn connection(current: Rc<Current>, arrival: Arrival, mut stopping: watch:
     };
     match spoken {
         Spoken::Http1 => http1(&current, wire, inbound, peer, refusal, stopping).await,
-        // On the heap, so that the many connections that speak the other need no room for it.
-        Spoken::Http2 => Box::pin(http2(current, Begun::new(inbound.freeze(), wire), peer, stopping)).await,
+        Spoken::Http2 => aside(http2(current, Begun::new(inbound.freeze(), wire), peer, stopping)).await,
     }
 }
 
@@ -238,7 +237,7 @@ async fn http1(
     // Nobody else has it unless the request's body is still on its way, and then it is no tunnel.
     if let Some(session) = Rc::into_inner(session) {
         let (client, first) = session.into_inner().into_parts();
-        Box::pin(tunnel.run(client, first)).await;
+        aside(tunnel.run(client, first)).await;
     }
 }
 
