@@ -49,6 +49,8 @@ pub mod rules;
 pub mod lint;
 
 #[cfg(feature = "server")]
+pub(crate) mod client;
+#[cfg(feature = "server")]
 pub mod settings;
 
 #[cfg(feature = "server")]

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Response, StatusCode, Url};
 
+use crate::client;
 use crate::diagnostic::Diagnostic;
 
 /// How long the whole call may take.
@@ -57,7 +58,7 @@ pub async fn run(given: Option<&str>, admin: SocketAddr) -> Health {
         }
         Err(error) => {
             println!("failed");
-            eprintln!("`{url}` did not answer: {}", root_cause(&error));
+            eprintln!("`{url}` did not answer: {}", root_cause(error.as_ref()));
             Health::Unhealthy
         }
     }
@@ -91,11 +92,8 @@ pub(super) fn parse(text: &str) -> Result<Url, Diagnostic> {
 }
 
 /// The status of the answer and what its first line says.
-/// No proxy and no redirect: the question is for this address alone.
-async fn ask(url: &Url) -> reqwest::Result<(StatusCode, String)> {
-    let client =
-        Client::builder().timeout(ANSWER_TIME_MAX).redirect(redirect::Policy::none()).no_proxy().build()?;
-    let mut response = client.get(url.clone()).send().await?;
+async fn ask(url: &Url) -> Result<(StatusCode, String), Box<dyn Error + Send + Sync>> {
+    let mut response = client::plain()?.get(url.clone()).timeout(ANSWER_TIME_MAX).send().await?;
     Ok((response.status(), reason(&mut response).await?))
 }
 
@@ -107,7 +105,7 @@ async fn reason(response: &mut Response) -> reqwest::Result<String> {
 }
 
 /// The innermost error: "connection refused" rather than "error sending request".
-pub(super) fn root_cause(error: &dyn Error) -> &dyn Error {
+pub(super) fn root_cause<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
     error.source().map_or(error, root_cause)
 }
 
@@ -165,7 +163,7 @@ mod tests {
         drop(listener);
         assert_eq!(run(None, address).await, Health::Unhealthy);
         let error = ask(&parse(&url(address, "/readyz")).unwrap()).await.unwrap_err();
-        assert!(root_cause(&error).to_string().contains("refused"), "{}", root_cause(&error));
+        assert!(root_cause(error.as_ref()).to_string().contains("refused"), "{}", root_cause(error.as_ref()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,12 +1,14 @@
 //! A running sidecar that a command speaks to, through its admin listener.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 use super::{health, load};
+use crate::client;
 use crate::diagnostic::Diagnostic;
 
 /// Where it is, and what opens its door.
@@ -35,15 +37,14 @@ impl Remote {
         self.admin.is_some()
     }
 
-    /// The way to the sidecar that is meant. Nothing is sent yet; no proxy and no redirect is on it.
+    /// The way to the sidecar that is meant. Nothing is sent yet.
     ///
     /// # Errors
     /// When the URL cannot be asked, or the token cannot be read.
     pub fn connection(&self) -> Result<Connection, Diagnostic> {
         let base = self.admin.clone().unwrap_or_else(|| health::url(load::admin_address(), ""));
         let url = health::parse(&base)?;
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build();
-        let client = client.map_err(|error| lost(&base, &error))?;
+        let client = client::plain().map_err(|error| lost(&base, error.as_ref()))?;
         Ok(Connection { url, token: self.token()?, client, base })
     }
 
@@ -123,6 +124,6 @@ impl Connection {
     }
 }
 
-fn lost(base: &str, error: &reqwest::Error) -> Diagnostic {
+fn lost(base: &str, error: &(dyn Error + 'static)) -> Diagnostic {
     Diagnostic::error(format!("`{base}` cannot be read: {}", health::root_cause(error)))
 }

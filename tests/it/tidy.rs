@@ -13,6 +13,7 @@ const IMPORTS: &str = "\
 | module | may import |
 |---|---|
 | diagnostic | |
+| client | |
 | document | diagnostic |
 | vtl | diagnostic |
 | engine | vtl |
@@ -23,11 +24,11 @@ const IMPORTS: &str = "\
 | live | apigateway, engine, settings, diagnostic |
 | case | apigateway, rules, engine, document, diagnostic, settings, live |
 | traffic | apigateway, engine, live, diagnostic |
-| telemetry | settings, engine, live |
+| telemetry | client, settings, engine, live |
 | proxy | apigateway, engine, settings, live, telemetry, traffic |
 | ext_proc | diagnostic, engine, live, proxy, rules, settings, telemetry |
 | admin | case, rules, engine, diagnostic, document, settings, live, telemetry, traffic |
-| cli | admin, apigateway, case, diagnostic, document, engine, ext_proc, lint, live, proxy, rules, settings, telemetry, traffic, vtl |
+| cli | admin, apigateway, case, client, diagnostic, document, engine, ext_proc, lint, live, proxy, rules, settings, telemetry, traffic, vtl |
 | main | cli |
 ";
 

@@ -5,9 +5,8 @@ pub mod legacy;
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 
-use reqwest::Client;
-
 use crate::case::Playground;
+use crate::client;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::settings::{Flag, Layers};
 use crate::telemetry;
@@ -83,7 +82,7 @@ struct Row {
 }
 
 async fn compare(before: SocketAddr, after: SocketAddr) -> Vec<Row> {
-    let Ok(client) = Client::builder().no_proxy().build() else { return Vec::new() };
+    let Ok(client) = client::plain() else { return Vec::new() };
     let mut rows = Vec::new();
     for endpoint in ENDPOINTS {
         let status = async |address: SocketAddr| {

@@ -22,13 +22,14 @@ use opentelemetry_otlp::{
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
-use reqwest::{Body, Client, redirect};
+use reqwest::{Body, Client};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::rustls;
 use tracing::{info, warn};
 
+use crate::client;
 use crate::settings::{Batches, OfFiles, Traces};
 
 /// How long a process that stops waits for the collector.
@@ -110,15 +111,8 @@ impl Exporter {
 /// OpenTelemetry's own exporter, told everything that it would look for in the process's environment.
 fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<SpanExporter, ExportError> {
     let tls = settings.tls.config().map_err(ExportError::Tls)?;
-    // Nobody is between Candor and its collector but who is configured to be.
-    let client = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .timeout(settings.timeout)
-        .build()
-        .map_err(ExportError::Client)?;
-    let caller = Caller { client, cause };
+    let client = client::with_tls(tls).map_err(ExportError::Client)?;
+    let caller = Caller { client, timeout: settings.timeout, cause };
     let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let headers: HashMap<String, String> =
         settings.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -148,13 +142,15 @@ fn exporter(settings: &Traces, cause: Arc<Mutex<Option<String>>>) -> Result<Span
 #[derive(Debug)]
 struct Caller {
     client: Client,
+    timeout: Duration,
     cause: Arc<Mutex<Option<String>>>,
 }
 
 impl Caller {
     async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let answer: Response<Body> = self.client.execute(request.try_into()?).await?.into();
-        let (head, body) = answer.into_parts();
+        let mut request = reqwest::Request::try_from(request)?;
+        *request.timeout_mut() = Some(self.timeout);
+        let (head, body) = Response::<Body>::from(self.client.execute(request).await?).into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes();
         Ok(Response::from_parts(head, body))
     }
