@@ -21,7 +21,7 @@ RUN cargo install --locked --root /usr/local cargo-auditable@0.7.7
 COPY deploy/profile deploy/profile
 ENV RUSTFLAGS="-C target-feature=+crt-static \
       -C llvm-args=-pgso-lwss-only=false -C llvm-args=-pgso-cutoff-instr-prof=999990 \
-      -C llvm-args=-inline-threshold=50 -C llvm-args=-inlinehint-threshold=100 \
+      -C llvm-args=-inline-threshold=5 -C llvm-args=-inlinehint-threshold=5 \
       -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-z,pack-relative-relocs \
       --remap-path-prefix=/usr/local/cargo/registry/src=crates" \
     CARGO_PROFILE_RELEASE_STRIP=none
