@@ -25,3 +25,8 @@ pub fn plain() -> Result<Client, Box<dyn Error + Send + Sync>> {
     let tls = tls.with_safe_default_protocol_versions()?.with_root_certificates(RootCertStore::empty());
     Ok(with_tls(tls.with_no_client_auth())?)
 }
+
+/// The innermost error: "connection refused" rather than "error sending request".
+pub fn root_cause<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    error.source().map_or(error, root_cause)
+}

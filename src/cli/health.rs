@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::{Response, StatusCode, Url};
 
-use crate::client;
+use crate::client::{self, root_cause};
 use crate::diagnostic::Diagnostic;
 
 /// How long the whole call may take.
@@ -102,11 +102,6 @@ async fn reason(response: &mut Response) -> reqwest::Result<String> {
     let piece = response.chunk().await?.unwrap_or_default();
     let text = String::from_utf8_lossy(&piece);
     Ok(text.lines().next().unwrap_or("no body").chars().take(REASON_CHARS_MAX).collect())
-}
-
-/// The innermost error: "connection refused" rather than "error sending request".
-pub(super) fn root_cause<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
-    error.source().map_or(error, root_cause)
 }
 
 #[cfg(test)]

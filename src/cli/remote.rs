@@ -125,5 +125,5 @@ impl Connection {
 }
 
 fn lost(base: &str, error: &(dyn Error + 'static)) -> Diagnostic {
-    Diagnostic::error(format!("`{base}` cannot be read: {}", health::root_cause(error)))
+    Diagnostic::error(format!("`{base}` cannot be read: {}", client::root_cause(error)))
 }

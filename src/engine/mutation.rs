@@ -90,11 +90,6 @@ const DIGESTS: [HeaderName; 2] =
     [HeaderName::from_static("content-digest"), HeaderName::from_static("repr-digest")];
 
 impl Mutation {
-    /// Whether nothing changes.
-    pub fn is_none(&self) -> bool {
-        *self == Mutation::default()
-    }
-
     /// Applies the changes to the head and says what body to send.
     ///
     /// Keeps framing true: a replaced body gets its own `Content-Length` and loses the headers that described the

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::Worker;
-use super::headers::Peer;
+use super::headers::{self, Peer};
 use super::http1::Wire;
 use super::preface::Spoken;
 use super::proxy_protocol::{self, NoHeader};
@@ -132,7 +132,7 @@ async fn named(
     wanted: ProxyProtocol,
     trusted: &[IpNet],
 ) -> Result<IpAddr, &'static str> {
-    let is_trusted = trusted.iter().any(|network| network.contains(&peer.to_canonical()));
+    let is_trusted = headers::is_among(peer.to_canonical(), trusted);
     match wanted {
         ProxyProtocol::Off => return Ok(peer),
         ProxyProtocol::Optional if !is_trusted => return Ok(peer),

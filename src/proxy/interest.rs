@@ -3,16 +3,14 @@
 
 use http::header::{self, HeaderName};
 
+use super::headers::request_id::REQUEST_ID;
 use crate::engine::RuleSet;
 use crate::engine::route::HostPattern;
 use crate::live::Snapshot;
+use crate::telemetry::traces::{TRACEPARENT, TRACESTATE};
 
 /// Names of requests that matter whatever the rules are: for the log and the spans.
-const OF_REQUESTS: [HeaderName; 3] = [
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-];
+const OF_REQUESTS: [HeaderName; 3] = [REQUEST_ID, TRACEPARENT, TRACESTATE];
 /// The same of answers: whether a body is read and how, and which headers are the connection's.
 const OF_ANSWERS: [HeaderName; 5] = [
     header::CONTENT_TYPE,

@@ -8,8 +8,8 @@ use http::{Request, Version, header};
 use ipnet::IpNet;
 
 use super::super::circumstances::common_log_time;
-use super::super::headers::Peer;
 use super::super::headers::request_id::REQUEST_ID;
+use super::super::headers::{Peer, is_among};
 use crate::apigateway::execute::{self, Headers};
 use crate::settings::ServerLimits;
 
@@ -74,7 +74,7 @@ fn behind(peer: IpAddr, headers: &mut Headers, trusted: &[IpNet]) -> String {
     let mut told: Vec<String> = told.map(|address| address.trim().to_owned()).collect();
     let is_trusted = |address: &str| {
         let address = address.parse::<IpAddr>().map(|address| address.to_canonical());
-        address.is_ok_and(|address| trusted.iter().any(|network| network.contains(&address)))
+        address.is_ok_and(|address| is_among(address, trusted))
     };
     let mut client = peer.to_string();
     while is_trusted(&client) {

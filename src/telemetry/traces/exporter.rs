@@ -160,17 +160,10 @@ impl Caller {
 impl HttpClient for Caller {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let sent = self.ask(request).await;
-        let cause = sent.as_ref().err().map(|error| innermost(error.as_ref()).to_string());
+        let cause = sent.as_ref().err().map(|error| client::root_cause(error.as_ref()).to_string());
         *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = cause;
         sent
     }
-}
-
-fn innermost<'e>(mut error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error
 }
 
 /// What the thread does.
