@@ -2,7 +2,6 @@
 //! equally busy, so they are handed out in turn.
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -12,29 +11,28 @@ use std::thread::{self, available_parallelism};
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
-use hyper::rt::{Executor, Read, Write};
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::{JoinSet, spawn_local};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio::{join, select};
 use tracing::{debug, warn};
 
 use super::stream::Outbound;
 use crate::live::{InForce, Readiness, Snapshot};
-use crate::proxy::{Listener, Loose, taken_over};
+use crate::proxy::{Bounds, Incoming, Listener, Loose, Responder, serve_connection, taken_over};
 use crate::telemetry::meters::{Meter, Meters};
 
 const PATH: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
-/// Exchanges at a time on one connection; Envoy opens another for more.
-const STREAMS_MAX: u32 = 4096;
-/// What a stream may send before it is read: a head and the pieces of a body that Envoy reads at a time.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// What Envoy may do on one connection; it opens another for more exchanges. A stream's window is for a head and the
+/// pieces of a body that Envoy reads at a time.
+const BOUNDS: Bounds = Bounds {
+    streams_max: 4096,
+    stream_window: 256 * 1024,
+    connection_window: 4 * 1024 * 1024,
+    head_bytes_max: 16 * 1024,
+    ping_interval: None,
+};
 
 /// Serves until `shutdown` completes, then takes no more connections, and finishes exchanges within `drain.timeout`. A
 /// stream keeps the configuration that was in force when it began. While `readiness` says draining, Envoy is told to
@@ -179,65 +177,33 @@ async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Loose>) {
     let _ = timeout(worker.in_force.now().settings.drain.timeout, all).await;
 }
 
-async fn converse(connection: Loose, worker: Worker, stopping: watch::Receiver<()>) {
-    match taken_over(connection) {
-        Ok(stream) => http2(TokioIo::new(stream), worker, stopping).await,
-        Err(error) => debug!(%error, "a connection of Envoy's could not be taken over"),
-    }
-}
-
-async fn http2(
-    stream: impl Read + Write + Unpin + 'static,
-    worker: Worker,
-    mut stopping: watch::Receiver<()>,
-) {
+async fn converse(connection: Loose, worker: Worker, mut stopping: watch::Receiver<()>) {
+    let stream = match taken_over(connection) {
+        Ok(stream) => stream,
+        Err(error) => return debug!(%error, "a connection of Envoy's could not be taken over"),
+    };
     let carries = Notify::new();
-    let service = service_fn(|request: Request<Incoming>| {
-        carries.notify_one();
-        let response = respond(request, &worker);
-        async move { Ok::<_, Infallible>(response) }
-    });
-    let mut http = http2::Builder::new(Here);
-    http.timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
-    let mut served = pin!(http.serve_connection(stream, service));
     let ends = async {
         select! {
             _ = stopping.changed() => {}
             () = async { join!(worker.readiness.draining(), carries.notified()); } => {}
         }
     };
-    let result = select! {
-        biased;
-        () = ends => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-        result = &mut served => result,
-    };
-    if let Err(error) = result {
+    let served = serve_connection(stream, BOUNDS, ends, |request, responder| {
+        carries.notify_one();
+        respond(request, responder, worker.clone())
+    });
+    if let Err(error) = served.await {
         debug!(%error, "a connection of Envoy's ended");
     }
 }
 
-fn respond(request: Request<Incoming>, worker: &Worker) -> Response<Outbound> {
-    let is_ours = request.uri().path() == PATH;
-    let mut response = Response::new(match is_ours {
-        true => Outbound::new(worker.clone(), request.into_body()),
-        false => Outbound::unimplemented(),
-    });
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    response
-}
-
-/// The thread that serves the connection.
-#[derive(Debug, Clone, Copy)]
-struct Here;
-
-impl<F: Future<Output: 'static> + 'static> Executor<F> for Here {
-    fn execute(&self, task: F) {
-        spawn_local(task);
-    }
+async fn respond(request: Request<Incoming>, responder: Responder, worker: Worker) {
+    let body = match request.uri().path() {
+        PATH => Outbound::new(worker, request.into_body()),
+        _ => Outbound::unimplemented(),
+    };
+    let mut head = Response::new(());
+    head.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    responder.answer(head, body, None).await;
 }

@@ -14,7 +14,6 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use prost::Message;
 use tokio::select;
 use tokio::time::{Instant, sleep_until};
@@ -25,6 +24,7 @@ use super::misuse::Misuse;
 use super::server::Worker;
 use super::state::Exchange;
 use super::wire::ProcessingRequest;
+use crate::proxy::Incoming;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -174,7 +174,7 @@ fn trailers(status: HeaderValue, message: &'static str) -> HeaderMap {
 
 enum Waited {
     /// A part of what Envoy says, or the end of it.
-    Frame(Option<Result<Frame<Bytes>, hyper::Error>>),
+    Frame(Option<Result<Frame<Bytes>, h2::Error>>),
     /// Nothing for now. Said once a hold.
     Slow,
     /// Nothing for too long.

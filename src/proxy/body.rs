@@ -14,9 +14,7 @@ use http_body_util::BodyExt;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::busy::Busy;
 use super::download::{Download, DownloadError};
-
 use super::record::Record;
 use crate::live::Share;
 
@@ -58,18 +56,11 @@ pub(super) struct Body {
     /// Why the content has no end, when what came before may go out first.
     broken: Option<DownloadError>,
     record: Record,
-    /// Ends with the body, where somebody counts the exchanges under way.
-    busy: Option<Busy>,
 }
 
 impl Body {
     pub fn new(content: Content, record: Record) -> Body {
-        Body { content, broken: None, record, busy: None }
-    }
-
-    /// Counts the body as under way until it is dropped.
-    pub fn count(&mut self, busy: Busy) {
-        self.busy = Some(busy);
+        Body { content, broken: None, record }
     }
 
     /// The record, of an exchange that does not end with the body.

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::{PathAndQuery, Scheme};
-use hyper::service::Service;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
+use tower_service::Service as _;
 
 use super::error::{ProxyError, UpstreamFault};
 use super::http1::Wire;
@@ -72,7 +71,7 @@ impl Dialer {
     pub async fn connect(&self, protocol: Protocol) -> Result<Wire, ProxyError> {
         let socket = match &self.place {
             Place::Net(connector, place) => {
-                let connected = TowerToHyperService::new(connector.clone()).call(place.clone()).await;
+                let connected = connector.clone().call(place.clone()).await;
                 connected.map_err(|error| ProxyError::not_connected(error.into()))?.into_inner().into()
             }
             Place::Unix(path) => match timeout(self.time_max, connect_unix(path)).await {

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use super::capture::Sample;
 use super::http1::AnswerBody;
+use super::http2::Incoming;
 use super::several::Choice;
 use crate::live::endpoints::Room;
 

@@ -242,12 +242,9 @@ impl From<UpstreamFault> for ProxyError {
     }
 }
 
-/// An exchange over HTTP/2, whose request body is sent by the same task as in the other protocol.
-impl From<hyper::Error> for ProxyError {
-    fn from(error: hyper::Error) -> ProxyError {
-        if error.is_user() {
-            return DownstreamError::of_body(&error).into();
-        }
+/// An exchange over HTTP/2.
+impl From<h2::Error> for ProxyError {
+    fn from(error: h2::Error) -> ProxyError {
         ProxyError::Upstream(UpstreamError {
             fault: UpstreamFault::of_stream(&error),
             cause: Some(error.into()),
@@ -340,16 +337,14 @@ impl UpstreamFault {
     }
 
     /// What happened to an exchange on an HTTP/2 connection.
-    fn of_stream(error: &hyper::Error) -> UpstreamFault {
-        match causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>()) {
+    fn of_stream(error: &h2::Error) -> UpstreamFault {
+        if error.is_library() {
             // Found out on this side: the upstream broke the protocol.
-            Some(cause) if cause.is_library() => UpstreamFault::NotHttp,
-            // A stream ends by GOAWAY only where that says that it came too late.
-            Some(cause) if cause.is_go_away() || cause.reason() == Some(Reason::REFUSED_STREAM) => {
-                UpstreamFault::GivenBack
-            }
-            _ => UpstreamFault::Closed,
+            return UpstreamFault::NotHttp;
         }
+        // A stream ends by GOAWAY only where that says that it came too late.
+        let is_given_back = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
+        if is_given_back { UpstreamFault::GivenBack } else { UpstreamFault::Closed }
     }
 
     /// Why the body of an answer has no end.

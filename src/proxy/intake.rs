@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use super::http1::ClientBody;
+use super::http2::Incoming;
 use super::refusal::Refusal;
 use crate::settings::Server;
 

@@ -24,9 +24,9 @@ mod http1;
 mod http2;
 mod intake;
 mod interest;
+mod interims;
 mod lease;
 mod listener;
-mod local;
 mod names;
 mod place;
 mod preface;
@@ -41,14 +41,12 @@ pub mod server;
 mod several;
 mod socket;
 mod tls;
-mod trunk;
 mod tunnel;
 mod upkeep;
 mod upstream;
 mod visit;
 mod worker;
 
-use std::cell::RefCell;
 use std::mem::take;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -57,11 +55,12 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
+pub(crate) use http2::{Bounds, Incoming, Responder, serve_connection};
 pub use interest::{Interest, Marks, Names};
 pub use listener::{Listener, SocketFile, bind};
 pub(crate) use preface::taken_over;
@@ -71,15 +70,16 @@ pub(crate) use socket::Loose;
 pub use visit::Visit;
 
 use aside::aside;
-use body::{Body, Content};
+use body::Content;
 use capture::{Captures, Sample};
 use download::Download;
 use error::{DownstreamError, ProxyError, UpstreamFault};
 use gateway::Turns;
 use headers::{Date, Peer, proxy_status, request_id, vary, via};
 use hold::Decided;
-use http1::{Answer, Buffers, Session, Switched, Terms};
+use http1::{Answer, Buffers, Switched, Terms};
 use intake::{Intake, Source};
+use interims::Interims;
 use place::Means;
 use record::Record;
 use refusal::Refusal;
@@ -137,8 +137,6 @@ struct Own {
 /// A client's connection.
 struct Downstream {
     peer: Peer,
-    /// Where interim answers go. On HTTP/2 Candor has no way to send them.
-    session: Option<Rc<RefCell<Session>>>,
     /// Says when it is to be closed after the exchange under way.
     stopping: watch::Receiver<()>,
 }
@@ -161,8 +159,8 @@ struct Reply {
 
 impl Downstream {
     /// A connection from this peer.
-    fn new(peer: Peer, session: Option<Rc<RefCell<Session>>>, stopping: watch::Receiver<()>) -> Downstream {
-        Downstream { peer, session, stopping }
+    fn new(peer: Peer, stopping: watch::Receiver<()>) -> Downstream {
+        Downstream { peer, stopping }
     }
 
     /// Whether the exchange under way is its last. Who says so says it by letting go of the other end.
@@ -236,13 +234,19 @@ impl Worker {
 
     /// Carries one exchange, the connection's `number`th. Whatever happens, the client gets an answer with the
     /// exchange's id on it.
-    async fn handle(&self, downstream: &Downstream, request: &mut Request<Source>, number: u64) -> Reply {
+    async fn handle(
+        &self,
+        downstream: &Downstream,
+        interims: Interims<'_>,
+        request: &mut Request<Source>,
+        number: u64,
+    ) -> Reply {
         let request_id = request_id::settle(request.headers_mut());
         let mut record = Record::begin(&self.own.meter, request_id.clone(), downstream.peer.ip, request);
         record.sampled(self.snapshot.settings.log.sample_millionths);
         record.came_over(downstream.peer.scheme());
         let (method, is_last) = (request.method().clone(), self.is_last(request, number));
-        let carried = self.carry(downstream, request, &mut record).await;
+        let carried = self.carry(downstream, interims, request, &mut record).await;
         let mut carried = carried.unwrap_or_else(|error| {
             let error = self.settled(error);
             Box::new(Carried::own(&error, &method, &mut record))
@@ -279,6 +283,7 @@ impl Worker {
     async fn carry(
         &self,
         downstream: &Downstream,
+        interims: Interims<'_>,
         request: &mut Request<Source>,
         record: &mut Record,
     ) -> Result<Box<Carried>, ProxyError> {
@@ -325,7 +330,7 @@ impl Worker {
         };
         let (mut body, mut tries) = Tries::begin(upstream, head, intake, prospect);
         let (head, phrase, version, decided) = loop {
-            let answer = match tries.send(body, downstream.session.as_deref(), record).await? {
+            let answer = match tries.send(body, interims, record).await? {
                 Taken::Answered(answer) => answer,
                 Taken::Switched(answer) => {
                     return Carried::switched(*answer, offer.as_ref(), record).map(Box::new);
@@ -527,16 +532,5 @@ impl Carried {
     fn identify(&mut self, request_id: HeaderValue, record: &mut Record) {
         self.head.headers.insert(request_id::REQUEST_ID, request_id);
         record.responded(self.head.status);
-    }
-}
-
-/// The answer for the library that speaks HTTP/2, where there are neither reason phrases nor tunnels.
-impl From<Reply> for Response<Body> {
-    fn from(reply: Reply) -> Response<Body> {
-        let Carried { head, content, .. } = *reply.carried;
-        let mut response = Response::new(Body::new(content, reply.record));
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
-        response
     }
 }

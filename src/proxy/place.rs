@@ -69,8 +69,15 @@ impl Place {
         let handshake = credential.and_then(|credential| Handshake::new(settings, credential, failures));
         let dialer = Dialer::new(connector, settings, handshake);
         let pool = || Rc::new(if is_traffic { Pool::to(endpoints) } else { Pool::default() });
-        let http2 =
-            |lines| Connections::Http2(Box::new(Http2::new(dialer.clone(), Arc::clone(&links), lines)));
+        let http2 = |lines| {
+            let head_bytes_max = settings.limits.response_header_bytes;
+            Connections::Http2(Box::new(Http2::new(
+                dialer.clone(),
+                Arc::clone(&links),
+                lines,
+                head_bytes_max,
+            )))
+        };
         let connections = match settings.protocol {
             Protocol::Http1 => Connections::Http1(pool(), buffers),
             Protocol::Http2 => http2(None),

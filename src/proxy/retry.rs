@@ -3,7 +3,6 @@
 //! several endpoints each try prefers another, and one that could not be begun is made elsewhere. Nothing of an answer
 //! has gone to the client until then, and nothing of it will.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,8 +14,8 @@ use tokio::time::Instant;
 
 use super::error::{ProxyError, UpstreamFault};
 use super::hold::Decided;
-use super::http1::Session;
 use super::intake::Intake;
+use super::interims::Interims;
 use super::place::Way;
 use super::record::Record;
 use super::request_body::{BodyCopy, RequestBody};
@@ -153,7 +152,7 @@ impl<'a> Tries<'a> {
     pub async fn send(
         &mut self,
         body: RequestBody,
-        client: Option<&RefCell<Session>>,
+        client: Interims<'_>,
         record: &mut Record,
     ) -> Result<Taken, ProxyError> {
         let (mut body, mut way, mut elsewhere, mut again) = (Some(body), Way::Any, 0, None);
@@ -166,7 +165,7 @@ impl<'a> Tries<'a> {
                 Some(again) => record.tried_again(again, to, target),
             };
             let head = self.head(trace.as_ref());
-            let sent = self.upstream.send(choice, head, &mut body, client, way, self.patience()).await;
+            let sent = self.upstream.send(choice, head, &mut body, Some(client), way, self.patience()).await;
             let Err(error) = sent else { return sent };
             if let Some(choice) = choice {
                 choice.failed(&error);

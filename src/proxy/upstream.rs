@@ -1,7 +1,6 @@
 //! An upstream as one worker knows it: where it is, or its several endpoints, and how it is spoken to.
 //! Sends a request and waits for the head of the answer; knows nothing of rules.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
@@ -11,7 +10,6 @@ use std::time::Duration;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Response, Uri, Version};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarms;
@@ -20,13 +18,13 @@ use super::budget::Budget;
 use super::download::{Bounds, Download, Origin};
 use super::error::{DownstreamError, ProxyError, UpstreamFault};
 use super::headers::{self, accept_encoding};
-use super::http1::{Answer, Call, Line, Pool, Session, Switched, Wire};
-use super::http2::{Connection, Http2};
+use super::http1::{Answer, Call, Line, Pool, Switched, Wire};
+use super::http2::{Connection, Http2, Incoming, NoAnswer};
+use super::interims::Interims;
 use super::lease::Lease;
 use super::place::{Connections, Means, Place, Way};
 use super::request_body::RequestBody;
 use super::several::{Choice, Several};
-use super::trunk::NoAnswer;
 use crate::engine::hold::is_endless;
 use crate::live::Endpoints;
 use crate::settings::{AcceptEncoding, HostHeader, Limits, Timeouts, UpstreamUrl};
@@ -150,7 +148,7 @@ impl Upstream {
         choice: Option<&Rc<Choice>>,
         head: RequestHead<'_>,
         body: &mut Option<RequestBody>,
-        client: Option<&RefCell<Session>>,
+        client: Option<Interims<'_>>,
         way: Way,
         patience: Patience,
     ) -> Result<Taken, ProxyError> {
@@ -194,17 +192,17 @@ impl Upstream {
         http2: &Http2,
         head: RequestHead<'_>,
         body: &mut Option<RequestBody>,
-        client: Option<&RefCell<Session>>,
+        client: Option<Interims<'_>>,
         way: Way,
     ) -> Result<Taken, ProxyError> {
         let leaves_http = head.headers.contains_key(header::UPGRADE);
         let mut was_unsent = false;
         loop {
-            let mut trunk = match http2.connection(way, leaves_http).await? {
+            let trunk = match http2.connection(way, leaves_http).await? {
                 Connection::Trunk(trunk) => trunk,
                 Connection::Line(line, pool) => return self.call(line, &pool, head, body, client).await,
             };
-            match trunk.send(over_http_2(head, &self.url, taken(body))?).await {
+            match trunk.send(over_http_2(head, &self.url, taken(body))?, client).await {
                 Ok(answer) => return answered_over_http_2(answer).map(Taken::Answered),
                 Err(NoAnswer::Unsent(unsent, _)) if !was_unsent => *body = Some(unsent),
                 Err(NoAnswer::Unsent(_, error) | NoAnswer::Failed(error)) => return Err(error),
@@ -220,7 +218,7 @@ impl Upstream {
         pool: &Rc<Pool>,
         head: RequestHead<'_>,
         body: &mut Option<RequestBody>,
-        client: Option<&RefCell<Session>>,
+        client: Option<Interims<'_>>,
     ) -> Result<Taken, ProxyError> {
         let bytes_max = self.limits.response_header_bytes;
         let call = Call::begin(line, pool, head, taken(body), &self.url.base_path, bytes_max);

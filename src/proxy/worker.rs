@@ -2,10 +2,8 @@
 //! orderly end. A panic in one connection's task closes that connection and nothing else.
 
 use std::cell::RefCell;
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,26 +11,18 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::Response;
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::select;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
-use tokio::{join, select};
 use tracing::{debug, error};
 
 use super::aside::aside;
-use super::body::Body;
-use super::busy::Idleness;
 use super::entrance::{self, Entered};
 use super::headers::Peer;
 use super::http1::{Session, Wire, serve as serve_http1};
-use super::intake::Source;
-use super::local::Local;
+use super::http2::serve as serve_http2;
 use super::preface::{Begun, Spoken, recognize};
 use super::refusal::Refusal;
 use super::socket::Loose;
@@ -214,7 +204,9 @@ async fn connection(current: Rc<Current>, arrival: Arrival, mut stopping: watch:
     };
     match spoken {
         Spoken::Http1 => http1(&current, wire, inbound, peer, refusal, stopping).await,
-        Spoken::Http2 => aside(http2(current, Begun::new(inbound.freeze(), wire), peer, stopping)).await,
+        Spoken::Http2 => {
+            aside(serve_http2(current, Begun::new(inbound.freeze(), wire), peer, stopping)).await
+        }
     }
 }
 
@@ -231,54 +223,12 @@ async fn http1(
         let buffers = Rc::clone(&worker.own.buffers);
         Rc::new(RefCell::new(Session::new(wire, inbound, buffers, Rc::clone(&worker.terms))))
     };
-    let downstream = Downstream::new(peer, Some(Rc::clone(&session)), stopping.clone());
+    let downstream = Downstream::new(peer, stopping.clone());
     let Some(tunnel) = serve_http1(current, &downstream, &session, refusal, stopping).await else { return };
     drop(downstream);
     // Nobody else has it unless the request's body is still on its way, and then it is no tunnel.
     if let Some(session) = Rc::into_inner(session) {
         let (client, first) = session.into_inner().into_parts();
         aside(tunnel.run(client, first)).await;
-    }
-}
-
-async fn http2(current: Rc<Current>, stream: Begun<Wire>, peer: Peer, mut stopping: watch::Receiver<()>) {
-    let worker = current.worker();
-    let (server, readiness) = (&worker.snapshot.settings.server, worker.own.readiness.clone());
-    let (idle_time_max, header_bytes) = (server.timeouts.keep_alive, server.limits.header_bytes);
-    drop(worker);
-    let downstream = Rc::new(Downstream::new(peer, None, stopping.clone()));
-    let (idleness, carries) = (Idleness::new(), Notify::new());
-    let service = service_fn(|request: http::Request<Incoming>| {
-        carries.notify_one();
-        let (worker, downstream, busy) = (current.worker(), Rc::clone(&downstream), idleness.busy());
-        let mut request = request.map(Source::Http2);
-        async move {
-            let mut response = Response::from(worker.handle(&downstream, &mut request, 1).await);
-            response.body_mut().count(busy);
-            Ok::<Response<Body>, Infallible>(response)
-        }
-    });
-    let mut http = http2::Builder::new(Local);
-    http.timer(TokioTimer::new()).keep_alive_interval(idle_time_max);
-    http.max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX));
-    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let ends = async {
-        select! {
-            _ = stopping.changed() => {}
-            () = idleness.lasts(idle_time_max) => {}
-            // A connection that would end before its first exchange would be opened for nothing, and again.
-            () = async { join!(readiness.draining(), carries.notified()); } => {}
-        }
-    };
-    let result = select! {
-        biased;
-        () = ends => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-        result = &mut served => result,
-    };
-    if let Err(error) = result {
-        debug!(client = %downstream.peer.ip, %error, "connection ended");
     }
 }

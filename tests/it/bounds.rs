@@ -2,13 +2,15 @@
 //! what the log says, and that the next exchange does not suffer for it.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use candor::engine::hold::{Hold, OnLimit};
 use candor::settings::{self, ProxyStatus, Settings};
+use h2::Reason;
 
 use super::support::client::{Answered, Client};
-use super::support::h2;
+use super::support::h2 as http2;
 use super::support::message::Payload;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Deaf, Nowhere, Upstream};
@@ -126,11 +128,32 @@ fn an_idle_http_2_connection_is_closed_though_its_client_answers_pings() {
     let sidecar = Sidecar::with(upstream.address, NO_RULES, |settings| {
         settings.server.timeouts.keep_alive = SOON;
     });
-    h2::block_on(async {
-        let client = h2::Client::connect(sidecar.address).await;
-        assert_eq!(client.exchange(h2::request("GET", "/")).await.status, 200);
+    http2::block_on(async {
+        let client = http2::Client::connect(sidecar.address).await;
+        assert_eq!(client.exchange(http2::request("GET", "/")).await.status, 200);
         assert!(client.ended.await.unwrap().is_ok(), "in order");
     });
+}
+
+#[test]
+fn a_client_over_http_2_that_answers_no_ping_is_given_up() {
+    let upstream = Upstream::scripted(|_, stream| {
+        // No answer: reads until the sidecar hangs up.
+        let _ = stream.read(&mut [0]);
+        After::Close
+    });
+    let sidecar = Sidecar::with(upstream.address, NO_RULES, |settings| {
+        settings.server.timeouts.keep_alive = SOON;
+    });
+    let mut client = TcpStream::connect(sidecar.address).unwrap();
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
+    // `GET / http` for the host `a`, whole.
+    client.write_all(&[0, 0, 6, 1, 5, 0, 0, 0, 1, 0x82, 0x84, 0x86, 0x41, 1, b'a']).unwrap();
+    assert_eq!(upstream.ended(), 0, "what it asked for is not waited for any more");
+    let mut came = Vec::new();
+    client.read_to_end(&mut came).unwrap();
+    assert!(came.windows(4).any(|frame| frame == [0, 8, 6, 0]), "it was asked whether it is there");
 }
 
 #[test]
@@ -171,6 +194,24 @@ fn a_client_that_takes_nothing_is_given_up() {
     assert_eq!(upstream.ended(), 0, "nothing more is asked of the upstream");
     let answer = Answered { head, payload: Payload::none() };
     check_logged(&answer, "the connection ended before the answer");
+    block_on_taking_nothing(&sidecar);
+    assert_eq!(upstream.ended(), 1, "nor for a stream");
+}
+
+/// A client whose connection is alive, and that gives no room for more of its answer.
+fn block_on_taking_nothing(sidecar: &Sidecar) {
+    http2::block_on(async {
+        let client = http2::Client::connect(sidecar.address).await;
+        let (answer, _) = client.open(http2::request("GET", "/"), true).await;
+        let mut body = answer.await.unwrap().into_body();
+        let error = loop {
+            match body.data().await.expect("more than is taken") {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.reason(), Some(Reason::CANCEL));
+    });
 }
 
 // Timeouts of upstreams.

@@ -27,6 +27,7 @@ mod faults;
 mod hygiene;
 mod import;
 mod interest;
+mod interims;
 mod learn;
 mod lint;
 mod logging;

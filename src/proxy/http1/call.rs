@@ -1,7 +1,6 @@
 //! One exchange on a connection to an upstream. The request goes out while the answer is waited for, and goes on
 //! while the answer comes: an upstream may answer before it has heard all.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 use super::super::alarm::Alarm;
 use super::super::headers;
 use super::super::intake::IntakeError;
+use super::super::interims::Interims;
 use super::super::request_body::{BodyError, RequestBody};
 use super::super::upstream::RequestHead;
 use super::answer::{self, End, Head, NoHead};
@@ -27,7 +27,6 @@ use super::buffers::Expected;
 use super::framing::{Framing, ends_with_head};
 use super::line::Line;
 use super::pool::Pool;
-use super::session::Session;
 use super::wire::Wire;
 use crate::proxy::error::UpstreamFault;
 use crate::proxy::lease::Lease;
@@ -134,7 +133,7 @@ impl Call {
         let upload = Some(body).filter(|body| !body.is_end_stream());
         let asks = |expect: &http::HeaderValue| expect.as_bytes().eq_ignore_ascii_case(b"100-continue");
         let waits = upload.is_some()
-            && head.version == Version::HTTP_11
+            && head.version >= Version::HTTP_11
             && head.headers.get(header::EXPECT).is_some_and(asks);
         let unasked = || Unasked { due: Instant::now() + SILENCE_TIME_MAX, alarm: Alarm::default() };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -157,7 +156,7 @@ impl Call {
     /// When there is none.
     pub async fn answer(
         mut self,
-        client: Option<&RefCell<Session>>,
+        client: Option<Interims<'_>>,
     ) -> Result<Result<Answer<AnswerBody>, Answer<Switched>>, CallError> {
         let head = poll_fn(|context| self.poll_head(client, context)).await?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -171,18 +170,17 @@ impl Call {
 
     fn poll_head(
         &mut self,
-        client: Option<&RefCell<Session>>,
+        client: Option<Interims<'_>>,
         context: &mut Context<'_>,
     ) -> Poll<Result<Head, CallError>> {
         loop {
             self.poll_upload(context).map_err(CallError::Body)?;
-            while let Some(mut head) = self.head()? {
+            while let Some(head) = self.head()? {
                 match head.status {
                     StatusCode::CONTINUE => self.line.errand.unasked = None,
                     StatusCode::SWITCHING_PROTOCOLS => return Poll::Ready(Ok(head)),
                     status if status.is_informational() => {
-                        headers::strip_answer(&mut head.headers);
-                        client.inspect(|client| client.borrow_mut().interim(status, &head.headers));
+                        client.inspect(|client| client.pass_on(status, head.headers));
                     }
                     _ => return Poll::Ready(Ok(head)),
                 }

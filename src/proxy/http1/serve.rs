@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::super::body::Body;
 use super::super::headers::lists;
 use super::super::intake::Source;
+use super::super::interims::Interims;
 use super::super::refusal::Refusal;
 use super::super::tunnel::Tunnel;
 use super::super::worker::Current;
@@ -113,7 +114,7 @@ async fn exchange(
         *request.body_mut() = Source::Http1(ClientBody::of(session));
     }
     let reply = {
-        let mut handled = pin!(worker.handle(downstream, request, number));
+        let mut handled = pin!(worker.handle(downstream, Interims::Http1(session), request, number));
         let reply = poll_fn(|context| match handled.as_mut().poll(context) {
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
             Poll::Pending => session.borrow_mut().poll_gone(context).map(|()| None),

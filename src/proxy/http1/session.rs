@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::super::alarm::Alarm;
 use super::super::gateway::Spelling;
 use super::super::intake::IntakeError;
+use super::super::interims::INTERIMS_MAX;
 use super::super::refusal::Refusal;
 use super::buffers::{Buffers, Expected, split};
 use super::chunks::{Chunks, Decoded, NoChunk};
@@ -28,9 +29,6 @@ use crate::settings::{ServerLimits, ServerTimeouts};
 
 /// What may wait behind a request that has no answer yet. It is read to learn of the client's leaving.
 const AHEAD_MAX: usize = 16 << 10;
-
-/// Interim answers to a request that are passed on. A flood of them has no use.
-const INTERIMS_MAX: u32 = 32;
 
 /// What a connection is held to. A connection that waits for its next request keeps no more of a configuration.
 #[derive(Debug)]

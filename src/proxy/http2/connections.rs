@@ -8,20 +8,22 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::connect::Dialer;
-use super::error::ProxyError;
-use super::http1::{Buffers, Line, Pool};
-use super::lease::Lease;
-use super::place::Way;
-use super::tls::HTTP_2;
+use super::super::connect::Dialer;
+use super::super::error::ProxyError;
+use super::super::http1::{Buffers, Line, Pool};
+use super::super::lease::Lease;
+use super::super::place::Way;
+use super::super::tls::HTTP_2;
 use super::trunk::Trunk;
 use crate::settings::Protocol;
 use crate::telemetry::meters::Links;
 
 /// They.
-pub(super) struct Http2 {
+pub(in crate::proxy) struct Http2 {
     dialer: Dialer,
     links: Arc<Links>,
+    /// Bytes of an answer's head.
+    head_bytes_max: usize,
     trunk: RefCell<Option<Trunk>>,
     /// Where the upstream may choose HTTP/1.1.
     lines: Option<Lines>,
@@ -30,7 +32,7 @@ pub(super) struct Http2 {
 }
 
 /// The connections over HTTP/1.1.
-pub(super) struct Lines {
+pub(in crate::proxy) struct Lines {
     /// Those that carry nothing.
     pub pool: Rc<Pool>,
     pub buffers: Rc<Buffers>,
@@ -39,7 +41,7 @@ pub(super) struct Lines {
 }
 
 /// A connection for an exchange.
-pub(super) enum Connection {
+pub(in crate::proxy) enum Connection {
     Trunk(Trunk),
     Line(Box<Line>, Rc<Pool>),
 }
@@ -58,8 +60,9 @@ impl Lines {
 
 impl Http2 {
     /// The place that this leads to, without a connection yet, where lines are what the upstream may choose, too.
-    pub fn new(dialer: Dialer, links: Arc<Links>, lines: Option<Lines>) -> Http2 {
-        Http2 { dialer, links, trunk: RefCell::default(), lines, opening: Mutex::new(()) }
+    pub fn new(dialer: Dialer, links: Arc<Links>, lines: Option<Lines>, head_bytes_max: usize) -> Http2 {
+        let (trunk, opening) = (RefCell::default(), Mutex::new(()));
+        Http2 { dialer, links, head_bytes_max, trunk, lines, opening }
     }
 
     /// A connection for one exchange. One that is to leave HTTP goes on a line, if there may be one: no other exchange
@@ -77,7 +80,9 @@ impl Http2 {
         let protocol = if self.lines.is_some() { Protocol::Auto } else { Protocol::Http2 };
         let mut has_waited = false;
         loop {
-            if let Some(trunk) = self.trunk.borrow().as_ref().filter(|trunk| trunk.is_open()) {
+            if let Some(trunk) = self.trunk.borrow_mut().as_mut()
+                && trunk.is_open()
+            {
                 return Ok(Connection::Trunk(trunk.clone()));
             }
             if let Some(lines) = &self.lines {
@@ -116,7 +121,7 @@ impl Http2 {
                 Ok(Connection::Line(Line::new(wire, lease, buffers), Rc::clone(pool)))
             }
             _ => {
-                let trunk = Trunk::begin(wire, lease).await?;
+                let trunk = Trunk::begin(wire, lease, self.head_bytes_max).await?;
                 *self.trunk.borrow_mut() = Some(trunk.clone());
                 Ok(Connection::Trunk(trunk))
             }

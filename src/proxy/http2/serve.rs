@@ -1,0 +1,111 @@
+//! What the proxy does on a connection that speaks HTTP/2.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::{Request, Response, header};
+use tokio::sync::{Notify, watch};
+use tokio::{join, select};
+use tracing::debug;
+
+use super::super::body::Body;
+use super::super::busy::Idleness;
+use super::super::headers::{Peer, strip_answer};
+use super::super::http1::Wire;
+use super::super::intake::Source;
+use super::super::interims::Interims;
+use super::super::preface::Begun;
+use super::super::worker::Current;
+use super::super::{Carried, Downstream, Reply, Worker};
+use super::responder::Responder;
+use super::server::{Bounds, serve_connection};
+
+/// Exchanges at a time on one connection.
+const STREAMS_MAX: u32 = 200;
+/// Of request bodies, in bytes.
+const WINDOW: u32 = 1024 * 1024;
+
+/// Serves a connection to its end. It is closed when there was no exchange for `server.timeouts.keep_alive`, when
+/// `stopping` says so, and while the sidecar is draining after its first exchange.
+pub(in crate::proxy) async fn serve(
+    current: Rc<Current>,
+    stream: Begun<Wire>,
+    peer: Peer,
+    mut stopping: watch::Receiver<()>,
+) {
+    let worker = current.worker();
+    let (server, readiness) = (&worker.snapshot.settings.server, worker.own.readiness.clone());
+    let (idle_time_max, head_bytes_max) = (server.timeouts.keep_alive, server.limits.header_bytes);
+    drop(worker);
+    let downstream = Rc::new(Downstream::new(peer, stopping.clone()));
+    let (idleness, carries) = (Idleness::new(), Notify::new());
+    let ends = async {
+        select! {
+            _ = stopping.changed() => {}
+            () = idleness.lasts(idle_time_max) => {}
+            // A connection that would end before its first exchange would be opened for nothing, and again.
+            () = async { join!(readiness.draining(), carries.notified()); } => {}
+        }
+    };
+    let bounds = Bounds {
+        streams_max: STREAMS_MAX,
+        stream_window: WINDOW,
+        connection_window: WINDOW,
+        head_bytes_max: u32::try_from(head_bytes_max).unwrap_or(u32::MAX),
+        ping_interval: Some(idle_time_max),
+    };
+    let served = serve_connection(stream, bounds, ends, |request, responder| {
+        carries.notify_one();
+        let (worker, downstream, busy) = (current.worker(), Rc::clone(&downstream), idleness.busy());
+        let (head, mut body) = request.into_parts();
+        if head.headers.contains_key(header::EXPECT) {
+            body = body.expected_by(responder.clone());
+        }
+        let request = Request::from_parts(head, Source::Http2(body));
+        async move {
+            exchange(&worker, &downstream, request, responder).await;
+            drop(busy);
+        }
+    });
+    if let Err(error) = served.await {
+        debug!(client = %downstream.peer.ip, %error, "connection ended");
+    }
+}
+
+/// One exchange, from the request's head to the last byte of the answer. When the client leaves, all that was begun
+/// for it ends.
+async fn exchange(
+    worker: &Worker,
+    downstream: &Downstream,
+    mut request: Request<Source>,
+    responder: Responder,
+) {
+    let reply = {
+        let mut handled = pin!(worker.handle(downstream, Interims::Http2(&responder), &mut request, 1));
+        let reply = poll_fn(|context| match handled.as_mut().poll(context) {
+            Poll::Ready(reply) => Poll::Ready(Some(reply)),
+            Poll::Pending => responder.poll_gone(context).map(|()| None),
+        });
+        reply.await
+    };
+    // A body that nobody has begun to read is left.
+    drop(request);
+    if let Some(reply) = reply {
+        send(worker, reply, responder).await;
+    }
+}
+
+async fn send(worker: &Worker, reply: Reply, responder: Responder) {
+    let Reply { carried, record } = reply;
+    let Carried { mut head, content, .. } = *carried;
+    strip_answer(&mut head.headers);
+    head.headers.entry(header::DATE).or_insert_with(|| worker.own.date.now());
+    let mut response = Response::new(());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    let patience: Duration = worker.snapshot.settings.server.timeouts.answer_idle;
+    responder.answer(response, Body::new(content, record), Some(patience)).await;
+}
