@@ -31,6 +31,9 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// Of a request that says of its body's length what could be understood in two ways.
+    pub const LENGTH: Refusal = Refusal::Malformed("Content-Length is not one number");
+
     /// The status of the answer.
     pub fn status(self) -> StatusCode {
         match self {

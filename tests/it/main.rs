@@ -17,6 +17,7 @@ mod conformance;
 mod console;
 mod demo;
 mod docs;
+mod downgrade;
 mod drain;
 mod encodings;
 mod endpoints;

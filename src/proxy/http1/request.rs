@@ -104,7 +104,6 @@ const BARE_LF: Refusal = Refusal::Malformed("a line of the request's head does n
 const REQUEST_LINE: Refusal = Refusal::Malformed("the request line is not valid");
 const TARGET: Refusal = Refusal::Malformed("the request's target is not valid");
 const FRAGMENT: Refusal = Refusal::Malformed("the request's target has a fragment");
-const LENGTH: Refusal = Refusal::Malformed("Content-Length is not one number");
 const TWO_FRAMINGS: Refusal = Refusal::Malformed("Content-Length stands beside Transfer-Encoding");
 const CODING: Refusal = Refusal::Malformed("Transfer-Encoding does not end in one chunked");
 const CODING_IN_1_0: Refusal = Refusal::Malformed("HTTP/1.0 has no Transfer-Encoding");
@@ -183,7 +182,7 @@ impl Said {
 
     fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
         match *name {
-            header::CONTENT_LENGTH if self.length.is_some() => return Err(LENGTH),
+            header::CONTENT_LENGTH if self.length.is_some() => return Err(Refusal::LENGTH),
             header::CONTENT_LENGTH => self.length = Some(content_length(value.as_bytes())?),
             header::TRANSFER_ENCODING if self.version == Version::HTTP_10 => return Err(CODING_IN_1_0),
             header::TRANSFER_ENCODING if self.chunked => return Err(CODING),
@@ -217,7 +216,7 @@ impl Said {
 fn content_length(value: &[u8]) -> Result<u64, Refusal> {
     let digits =
         std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let length: i64 = digits.and_then(|digits| digits.parse().ok()).ok_or(LENGTH)?;
+    let length: i64 = digits.and_then(|digits| digits.parse().ok()).ok_or(Refusal::LENGTH)?;
     Ok(length.unsigned_abs())
 }
 

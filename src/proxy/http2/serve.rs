@@ -18,10 +18,12 @@ use super::super::http1::Wire;
 use super::super::intake::Source;
 use super::super::interims::Interims;
 use super::super::preface::Begun;
+use super::super::refusal::Refusal;
 use super::super::worker::Current;
 use super::super::{Carried, Downstream, Reply, Worker};
 use super::responder::Responder;
 use super::server::{Bounds, serve_connection};
+use crate::settings::ServerLimits;
 
 /// Exchanges at a time on one connection.
 const STREAMS_MAX: u32 = 200;
@@ -83,6 +85,10 @@ async fn exchange(
     mut request: Request<Source>,
     responder: Responder,
 ) {
+    if let Err(refusal) = fitness(&request, &worker.snapshot.settings.server.limits) {
+        let reply = worker.refuse(downstream, refusal);
+        return send(worker, reply, responder).await;
+    }
     let reply = {
         let mut handled = pin!(worker.handle(downstream, Interims::Http2(&responder), &mut request, 1));
         let reply = poll_fn(|context| match handled.as_mut().poll(context) {
@@ -96,6 +102,22 @@ async fn exchange(
     if let Some(reply) = reply {
         send(worker, reply, responder).await;
     }
+}
+
+/// What the protocol leaves open and Candor bounds, or could be read in two ways by who speaks HTTP/1.1.
+fn fitness<B>(request: &Request<B>, limits: &ServerLimits) -> Result<(), Refusal> {
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    if target.len() > limits.uri_bytes {
+        return Err(Refusal::UriTooLong);
+    }
+    if request.headers().len() > limits.headers {
+        return Err(Refusal::TooManyHeaders);
+    }
+    // The first is held against the body by `h2`.
+    if request.headers().get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(Refusal::LENGTH);
+    }
+    Ok(())
 }
 
 async fn send(worker: &Worker, reply: Reply, responder: Responder) {
