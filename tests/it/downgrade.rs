@@ -230,6 +230,9 @@ fn limits_on_heads_hold_over_http_2() {
         check(format!("/{}", "x".repeat(64)), 0, 414).await;
         check(format!("/?{}", "x".repeat(63)), 0, 414).await;
         check("/".to_owned(), 11, 431).await;
+        let mut long = request("GET", "/");
+        long.headers_mut().append("x", HeaderValue::try_from("x".repeat(5000)).unwrap());
+        assert_eq!(client.exchange(long).await.status, 431);
         check("/".to_owned(), 0, 200).await;
     });
 }
