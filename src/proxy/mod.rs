@@ -259,12 +259,12 @@ impl Worker {
     }
 
     /// The answer to a request that is not fit to be carried.
-    fn refuse(&self, downstream: &Downstream, refusal: Refusal) -> Reply {
+    fn refuse(&self, downstream: &Downstream, method: &Method, refusal: Refusal) -> Reply {
         let mut unread = Request::new(());
         let request_id = request_id::settle(unread.headers_mut());
         let mut record = Record::begin(&self.own.meter, request_id.clone(), downstream.peer.ip, &unread);
         record.unread();
-        let mut carried = Box::new(Carried::own(&refusal.into(), unread.method(), &mut record));
+        let mut carried = Box::new(Carried::own(&refusal.into(), method, &mut record));
         carried.identify(request_id, &mut record);
         Reply { carried, record }
     }

@@ -202,7 +202,8 @@ impl Upstream {
                 Connection::Trunk(trunk) => trunk,
                 Connection::Line(line, pool) => return self.call(line, &pool, head, body, client).await,
             };
-            match trunk.send(over_http_2(head, &self.url, taken(body))?, client).await {
+            let request = over_http_2(head, &self.url, taken(body))?;
+            match trunk.send(request, client, self.timeouts.response).await {
                 Ok(answer) => return answered_over_http_2(answer).map(Taken::Answered),
                 Err(NoAnswer::Unsent(unsent, _)) if !was_unsent => *body = Some(unsent),
                 Err(NoAnswer::Unsent(_, error) | NoAnswer::Failed(error)) => return Err(error),

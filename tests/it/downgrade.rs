@@ -234,5 +234,7 @@ fn limits_on_heads_hold_over_http_2() {
         long.headers_mut().append("x", HeaderValue::try_from("x".repeat(5000)).unwrap());
         assert_eq!(client.exchange(long).await.status, 431);
         check("/".to_owned(), 0, 200).await;
+        let refused = client.exchange(request("HEAD", &format!("/{}", "x".repeat(64)))).await;
+        assert_eq!((refused.status.as_u16(), refused.body.len()), (414, 0));
     });
 }

@@ -34,6 +34,7 @@ mod lint;
 mod logging;
 mod manifests;
 mod metrics;
+mod multiplex;
 mod pictures;
 mod probes;
 mod properties;

@@ -413,6 +413,46 @@ fn trailers_cross_between_the_protocols() {
 }
 
 #[test]
+fn trailers_of_the_connection_do_not_cross() {
+    let upstream = Upstream::answering(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n\
+         2\r\nab\r\n0\r\nconnection: close\r\n\r\n",
+    );
+    let sidecar = Sidecar::start(upstream.address, NONE);
+    block_on(async {
+        let answer = http2::Client::connect(sidecar.address).await.exchange(request("GET", "/")).await;
+        assert_eq!(answer.body, b"ab");
+    });
+    let upstream = http2::Upstream::scripted(|request, mut answer| async move {
+        let body = http2::read(&mut request.into_body()).await.unwrap().0;
+        answer.send_response(Response::new(()), false).unwrap().send_data(body.into(), true).unwrap();
+        H2After::KeepOpen
+    });
+    let mut client = h2c(&upstream, NONE).client();
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ntrailer: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n");
+    client.send("2\r\nab\r\n0\r\nkeep-alive: 7\r\n\r\n");
+    let answer = client.answer(false);
+    assert_eq!((answer.status(), answer.text()), (200, "ab"));
+}
+
+#[test]
+fn a_head_answer_s_length_is_no_body_over_http_2() {
+    let upstream = http2::Upstream::scripted(|_, mut answer| async move {
+        let head = Response::builder().header("content-length", "1000").body(()).unwrap();
+        let mut stream = answer.send_response(head, false).unwrap();
+        sent().await;
+        stream.send_data(Bytes::new(), true).unwrap();
+        H2After::KeepOpen
+    });
+    let sidecar = Sidecar::with(upstream.address, NONE, |settings| {
+        settings.upstreams[0].protocol = Protocol::Http2;
+        settings.upstreams[0].limits.response_body_bytes = Some(100);
+    });
+    let answer = sidecar.client().exchange("HEAD /", &[]);
+    assert_eq!((answer.status(), answer.header("content-length")), (200, Some("1000")));
+}
+
+#[test]
 fn request_trailers_are_passed_on() {
     let upstream = Upstream::answering(json("{}"));
     let mut client = Sidecar::start(upstream.address, NONE).client();

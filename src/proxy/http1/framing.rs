@@ -15,7 +15,7 @@ pub(in crate::proxy) enum Framing {
 }
 
 /// Whether an answer of this status to this method ends with its head, whatever its headers say.
-pub(super) fn ends_with_head(method: &Method, status: StatusCode) -> bool {
+pub(in crate::proxy) fn ends_with_head(method: &Method, status: StatusCode) -> bool {
     method == Method::HEAD
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)

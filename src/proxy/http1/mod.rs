@@ -26,7 +26,7 @@ pub(super) use answer_body::AnswerBody;
 pub(super) use buffers::Buffers;
 pub(super) use call::{Answer, Call, CallError, Switched};
 pub(super) use client_body::ClientBody;
-pub(super) use framing::Framing;
+pub(super) use framing::{Framing, ends_with_head};
 pub(super) use line::Line;
 pub(super) use pool::Pool;
 pub(super) use serve::{serve, write_close};

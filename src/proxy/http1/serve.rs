@@ -137,8 +137,8 @@ async fn refuse(
     session: &Rc<RefCell<Session>>,
     refusal: Refusal,
 ) -> After {
-    let reply = worker.refuse(downstream, refusal);
     let (method, version) = (Method::GET, Version::HTTP_11);
+    let reply = worker.refuse(downstream, &method, refusal);
     let asked = Asked { method, version, keep_alive: false, takes_trailers: false };
     send(worker, downstream, session, reply, &asked).await
 }

@@ -8,6 +8,7 @@ use h2::RecvStream;
 use http::StatusCode;
 use http::header::{self, HeaderMap};
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::oneshot;
 
 use super::responder::Responder;
 
@@ -21,6 +22,8 @@ pub(crate) struct Incoming {
     stage: Stage,
     /// Whom to tell to go on, when the body is first asked for.
     expecting: Option<Responder>,
+    /// Tells who still sends on the same stream that this is over; dropped, that nobody wanted all of it.
+    meanwhile: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +38,25 @@ impl Incoming {
     pub fn new(stream: RecvStream, headers: &HeaderMap) -> Incoming {
         let announced = || headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
         let left = if stream.is_end_stream() { Some(0) } else { announced() };
-        Incoming { stream, left, stage: Stage::Data, expecting: None }
+        Incoming { stream, left, stage: Stage::Data, expecting: None, meanwhile: None }
     }
 
     /// The same, of a client that sends nothing before it is told to (RFC 9110, section 10.1.1).
-    pub fn expected_by(self, responder: Responder) -> Incoming {
-        Incoming { expecting: Some(responder).filter(|_| !self.stream.is_end_stream()), ..self }
+    pub fn expected_by(mut self, responder: Responder) -> Incoming {
+        self.expecting = Some(responder).filter(|_| !self.stream.is_end_stream());
+        self
+    }
+
+    /// The same, behind a head that has no body, whatever it says of its length.
+    pub fn without_bytes(mut self) -> Incoming {
+        self.left = Some(0);
+        self
+    }
+
+    /// The same, and this is told when it is over.
+    pub fn telling(mut self, end: oneshot::Sender<()>) -> Incoming {
+        self.meanwhile = Some(end);
+        self
     }
 
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
@@ -89,5 +105,16 @@ impl Body for Incoming {
 
     fn size_hint(&self) -> SizeHint {
         self.left.map_or(SizeHint::default(), SizeHint::with_exact)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if self.is_end_stream()
+            && let Some(end) = self.meanwhile.take()
+        {
+            // Who sent may have sent all.
+            let _ = end.send(());
+        }
     }
 }

@@ -59,7 +59,9 @@ impl Responder {
             head.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
         }
         let sent = {
-            let stream = &mut self.0.borrow_mut().stream;
+            let Answers { stream, interims_left } = &mut *self.0.borrow_mut();
+            // A body that is first asked for now is not expected any more.
+            *interims_left = 0;
             let sent = stream.send_response(head, is_whole);
             if sent.is_err() {
                 stream.send_reset(Reason::INTERNAL_ERROR);

@@ -27,8 +27,8 @@ use crate::settings::ServerLimits;
 
 /// Exchanges at a time on one connection.
 const STREAMS_MAX: u32 = 200;
-/// Of request bodies, in bytes.
-const WINDOW: u32 = 1024 * 1024;
+/// Of a request's body, in bytes. All together have room for each: a body that nobody takes must not stop the others.
+const WINDOW: u32 = 128 * 1024;
 
 /// Serves a connection to its end. It is closed when there was no exchange for `server.timeouts.keep_alive`, when
 /// `stopping` says so, and while the sidecar is draining after its first exchange.
@@ -55,7 +55,7 @@ pub(in crate::proxy) async fn serve(
     let bounds = Bounds {
         streams_max: STREAMS_MAX,
         stream_window: WINDOW,
-        connection_window: WINDOW,
+        connection_window: STREAMS_MAX * WINDOW,
         head_bytes_max: u32::try_from(head_bytes_max).unwrap_or(u32::MAX),
         ping_interval: Some(idle_time_max),
     };
@@ -86,7 +86,7 @@ async fn exchange(
     responder: Responder,
 ) {
     if let Err(refusal) = fitness(&request, &worker.snapshot.settings.server.limits) {
-        let reply = worker.refuse(downstream, refusal);
+        let reply = worker.refuse(downstream, request.method(), refusal);
         return send(worker, reply, responder).await;
     }
     let reply = {

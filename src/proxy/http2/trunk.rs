@@ -3,16 +3,19 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
+use tokio::select;
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use super::super::error::ProxyError;
-use super::super::http1::{CallError, Wire};
+use super::super::http1::{CallError, Wire, ends_with_head};
 use super::super::interims::Interims;
 use super::super::lease::Lease;
 use super::super::preface::Begun;
@@ -20,9 +23,10 @@ use super::super::request_body::RequestBody;
 use super::incoming::Incoming;
 use super::outgoing::{Outgoing, Stopped};
 
-/// Bytes of an answer that may come before they are read, and of all answers together.
-const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
+/// Bytes of an answer that may come before they are read.
+const STREAM_WINDOW: u32 = 512 * 1024;
+/// The same of all answers together: without a bound, so that none that is read slowly stands in the way of others.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// The connection.
 #[derive(Clone)]
@@ -63,7 +67,8 @@ impl Trunk {
     }
 
     /// Sends a request, whose URI names the host that the upstream is told, and waits for the head of the answer.
-    /// Interim ones go to the client.
+    /// Interim ones go to the client. When the answer is over, what is left of the request goes on for as long as the
+    /// upstream takes some of it within `patience`.
     ///
     /// # Errors
     /// When there is none.
@@ -71,11 +76,12 @@ impl Trunk {
         self,
         request: Request<RequestBody>,
         client: Option<Interims<'_>>,
+        patience: Duration,
     ) -> Result<Response<Incoming>, NoAnswer> {
         let (mut head, body) = request.into_parts();
+        let method = head.method.clone();
         let is_whole = body.is_end_stream();
-        let says_length =
-            !matches!(head.method, Method::GET | Method::HEAD | Method::DELETE | Method::CONNECT);
+        let says_length = !matches!(method, Method::GET | Method::HEAD | Method::DELETE | Method::CONNECT);
         if let Some(length) = body.size_hint().exact().filter(|length| *length > 0 || says_length) {
             head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
         }
@@ -111,11 +117,29 @@ impl Trunk {
             pin!(&mut answer).poll(context).map_err(ProxyError::from)
         });
         let (head, body) = answer.await.map_err(NoAnswer::Failed)?.into_parts();
-        if let Some(rest) = upload {
-            // It goes on while the answer comes.
-            spawn_local(rest.send());
+        let mut body = Incoming::new(body, &head.headers);
+        if ends_with_head(&method, head.status) {
+            body = body.without_bytes();
         }
-        let body = Incoming::new(body, &head.headers);
+        if let Some(rest) = upload {
+            let (end, ended) = oneshot::channel();
+            body = body.telling(end);
+            spawn_local(go_on(rest, ended, patience));
+        }
         Ok(Response::from_parts(head, body))
+    }
+}
+
+/// Sends the rest of a request while its answer comes, and behind it. An answer that nobody reads to its end needs no
+/// more of the request.
+async fn go_on(mut rest: Outgoing<RequestBody>, ended: oneshot::Receiver<()>, patience: Duration) {
+    let ended = select! {
+        _ = rest.send() => return,
+        ended = ended => ended,
+    };
+    if ended.is_ok() {
+        rest.be_patient(patience);
+        // Why it stopped is of no use to anybody any more.
+        let _ = rest.send().await;
     }
 }
