@@ -10,14 +10,11 @@ use candor::settings::Protocol;
 use h2::client::ResponseFuture;
 use http::{HeaderValue, Request, Response, StatusCode};
 
-use super::support::gate;
 use super::support::h2::{self as http2, After as H2After, Answered, block_on, elsewhere, request};
 use super::support::message::{Head, Payload};
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Upstream};
-
-/// No rules at all.
-const NONE: &str = "rule_sets: { plain: { rules: [] } }";
+use super::support::{NO_RULES, gate, json};
 
 /// One rule that needs the body.
 const RULES: &str = r"
@@ -28,11 +25,6 @@ rule_sets:
         when: { json: $.statusCode, matches: '[45]\d{2}' }
         then: { status: { from: $.statusCode } }
 ";
-
-fn json(body: &str) -> String {
-    let length = body.len();
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
-}
 
 /// An upstream that does with its one connection what it is told.
 fn raw(script: impl FnOnce(&mut BufReader<std::net::TcpStream>, Head) + Send + 'static) -> SocketAddr {
@@ -59,7 +51,7 @@ fn a_client_goes_on_when_the_upstream_says_so() {
         told.send(Payload::read(&head, stream).bytes).unwrap();
         stream.get_mut().write_all(json("{}").as_bytes()).unwrap();
     });
-    let mut client = Sidecar::start(address, NONE).client();
+    let mut client = Sidecar::start(address, NO_RULES).client();
     client.send(EXPECTING);
     open();
     assert_eq!(client.head().status(), 100);
@@ -77,7 +69,7 @@ fn an_answer_before_the_body_leaves_the_body_unsent() {
         let _ = stream.read_to_end(&mut rest);
         told.send(rest).unwrap();
     });
-    let mut client = Sidecar::start(address, NONE).client();
+    let mut client = Sidecar::start(address, NO_RULES).client();
     client.send(EXPECTING);
     let answer = client.answer(false);
     assert_eq!((answer.head.start.as_str(), answer.text()), ("HTTP/1.1 413 Too Big", "no"));
@@ -101,7 +93,7 @@ fn a_client_over_http_2_goes_on_when_the_upstream_says_so() {
         told.send(Payload::read(&head, stream).bytes).unwrap();
         stream.get_mut().write_all(json("{}").as_bytes()).unwrap();
     });
-    let sidecar = Sidecar::start(address, NONE);
+    let sidecar = Sidecar::start(address, NO_RULES);
     block_on(async {
         let client = http2::Client::connect(sidecar.address).await;
         let (mut answer, mut body) = client.open(expecting(), false).await;
@@ -120,7 +112,7 @@ fn a_client_over_http_2_is_told_to_go_on_where_nobody_else_will() {
         answer.send_response(Response::new(()), false).unwrap().send_data(body.into(), true).unwrap();
         H2After::KeepOpen
     });
-    let sidecar = h2c(upstream.address, NONE);
+    let sidecar = h2c(upstream.address, NO_RULES);
     block_on(async {
         let client = http2::Client::connect(sidecar.address).await;
         let (mut answer, mut body) = client.open(expecting(), false).await;
@@ -136,7 +128,7 @@ fn over_http_2_an_answer_before_the_body_leaves_the_body_unsent() {
         stream.get_mut().write_all(b"HTTP/1.1 413 Too Big\r\ncontent-length: 2\r\n\r\nno").unwrap();
         assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap(), 0, "the connection is not used again");
     });
-    let sidecar = Sidecar::start(address, NONE);
+    let sidecar = Sidecar::start(address, NO_RULES);
     block_on(async {
         let client = http2::Client::connect(sidecar.address).await;
         let (mut answer, _body) = client.open(expecting(), false).await;
@@ -230,7 +222,7 @@ fn early_hints_go_on_over_http_2() {
 fn a_flood_of_interim_answers_is_cut_off() {
     let hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100);
     let upstream = Upstream::answering(hints + &json("{}"));
-    let sidecar = Sidecar::start(upstream.address, NONE);
+    let sidecar = Sidecar::start(upstream.address, NO_RULES);
     let mut client = sidecar.client();
     client.ask("GET /", &[]);
     let heads = std::iter::repeat_with(|| client.head()).take_while(|head| head.status() == 103);
@@ -250,7 +242,7 @@ fn a_flood_of_interim_answers_is_cut_off() {
 #[test]
 fn a_client_that_knows_no_interim_answers_gets_none() {
     let upstream = Upstream::answering(format!("HTTP/1.1 103 Early Hints\r\n\r\n{}", json("{}")));
-    let mut client = Sidecar::start(upstream.address, NONE).client();
+    let mut client = Sidecar::start(upstream.address, NO_RULES).client();
     client.send("GET / HTTP/1.0\r\n\r\n");
     assert_eq!(client.head().start, "HTTP/1.0 200 OK");
 }
