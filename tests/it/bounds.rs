@@ -194,24 +194,14 @@ fn a_client_that_takes_nothing_is_given_up() {
     assert_eq!(upstream.ended(), 0, "nothing more is asked of the upstream");
     let answer = Answered { head, payload: Payload::none() };
     check_logged(&answer, "the connection ended before the answer");
-    block_on_taking_nothing(&sidecar);
-    assert_eq!(upstream.ended(), 1, "nor for a stream");
-}
-
-/// A client whose connection is alive, and that gives no room for more of its answer.
-fn block_on_taking_nothing(sidecar: &Sidecar) {
+    // One whose connection is alive, and that gives no room for more of its answer.
     http2::block_on(async {
         let client = http2::Client::connect(sidecar.address).await;
         let (answer, _) = client.open(http2::request("GET", "/"), true).await;
         let mut body = answer.await.unwrap().into_body();
-        let error = loop {
-            match body.data().await.expect("more than is taken") {
-                Ok(_) => {}
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(error.reason(), Some(Reason::CANCEL));
+        assert_eq!(http2::given_up(&mut body).await, Some(Reason::CANCEL));
     });
+    assert_eq!(upstream.ended(), 1, "nor for a stream");
 }
 
 // Timeouts of upstreams.

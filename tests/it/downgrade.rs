@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use http::HeaderValue;
 
 use super::support::h2::{self as http2, block_on, request};
+use super::support::pair::Pair;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::Upstream;
 use super::support::{NO_RULES, PATIENCE, json};
@@ -34,19 +35,7 @@ enum Outcome {
     Refused,
 }
 
-/// A sidecar before an upstream that answers everything.
-struct Pair {
-    upstream: Upstream,
-    sidecar: Sidecar,
-}
-
 impl Pair {
-    fn start() -> Pair {
-        let upstream = Upstream::answering(json("{}"));
-        let sidecar = Sidecar::start(upstream.address, NO_RULES);
-        Pair { upstream, sidecar }
-    }
-
     /// Sends a request with these fields, in this order, and this body, if any.
     fn ask(&self, fields: &[(&str, &str)], body: Option<&str>) -> Outcome {
         let mut client = TcpStream::connect(self.sidecar.address).unwrap();
@@ -63,15 +52,10 @@ impl Pair {
 
     /// Such a request is refused, and the upstream sees no more of it than one without its end.
     #[track_caller]
-    fn check_refused(&self, head: &[(&str, &str)], fields: &[(&str, &str)], body: Option<&str>) {
+    fn check_none_passes(&self, head: &[(&str, &str)], fields: &[(&str, &str)], body: Option<&str>) {
         let all = [head, fields].concat();
         assert_eq!(self.ask(&all, body), Outcome::Refused, "{all:?}");
-        assert_eq!(self.sidecar.exchange("GET /next", &[]).status(), 200);
-        loop {
-            let received = self.upstream.received();
-            if received.head.start == "GET /next HTTP/1.1" {
-                return;
-            }
+        for received in self.seen_before_the_next() {
             assert!(!received.payload.complete, "{all:?} led to {received:?}");
         }
     }
@@ -119,7 +103,7 @@ fn lengths_that_could_be_read_in_two_ways_are_refused() {
     let pair = Pair::start();
     let check = |lengths: &[&str], body: Option<&str>| {
         let fields: Vec<_> = lengths.iter().map(|length| ("content-length", *length)).collect();
-        pair.check_refused(&POST, &fields, body);
+        pair.check_none_passes(&POST, &fields, body);
     };
     check(&["0", "38"], None);
     check(&["38", "0"], None);
@@ -147,7 +131,7 @@ fn fields_of_the_connection_are_refused() {
         ("upgrade", "websocket"),
         ("te", "chunked"),
     ] {
-        pair.check_refused(&POST, &[field], Some("0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n"));
+        pair.check_none_passes(&POST, &[field], Some("0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n"));
     }
 }
 
@@ -166,11 +150,11 @@ fn bytes_that_end_a_line_are_refused_wherever_they_stand() {
         ("", "z"),
         ("X-Upper", "z"),
     ] {
-        pair.check_refused(&GET, &[field], None);
+        pair.check_none_passes(&GET, &[field], None);
     }
     let with = |name: &str, value: &'static str| {
         let replaced = GET.map(|(known, usual)| if known == name { (known, value) } else { (known, usual) });
-        pair.check_refused(&replaced, &[], None);
+        pair.check_none_passes(&replaced, &[], None);
     };
     with(":path", "/bad HTTP/1.1\r\nhost: a\r\n\r\nGET /smuggled");
     with(":path", "/bad x");
@@ -187,7 +171,7 @@ fn bytes_that_end_a_line_are_refused_wherever_they_stand() {
 #[test]
 fn heads_that_are_none_are_refused() {
     let pair = Pair::start();
-    let check = |head: &[(&str, &str)]| pair.check_refused(head, &[], None);
+    let check = |head: &[(&str, &str)]| pair.check_none_passes(head, &[], None);
     for missing in 0..GET.len() {
         // The host may be left out of the target, but not of the request.
         let rest: Vec<_> =

@@ -9,6 +9,7 @@ use std::time::Duration;
 use candor::settings::ProxyStatus;
 
 use super::support::client::Client;
+use super::support::pair::Pair;
 use super::support::sidecar::Sidecar;
 use super::support::upstream::{After, Received, Upstream};
 use super::support::{NO_RULES, TEXT_RULE, gate, json, log, own_error};
@@ -16,19 +17,7 @@ use super::support::{NO_RULES, TEXT_RULE, gate, json, log, own_error};
 /// What follows a bad request: a second one that nobody is to see.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
 
-/// A sidecar before an upstream that answers everything.
-struct Pair {
-    upstream: Upstream,
-    sidecar: Sidecar,
-}
-
 impl Pair {
-    fn start() -> Pair {
-        let upstream = Upstream::answering(json("{}"));
-        let sidecar = Sidecar::start(upstream.address, NO_RULES);
-        Pair { upstream, sidecar }
-    }
-
     /// The bytes are answered with this status and the end of the connection; the upstream sees nothing of them
     /// but, at most, a request without its end.
     #[track_caller]
@@ -42,20 +31,6 @@ impl Pair {
         assert!(client.is_closed(), "{shown:?}");
         for received in self.seen_before_the_next() {
             assert!(!received.payload.complete, "{shown:?} led to {received:?}");
-        }
-    }
-
-    /// What the upstream saw, in order, after checking that the sidecar goes on to serve.
-    #[track_caller]
-    fn seen_before_the_next(&self) -> Vec<Received> {
-        assert_eq!(self.sidecar.exchange("GET /next", &[]).status(), 200);
-        let mut seen = Vec::new();
-        loop {
-            let received = self.upstream.received();
-            if received.head.start == "GET /next HTTP/1.1" {
-                return seen;
-            }
-            seen.push(received);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use bytes::Bytes;
@@ -38,12 +39,10 @@ fn raw(script: impl FnOnce(&mut BufReader<std::net::TcpStream>, Head) + Send + '
     address
 }
 
-const EXPECTING: &str = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
-
-#[test]
-fn a_client_goes_on_when_the_upstream_says_so() {
+/// An upstream that asks for the body when told to, and tells what came of it.
+fn asking() -> (SocketAddr, impl Fn(), Receiver<Vec<u8>>) {
     let (open, wait) = gate();
-    let (told, tell) = std::sync::mpsc::channel();
+    let (told, tell) = channel();
     let address = raw(move |stream, head| {
         assert_eq!(head.header("expect"), Some("100-continue"));
         wait();
@@ -51,6 +50,14 @@ fn a_client_goes_on_when_the_upstream_says_so() {
         told.send(Payload::read(&head, stream).bytes).unwrap();
         stream.get_mut().write_all(json("{}").as_bytes()).unwrap();
     });
+    (address, open, tell)
+}
+
+const EXPECTING: &str = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+
+#[test]
+fn a_client_goes_on_when_the_upstream_says_so() {
+    let (address, open, tell) = asking();
     let mut client = Sidecar::start(address, NO_RULES).client();
     client.send(EXPECTING);
     open();
@@ -62,7 +69,7 @@ fn a_client_goes_on_when_the_upstream_says_so() {
 
 #[test]
 fn an_answer_before_the_body_leaves_the_body_unsent() {
-    let (told, tell) = std::sync::mpsc::channel();
+    let (told, tell) = channel();
     let address = raw(move |stream, _| {
         stream.get_mut().write_all(b"HTTP/1.1 413 Too Big\r\ncontent-length: 2\r\n\r\nno").unwrap();
         let mut rest = Vec::new();
@@ -84,15 +91,7 @@ async fn interim(answer: &mut ResponseFuture) -> Response<()> {
 
 #[test]
 fn a_client_over_http_2_goes_on_when_the_upstream_says_so() {
-    let (open, wait) = gate();
-    let (told, tell) = std::sync::mpsc::channel();
-    let address = raw(move |stream, head| {
-        assert_eq!(head.header("expect"), Some("100-continue"));
-        wait();
-        stream.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
-        told.send(Payload::read(&head, stream).bytes).unwrap();
-        stream.get_mut().write_all(json("{}").as_bytes()).unwrap();
-    });
+    let (address, open, tell) = asking();
     let sidecar = Sidecar::start(address, NO_RULES);
     block_on(async {
         let client = http2::Client::connect(sidecar.address).await;

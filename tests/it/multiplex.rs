@@ -1,7 +1,7 @@
 //! Many exchanges on one HTTP/2 connection: one that waits, is slow or has been given up stands in nobody's way, and
 //! leaves nothing behind.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -13,14 +13,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use candor::settings::{Protocol, Settings};
 use h2::client::Builder;
-use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderValue, Request, Response};
+use h2::{Reason, SendStream};
+use http::{HeaderValue, Response};
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use super::support::h2::{self as http2, Answered, Client, block_on, elsewhere, request};
+use super::support::h2::{self as http2, After, Answered, Client, block_on, elsewhere, given_up, request};
 use super::support::sidecar::Sidecar;
 use super::support::upstream::Upstream;
 use super::support::{NO_RULES, gate, json};
@@ -36,39 +35,6 @@ fn h2c(address: SocketAddr, change: impl FnOnce(&mut Settings)) -> Sidecar {
         settings.upstreams[0].protocol = Protocol::Http2;
         change(settings);
     })
-}
-
-/// An upstream that grants what this says, and runs the script for every stream.
-fn granting<F: Future<Output = ()> + 'static>(
-    grants: h2::server::Builder,
-    script: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Clone + Send + 'static,
-) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_all().build_local(Default::default()).unwrap().block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let (script, grants) = (script.clone(), grants.clone());
-                spawn_local(async move {
-                    let Ok(mut connection) = grants.handshake::<_, Bytes>(stream).await else { return };
-                    while let Some(Ok((request, answer))) = connection.accept().await {
-                        spawn_local(script(request, answer));
-                    }
-                });
-            }
-        });
-    });
-    address
-}
-
-fn plain<F: Future<Output = ()> + 'static>(
-    script: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Clone + Send + 'static,
-) -> SocketAddr {
-    granting(h2::server::Builder::new(), script)
 }
 
 /// A client that takes so many bytes of an answer before it has read them.
@@ -103,19 +69,20 @@ async fn send(stream: &mut SendStream<Bytes>, bytes: usize) -> Option<()> {
 fn uploads_that_wait_for_a_stream_do_not_stop_those_that_have_one() {
     let mut grants = h2::server::Builder::new();
     grants.max_concurrent_streams(10);
-    let upstream = granting(grants, |request, mut answer| async move {
+    let upstream = http2::Upstream::granting(grants, |request, mut answer| async move {
         let mut stream = answer.send_response(Response::new(()), false).unwrap();
         let mut body = request.into_body();
         while let Some(Ok(mut chunk)) = body.data().await {
             body.flow_control().release_capacity(chunk.len()).unwrap();
             while !chunk.is_empty() {
-                let Some(size) = room(&mut stream, chunk.len()).await else { return };
+                let Some(size) = room(&mut stream, chunk.len()).await else { return After::KeepOpen };
                 stream.send_data(chunk.split_to(size), false).unwrap();
             }
         }
         stream.send_data(Bytes::new(), true).unwrap();
+        After::KeepOpen
     });
-    let sidecar = h2c(upstream, |_| {});
+    let sidecar = h2c(upstream.address, |_| {});
     block_on(async {
         let client = Rc::new(Client::connect(sidecar.address).await);
         let mut all = JoinSet::new();
@@ -138,14 +105,15 @@ fn uploads_that_wait_for_a_stream_do_not_stop_those_that_have_one() {
 fn an_upload_that_nobody_takes_stops_no_other() {
     let mut grants = h2::server::Builder::new();
     grants.initial_connection_window_size(64 << 20);
-    let upstream = granting(grants, |request, mut answer| async move {
+    let upstream = http2::Upstream::granting(grants, |request, mut answer| async move {
         if request.uri().path() == "/stalled" {
             std::future::pending::<()>().await;
         }
         let read = http2::read(&mut request.into_body()).await.unwrap().0;
         answer.send_response(Response::new(()), false).unwrap().send_data(read.into(), true).unwrap();
+        After::KeepOpen
     });
-    let sidecar = h2c(upstream, |_| {});
+    let sidecar = h2c(upstream.address, |_| {});
     block_on(async {
         let client = Client::connect(sidecar.address).await;
         let mut stalled = Vec::new();
@@ -163,11 +131,12 @@ fn an_upload_that_nobody_takes_stops_no_other() {
 
 #[test]
 fn a_client_that_reads_nothing_stops_no_other() {
-    let upstream = plain(|request, mut answer| async move {
+    let upstream = http2::Upstream::scripted(|request, mut answer| async move {
         let mut stream = answer.send_response(Response::new(()), false).unwrap();
         send(&mut stream, if request.uri().path() == "/big" { 16 << 20 } else { 5 }).await;
+        After::KeepOpen
     });
-    let sidecar = h2c(upstream, |_| {});
+    let sidecar = h2c(upstream.address, |_| {});
     block_on(async {
         let mut idle = Vec::new();
         for _ in 0..4 {
@@ -185,7 +154,7 @@ fn a_client_that_reads_nothing_stops_no_other() {
 fn bytes_one_by_one_for_a_client_that_reads_nothing_end_no_other_exchange() {
     let (open, wait) = gate();
     let wait = Arc::new(wait);
-    let upstream = plain(move |request, mut answer| {
+    let upstream = http2::Upstream::scripted(move |request, mut answer| {
         let wait = Arc::clone(&wait);
         async move {
             let mut stream = answer.send_response(Response::new(()), false).unwrap();
@@ -193,18 +162,19 @@ fn bytes_one_by_one_for_a_client_that_reads_nothing_end_no_other_exchange() {
                 stream.send_data("half".into(), false).unwrap();
                 elsewhere(move || wait()).await;
                 let _ = stream.send_data("half".into(), true);
-                return;
+                return After::KeepOpen;
             }
             // More than the connection would be spared for frames of this size.
             for _ in 0..30_000 {
                 if room(&mut stream, 1).await.is_none() || stream.send_data("x".into(), false).is_err() {
-                    return;
+                    break;
                 }
                 tokio::task::yield_now().await;
             }
+            After::KeepOpen
         }
     });
-    let sidecar = h2c(upstream, |_| {});
+    let sidecar = h2c(upstream.address, |_| {});
     block_on(async {
         let other = Client::connect(sidecar.address).await;
         let (answer, _) = other.open(request("GET", "/other"), true).await;
@@ -251,8 +221,8 @@ fn without_room(is_whole: bool) -> (SocketAddr, impl Fn()) {
 #[test]
 fn nobody_is_told_to_go_on_behind_the_answer() {
     for is_whole in [false, true] {
-        let (upstream, open) = without_room(is_whole);
-        let sidecar = h2c(upstream, |_| {});
+        let (address, open) = without_room(is_whole);
+        let sidecar = h2c(address, |_| {});
         block_on(async {
             let client = Client::connect(sidecar.address).await;
             let mut asked = request("POST", "/");
@@ -279,21 +249,14 @@ fn a_client_that_takes_a_little_and_no_more_is_given_up() {
         let client = taking(10, sidecar.address).await;
         let (answer, _) = client.open(request("GET", "/"), true).await;
         let mut body = answer.await.unwrap().into_body();
-        let given_up = async {
-            loop {
-                if let Err(error) = body.data().await.expect("more than is taken") {
-                    break error.reason();
-                }
-            }
-        };
-        assert_eq!(timeout(LONG, given_up).await.unwrap(), Some(Reason::CANCEL));
+        assert_eq!(timeout(LONG, given_up(&mut body)).await.unwrap(), Some(Reason::CANCEL));
     });
 }
 
 #[test]
 fn an_upstream_that_takes_no_more_hears_that_the_client_is_gone() {
     let (told, tell) = channel();
-    let upstream = plain(move |request, mut answer| {
+    let upstream = http2::Upstream::scripted(move |request, mut answer| {
         let told = told.clone();
         async move {
             let mut stream = answer.send_response(Response::new(()), false).unwrap();
@@ -301,9 +264,10 @@ fn an_upstream_that_takes_no_more_hears_that_the_client_is_gone() {
             let _unread = request.into_body();
             let reason = poll_fn(|context| stream.poll_reset(context)).await;
             let _ = told.send(reason.unwrap());
+            After::KeepOpen
         }
     });
-    let sidecar = h2c(upstream, |_| {});
+    let sidecar = h2c(upstream.address, |_| {});
     block_on(async {
         let client = Client::connect(sidecar.address).await;
         let (answer, mut body) = client.open(request("POST", "/"), false).await;
@@ -319,12 +283,12 @@ fn an_upstream_that_takes_no_more_hears_that_the_client_is_gone() {
 
 #[test]
 fn an_upload_ends_some_time_behind_an_answer_that_wants_none_of_it() {
-    let upstream = plain(|request, mut answer| async move {
+    let upstream = http2::Upstream::scripted(|request, mut answer| async move {
         answer.send_response(Response::new(()), false).unwrap().send_data("no".into(), true).unwrap();
         let _unread = request.into_body();
-        std::future::pending::<()>().await;
+        std::future::pending().await
     });
-    let sidecar = h2c(upstream, |settings| settings.upstreams[0].timeouts.response = 4 * SOON);
+    let sidecar = h2c(upstream.address, |settings| settings.upstreams[0].timeouts.response = 4 * SOON);
     block_on(async {
         let client = Client::connect(sidecar.address).await;
         let (answer, mut body) = client.open(request("POST", "/"), false).await;
@@ -338,7 +302,7 @@ fn an_upload_ends_some_time_behind_an_answer_that_wants_none_of_it() {
 fn an_upload_may_stand_still_while_its_answer_goes_on() {
     let (open, wait) = gate();
     let wait = Arc::new(wait);
-    let upstream = plain(move |request, mut answer| {
+    let upstream = http2::Upstream::scripted(move |request, mut answer| {
         let wait = Arc::clone(&wait);
         async move {
             let mut stream = answer.send_response(Response::new(()), false).unwrap();
@@ -346,9 +310,10 @@ fn an_upload_may_stand_still_while_its_answer_goes_on() {
             elsewhere(move || wait()).await;
             let read = http2::read(&mut request.into_body()).await.unwrap().0.len();
             stream.send_data(read.to_string().into(), true).unwrap();
+            After::KeepOpen
         }
     });
-    let sidecar = h2c(upstream, |settings| settings.upstreams[0].timeouts.response = SOON);
+    let sidecar = h2c(upstream.address, |settings| settings.upstreams[0].timeouts.response = SOON);
     block_on(async {
         let client = Client::connect(sidecar.address).await;
         let (answer, mut body) = client.open(request("POST", "/"), false).await;

@@ -9,7 +9,7 @@ use std::thread;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::server::SendResponse;
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -99,6 +99,15 @@ pub async fn read(stream: &mut RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>
     Ok((body, stream.trailers().await?))
 }
 
+/// Why a body ends of which the client takes no more than it has granted.
+pub async fn given_up(stream: &mut RecvStream) -> Option<Reason> {
+    loop {
+        if let Err(error) = stream.data().await.expect("more than is taken") {
+            return error.reason();
+        }
+    }
+}
+
 /// A request to `http://sidecar.test` and this path.
 pub fn request(method: &str, path: &str) -> Request<()> {
     Request::builder().method(method).uri(format!("http://sidecar.test{path}")).body(()).unwrap()
@@ -139,6 +148,28 @@ impl Upstream {
     where
         F: Future<Output = After> + 'static,
     {
+        Upstream::start(tls, h2::server::Builder::new(), script)
+    }
+
+    /// A backend that grants what this says, and runs the script for every stream.
+    pub fn granting<F>(
+        grants: h2::server::Builder,
+        script: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Clone + Send + 'static,
+    ) -> Upstream
+    where
+        F: Future<Output = After> + 'static,
+    {
+        Upstream::start(None, grants, script)
+    }
+
+    fn start<F>(
+        tls: Option<TlsAcceptor>,
+        grants: h2::server::Builder,
+        script: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Clone + Send + 'static,
+    ) -> Upstream
+    where
+        F: Future<Output = After> + 'static,
+    {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -150,13 +181,14 @@ impl Upstream {
                 for number in 0.. {
                     let (stream, _) = listener.accept().await.unwrap();
                     let (script, sender) = (script.clone(), sender.clone());
-                    let tls = tls.clone();
+                    let (tls, grants) = (tls.clone(), grants.clone());
                     spawn_local(async move {
                         match tls {
                             Some(tls) => {
-                                serve(number, tls.accept(stream).await.unwrap(), script, sender).await
+                                let stream = tls.accept(stream).await.unwrap();
+                                serve(number, stream, grants, script, sender).await
                             }
-                            None => serve(number, stream, script, sender).await,
+                            None => serve(number, stream, grants, script, sender).await,
                         }
                     });
                 }
@@ -188,13 +220,14 @@ impl Upstream {
 async fn serve<F>(
     number: usize,
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    grants: h2::server::Builder,
     script: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F,
     sender: Sender<(usize, Parts)>,
 ) where
     F: Future<Output = After> + 'static,
 {
     // A connection that fails is the sidecar's to tell about.
-    let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    let Ok(mut connection) = grants.handshake::<_, Bytes>(stream).await else { return };
     let mut running = JoinSet::new();
     loop {
         select! {

@@ -9,6 +9,7 @@ pub mod files;
 pub mod h2;
 pub mod log;
 pub mod message;
+pub mod pair;
 pub mod processor;
 pub mod sidecar;
 pub mod upstream;
