@@ -2,7 +2,7 @@
 //! equally busy, so they are handed out in turn.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -10,17 +10,17 @@ use std::sync::Arc;
 use std::thread::{self, available_parallelism};
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::select;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio::{join, select};
 use tracing::{debug, warn};
 
 use super::stream::Outbound;
 use crate::live::{InForce, Readiness, Snapshot};
-use crate::proxy::{Bounds, Incoming, Listener, Loose, Responder, serve_connection, taken_over};
+use crate::proxy::{Bounds, Ends, Incoming, Listener, Loose, Responder, serve_connection, taken_over};
 use crate::telemetry::meters::{Meter, Meters};
 
 const PATH: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
@@ -177,23 +177,14 @@ async fn serve(worker: Worker, mut arrivals: mpsc::UnboundedReceiver<Loose>) {
     let _ = timeout(worker.in_force.now().settings.drain.timeout, all).await;
 }
 
-async fn converse(connection: Loose, worker: Worker, mut stopping: watch::Receiver<()>) {
+async fn converse(connection: Loose, worker: Worker, stopping: watch::Receiver<()>) {
     let stream = match taken_over(connection) {
         Ok(stream) => stream,
         Err(error) => return debug!(%error, "a connection of Envoy's could not be taken over"),
     };
-    let carries = Notify::new();
-    let ends = async {
-        select! {
-            _ = stopping.changed() => {}
-            () = async { join!(worker.readiness.draining(), carries.notified()); } => {}
-        }
-    };
-    let served = serve_connection(stream, BOUNDS, ends, |request, responder| {
-        carries.notify_one();
-        respond(request, responder, worker.clone())
-    });
-    if let Err(error) = served.await {
+    let ends = Ends { stopping, readiness: &worker.readiness, or: pending() };
+    let carry = |request, responder| respond(request, responder, worker.clone());
+    if let Err(error) = serve_connection(stream, BOUNDS, ends, carry).await {
         debug!(%error, "a connection of Envoy's ended");
     }
 }
@@ -203,7 +194,6 @@ async fn respond(request: Request<Incoming>, responder: Responder, worker: Worke
         PATH => Outbound::new(worker, request.into_body()),
         _ => Outbound::unimplemented(),
     };
-    let mut head = Response::new(());
-    head.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    responder.answer(head, body, None).await;
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))]);
+    responder.answer(StatusCode::OK, headers, body, None).await;
 }

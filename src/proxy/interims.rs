@@ -28,7 +28,7 @@ impl Interims<'_> {
         strip_answer(&mut headers);
         match self {
             Interims::Http1(session) => session.borrow_mut().interim(status, &headers),
-            Interims::Http2(responder) => responder.interim(status, &headers),
+            Interims::Http2(responder) => responder.interim(status, headers),
         }
     }
 }

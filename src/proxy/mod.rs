@@ -60,7 +60,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use changes::{Changes, Control, control};
-pub(crate) use http2::{Bounds, Incoming, Responder, serve_connection};
+pub(crate) use http2::{Bounds, Ends, Incoming, Responder, serve_connection};
 pub use interest::{Interest, Marks, Names};
 pub use listener::{Listener, SocketFile, bind};
 pub(crate) use preface::taken_over;

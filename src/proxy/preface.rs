@@ -37,7 +37,7 @@ impl<S> Begun<S> {
 
 impl Begun<Wire> {
     /// A connection of which nothing was read yet. All that HTTP/2 is spoken over is of this one type, on every side:
-    /// HTTP/2 is compiled again for each.
+    /// the library is compiled again for each.
     pub fn unread(wire: Wire) -> Begun<Wire> {
         Begun::new(Bytes::new(), wire)
     }

@@ -79,7 +79,7 @@ impl Body for Incoming {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         if let Some(responder) = self.expecting.take() {
-            responder.interim(StatusCode::CONTINUE, &HeaderMap::new());
+            responder.interim(StatusCode::CONTINUE, HeaderMap::new());
         }
         if self.stage == Stage::Data {
             match ready!(self.poll_data(context)).transpose() {

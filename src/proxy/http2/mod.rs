@@ -18,5 +18,5 @@ pub(super) use connections::{Connection, Http2, Lines};
 pub(crate) use incoming::Incoming;
 pub(crate) use responder::Responder;
 pub(super) use serve::serve;
-pub(crate) use server::{Bounds, serve_connection};
+pub(crate) use server::{Bounds, Ends, serve_connection};
 pub(super) use trunk::NoAnswer;

@@ -94,7 +94,6 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
             Stopped::Body(error)
         })?;
         let ended = match frame.into_data() {
-            Ok(data) if data.is_empty() && self.body.is_end_stream() => self.stream.send_data(data, true),
             Ok(data) => {
                 self.waiting = data;
                 return Poll::Ready(Ok(false));

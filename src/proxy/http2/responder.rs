@@ -32,15 +32,12 @@ impl Responder {
     }
 
     /// Sends an interim answer (RFC 9110, section 15.2), unless there were enough of them.
-    pub fn interim(&self, status: StatusCode, headers: &HeaderMap) {
+    pub fn interim(&self, status: StatusCode, headers: HeaderMap) {
         let Answers { stream, interims_left } = &mut *self.0.borrow_mut();
         let Some(left) = interims_left.checked_sub(1) else { return };
         *interims_left = left;
-        let mut interim = Response::new(());
-        *interim.status_mut() = status;
-        interim.headers_mut().clone_from(headers);
         // A client that is gone is noticed by who answers it.
-        let _ = stream.send_informational(interim);
+        let _ = stream.send_informational(head(status, headers));
     }
 
     /// Waits until the client wants no answer any more.
@@ -50,19 +47,24 @@ impl Responder {
 
     /// Sends the answer that counts to its end, unless the client leaves before, or takes nothing of it for longer than
     /// `patience`. Its headers are none of the connection's.
-    pub async fn answer<B>(self, mut head: Response<()>, body: B, patience: Option<Duration>)
-    where
+    pub async fn answer<B>(
+        self,
+        status: StatusCode,
+        mut headers: HeaderMap,
+        body: B,
+        patience: Option<Duration>,
+    ) where
         B: Body<Data = Bytes> + Unpin,
     {
         let is_whole = body.is_end_stream();
         if let Some(length) = body.size_hint().exact().filter(|_| !is_whole) {
-            head.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+            headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
         }
         let sent = {
             let Answers { stream, interims_left } = &mut *self.0.borrow_mut();
             // A body that is first asked for now is not expected any more.
             *interims_left = 0;
-            let sent = stream.send_response(head, is_whole);
+            let sent = stream.send_response(head(status, headers), is_whole);
             if sent.is_err() {
                 stream.send_reset(Reason::INTERNAL_ERROR);
             }
@@ -75,6 +77,13 @@ impl Responder {
             let _ = Outgoing::new(body, stream, patience).send().await;
         }
     }
+}
+
+fn head(status: StatusCode, headers: HeaderMap) -> Response<()> {
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    *head.headers_mut() = headers;
+    head
 }
 
 impl fmt::Debug for Responder {

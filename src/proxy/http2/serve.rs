@@ -4,11 +4,9 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
-use http::{Request, Response, header};
-use tokio::sync::{Notify, watch};
-use tokio::{join, select};
+use http::{Request, header};
+use tokio::sync::watch;
 use tracing::debug;
 
 use super::super::body::Body;
@@ -22,7 +20,7 @@ use super::super::refusal::Refusal;
 use super::super::worker::Current;
 use super::super::{Carried, Downstream, Reply, Worker};
 use super::responder::Responder;
-use super::server::{Bounds, serve_connection};
+use super::server::{Bounds, Ends, serve_connection};
 use crate::settings::ServerLimits;
 
 /// Exchanges at a time on one connection.
@@ -36,22 +34,15 @@ pub(in crate::proxy) async fn serve(
     current: Rc<Current>,
     stream: Begun<Wire>,
     peer: Peer,
-    mut stopping: watch::Receiver<()>,
+    stopping: watch::Receiver<()>,
 ) {
     let worker = current.worker();
     let (server, readiness) = (&worker.snapshot.settings.server, worker.own.readiness.clone());
     let (idle_time_max, head_bytes_max) = (server.timeouts.keep_alive, server.limits.header_bytes);
     drop(worker);
     let downstream = Rc::new(Downstream::new(peer, stopping.clone()));
-    let (idleness, carries) = (Idleness::new(), Notify::new());
-    let ends = async {
-        select! {
-            _ = stopping.changed() => {}
-            () = idleness.lasts(idle_time_max) => {}
-            // A connection that would end before its first exchange would be opened for nothing, and again.
-            () = async { join!(readiness.draining(), carries.notified()); } => {}
-        }
-    };
+    let idleness = Idleness::new();
+    let ends = Ends { stopping, readiness: &readiness, or: idleness.lasts(idle_time_max) };
     let bounds = Bounds {
         streams_max: STREAMS_MAX,
         stream_window: WINDOW,
@@ -60,7 +51,6 @@ pub(in crate::proxy) async fn serve(
         ping_interval: Some(idle_time_max),
     };
     let served = serve_connection(stream, bounds, ends, |request, responder| {
-        carries.notify_one();
         let (worker, downstream, busy) = (current.worker(), Rc::clone(&downstream), idleness.busy());
         let (head, mut body) = request.into_parts();
         if head.headers.contains_key(header::EXPECT) {
@@ -125,9 +115,6 @@ async fn send(worker: &Worker, reply: Reply, responder: Responder) {
     let Carried { mut head, content, .. } = *carried;
     strip_answer(&mut head.headers);
     head.headers.entry(header::DATE).or_insert_with(|| worker.own.date.now());
-    let mut response = Response::new(());
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    let patience: Duration = worker.snapshot.settings.server.timeouts.answer_idle;
-    responder.answer(response, Body::new(content, record), Some(patience)).await;
+    let patience = worker.snapshot.settings.server.timeouts.answer_idle;
+    responder.answer(head.status, head.headers, Body::new(content, record), Some(patience)).await;
 }

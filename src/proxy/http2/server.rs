@@ -9,12 +9,14 @@ use h2::server::Builder;
 use h2::{Ping, PingPong};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::select;
+use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
+use tokio::{join, select};
 
 use super::incoming::Incoming;
 use super::responder::Responder;
+use crate::live::Readiness;
 
 /// What a client may do on a connection.
 #[derive(Debug, Clone, Copy)]
@@ -31,18 +33,36 @@ pub(crate) struct Bounds {
     pub ping_interval: Option<Duration>,
 }
 
-/// Serves a connection: each exchange is carried by a task of its own in this runtime. When `ends` is over, no more of
-/// them begin, and with the last the connection ends.
+/// When a connection is to end: no more exchanges begin then, and with the last it is over.
+pub(crate) struct Ends<'r, F> {
+    /// When this says so.
+    pub stopping: watch::Receiver<()>,
+    /// While this says draining, after its first exchange.
+    pub readiness: &'r Readiness,
+    /// When this is over.
+    pub or: F,
+}
+
+/// Serves a connection: each exchange is carried by a task of its own in this runtime.
 ///
 /// # Errors
 /// When the connection fails, or what comes on it is not HTTP/2.
 pub(crate) async fn serve_connection<F: Future<Output = ()> + 'static>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     bounds: Bounds,
-    ends: impl Future<Output = ()>,
+    ends: Ends<'_, impl Future<Output = ()>>,
     mut carry: impl FnMut(Request<Incoming>, Responder) -> F,
 ) -> Result<(), h2::Error> {
-    let mut ends = pin!(ends);
+    let Ends { mut stopping, readiness, or } = ends;
+    let carries = Notify::new();
+    let mut ends = pin!(async {
+        select! {
+            _ = stopping.changed() => {}
+            () = or => {}
+            // A connection that would end before its first exchange would be opened for nothing, and again.
+            () = async { join!(readiness.draining(), carries.notified()); } => {}
+        }
+    });
     let mut http = Builder::new();
     http.max_concurrent_streams(bounds.streams_max)
         .initial_window_size(bounds.stream_window)
@@ -68,6 +88,7 @@ pub(crate) async fn serve_connection<F: Future<Output = ()> + 'static>(
         };
         let Some(accepted) = accepted else { return Ok(()) };
         let (request, stream) = accepted?;
+        carries.notify_one();
         let (head, body) = request.into_parts();
         let body = Incoming::new(body, &head.headers);
         spawn_local(carry(Request::from_parts(head, body), Responder::new(stream)));

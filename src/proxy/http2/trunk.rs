@@ -1,7 +1,7 @@
 //! A connection to an upstream over HTTP/2, shared by all exchanges of a worker.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ impl Trunk {
                     client.pass_on(interim.status, interim.headers);
                 }
             }
-            pin!(&mut answer).poll(context).map_err(ProxyError::from)
+            Pin::new(&mut answer).poll(context).map_err(ProxyError::from)
         });
         let (head, body) = answer.await.map_err(NoAnswer::Failed)?.into_parts();
         let mut body = Incoming::new(body, &head.headers);
