@@ -268,6 +268,8 @@ fn is_plain(text: &str) -> bool {
         && text.chars().all(inside)
         && !text.contains(": ")
         && !text.ends_with([':', ' '])
+        // Between brackets it would be taken for the dash of a list (saphyr, before `,` and `]`).
+        && !text.ends_with(" -")
         && !is_word
         && matches!(Value::plain(text), Value::Text(_))
 }
@@ -357,9 +359,16 @@ mod tests {
         check("off", "'off'");
         check("", "''");
         check("a: b", "'a: b'");
+        check("a -", "'a -'");
         check("4\\d{2}", "'4\\d{2}'");
         check("$input.json('$')", "\"$input.json('$')\"");
         check("\u{85}", "\"\\U00000085\"");
+    }
+
+    #[test]
+    fn a_dash_at_the_end_is_none_of_a_list() {
+        let list = Yaml::texts(["a -", "b -c", "d-"]);
+        check(&Yaml::map([("t", list)]), "t: ['a -', b -c, d-]\n");
     }
 
     #[test]
